@@ -1,0 +1,78 @@
+use crate::model::WeightStore;
+use crate::quant::BlockType;
+use crate::{Error, Result};
+
+/// A tensor in memory, as its file stores it.
+pub struct CpuWeight {
+    pub(super) block_type: BlockType,
+    pub(super) rows: usize,
+    pub(super) cols: usize,
+    pub(super) data: Data,
+}
+
+pub(super) enum Data {
+    F32(Vec<f32>),
+    Blocks(Vec<u8>),
+}
+
+impl CpuWeight {
+    /// The values of row `row`.
+    pub(super) fn row(&self, row: usize, out: &mut [f32]) {
+        match &self.data {
+            Data::F32(values) => out.copy_from_slice(&values[row * self.cols..][..self.cols]),
+            Data::Blocks(_) => self.block_type.dequantize(self.row_bytes(row), out),
+        }
+    }
+
+    /// The blocks of row `row`; empty for F32, which [`CpuWeight::values`] gives.
+    pub(super) fn row_bytes(&self, row: usize) -> &[u8] {
+        let stride = self.block_type.bytes_of(self.cols);
+        match &self.data {
+            Data::F32(_) => &[],
+            Data::Blocks(bytes) => &bytes[row * stride..][..stride],
+        }
+    }
+
+    /// All values of an F32 tensor; empty for others.
+    pub(super) fn values(&self) -> &[f32] {
+        match &self.data {
+            Data::F32(values) => values,
+            Data::Blocks(_) => &[],
+        }
+    }
+}
+
+/// Keeps weights in memory.
+#[derive(Default)]
+pub struct CpuStore;
+
+impl WeightStore for CpuStore {
+    type Weight = CpuWeight;
+
+    fn allocate(&mut self, name: &str, block_type: BlockType, rows: usize, cols: usize) -> Result<CpuWeight> {
+        let no_room = || {
+            let mib = block_type.bytes_of(rows * cols) >> 20;
+            Error::OutOfMemory(format!("tensor \"{name}\" needs {mib} MiB of memory"))
+        };
+        let data = if block_type == BlockType::F32 {
+            let mut values = Vec::new();
+            values.try_reserve_exact(rows * cols).map_err(|_| no_room())?;
+            Data::F32(values)
+        } else {
+            let mut bytes = Vec::new();
+            bytes.try_reserve_exact(block_type.bytes_of(rows * cols)).map_err(|_| no_room())?;
+            Data::Blocks(bytes)
+        };
+        Ok(CpuWeight { block_type, rows, cols, data })
+    }
+
+    fn write(&mut self, weight: &mut CpuWeight, _offset: usize, bytes: &[u8]) -> Result<()> {
+        match &mut weight.data {
+            Data::F32(values) => values.extend(
+                bytes.chunks_exact(4).map(|raw| f32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]])),
+            ),
+            Data::Blocks(all) => all.extend_from_slice(bytes),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! Every way that Lunette can fail, as one enum: a variant for each thing that a caller can act on.
+//!
+//! [`Error::code`] is the stable name that crosses into JavaScript (`LunetteError.code`); the message says what
+//! happened and what to do about it.
+
+use thiserror::Error;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum Error {
+    /// The bytes are not a GGUF file, or its header contradicts itself.
+    #[error("this is not a usable GGUF file: {0}. Download the file again, or convert the model with a current llama.cpp.")]
+    InvalidFile(String),
+    /// The file ends before its header says it does.
+    #[error("the model file ends early: {0}. The download is probably incomplete; fetch it again.")]
+    Truncated(String),
+    #[error("the architecture \"{0}\" is not supported. Lunette runs: {supported}.", supported = crate::model::ARCHITECTURES.join(", "))]
+    UnsupportedArchitecture(String),
+    #[error("tensor \"{tensor}\" is stored as {block_type}, which Lunette cannot read. Use a file quantized as one of: {supported}.", supported = crate::quant::BlockType::NAMES.join(", "))]
+    UnsupportedTensorType { tensor: String, block_type: String },
+    /// The model lacks a tensor, or one has the wrong shape.
+    #[error("the model does not match its architecture: {0}. The file may be damaged or of a newer format.")]
+    InvalidModel(String),
+    #[error("the tokenizer in this file cannot be used: {0}.")]
+    UnsupportedTokenizer(String),
+    #[error("the chat template of this model failed: {0}. Pass tokens or a plain prompt instead of messages.")]
+    ChatTemplate(String),
+    /// An argument of a call is wrong; the message names the field.
+    #[error("{0}")]
+    InvalidArgument(String),
+    #[error("{tokens} tokens are needed but this model holds {limit} at once. Shorten the text, or load the model with a larger `contextLength` if it allows one.")]
+    ContextOverflow { tokens: usize, limit: usize },
+    #[error("no usable GPU: {0}. Load with backend \"wasm\", or \"auto\" to fall back to it.")]
+    NoGpu(String),
+    /// The model, or one of its tensors, is larger than the adapter allows.
+    #[error("this GPU cannot hold the model: {0}. Choose a smaller model or quantization, a shorter `contextLength`, or backend \"wasm\".")]
+    OutOfMemory(String),
+    #[error("the GPU device was lost: {0}. Load the model again.")]
+    DeviceLost(String),
+    /// The bytes of the model could not be fetched or read.
+    #[error("the model could not be read: {0}")]
+    Source(String),
+    #[error("the call was aborted")]
+    Aborted,
+    /// A fault of Lunette itself.
+    #[error("internal error: {0}. Please report it.")]
+    Internal(String),
+}
+
+impl Error {
+    /// The name of the variant in JavaScript. Stable: callers switch on it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::InvalidFile(_) => "invalid-file",
+            Error::Truncated(_) => "truncated",
+            Error::UnsupportedArchitecture(_) => "unsupported-architecture",
+            Error::UnsupportedTensorType { .. } => "unsupported-tensor-type",
+            Error::InvalidModel(_) => "invalid-model",
+            Error::UnsupportedTokenizer(_) => "unsupported-tokenizer",
+            Error::ChatTemplate(_) => "chat-template",
+            Error::InvalidArgument(_) => "invalid-argument",
+            Error::ContextOverflow { .. } => "context-overflow",
+            Error::NoGpu(_) => "no-gpu",
+            Error::OutOfMemory(_) => "out-of-memory",
+            Error::DeviceLost(_) => "device-lost",
+            Error::Source(_) => "source",
+            Error::Aborted => "aborted",
+            Error::Internal(_) => "internal",
+        }
+    }
+}

@@ -1,0 +1,149 @@
+use super::MAX_HEADER_BYTES;
+use super::reader::{Reader, Stop};
+use std::collections::BTreeMap;
+
+/// A metadata value; numbers of all widths are widened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    Unsigned(u64),
+    Signed(i64),
+    Float(f64),
+    Bool(bool),
+    String(String),
+    Array(Vec<Value>),
+}
+
+/// The key–value pairs of a file, such as `llama.block_count`.
+#[derive(Debug, Clone, Default)]
+pub struct Metadata(BTreeMap<String, Value>);
+
+impl Metadata {
+    pub(super) fn read(r: &mut Reader, keys: u64) -> Result<Metadata, Stop> {
+        let mut map = BTreeMap::new();
+        for _ in 0..keys {
+            let key = r.string()?;
+            let kind = r.u32()?;
+            let value = Value::read(r, kind, &key)?;
+            if map.contains_key(&key) {
+                return Err(Stop::Invalid(format!("the key \"{key}\" appears twice")));
+            }
+            map.insert(key, value);
+        }
+        Ok(Metadata(map))
+    }
+
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(k, v)| (k.as_str(), v))
+    }
+
+    pub fn str(&self, key: &str) -> Option<&str> {
+        match self.get(key)? {
+            Value::String(s) => Some(s),
+            _ => None,
+        }
+    }
+
+    pub fn u64(&self, key: &str) -> Option<u64> {
+        match self.get(key)? {
+            Value::Unsigned(n) => Some(*n),
+            Value::Signed(n) => u64::try_from(*n).ok(),
+            _ => None,
+        }
+    }
+
+    pub fn f64(&self, key: &str) -> Option<f64> {
+        match self.get(key)? {
+            Value::Float(x) => Some(*x),
+            Value::Unsigned(n) => Some(*n as f64),
+            Value::Signed(n) => Some(*n as f64),
+            _ => None,
+        }
+    }
+
+    pub fn bool(&self, key: &str) -> Option<bool> {
+        match self.get(key)? {
+            Value::Bool(b) => Some(*b),
+            _ => None,
+        }
+    }
+
+    pub fn array(&self, key: &str) -> Option<&[Value]> {
+        match self.get(key)? {
+            Value::Array(a) => Some(a),
+            _ => None,
+        }
+    }
+}
+
+impl FromIterator<(String, Value)> for Metadata {
+    fn from_iter<I: IntoIterator<Item = (String, Value)>>(pairs: I) -> Self {
+        Metadata(pairs.into_iter().collect())
+    }
+}
+
+const STRING: u32 = 8;
+const ARRAY: u32 = 9;
+
+impl Value {
+    fn read(r: &mut Reader, kind: u32, key: &str) -> Result<Value, Stop> {
+        if kind != ARRAY {
+            return Self::scalar(r, kind, key);
+        }
+        let element = r.u32()?;
+        if element == ARRAY {
+            return Err(Stop::Invalid(format!("the key \"{key}\" holds an array of arrays")));
+        }
+        let least = smallest(element).ok_or_else(|| unknown(element, key))?;
+        let count = r.count("array elements", (MAX_HEADER_BYTES / least) as u64)?;
+        // Grown as elements arrive: the count is only a claim.
+        let mut values = Vec::new();
+        for _ in 0..count {
+            values.push(Self::scalar(r, element, key)?);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn scalar(r: &mut Reader, kind: u32, key: &str) -> Result<Value, Stop> {
+        Ok(match kind {
+            0 => Value::Unsigned(u8::from_le_bytes(r.array()?).into()),
+            1 => Value::Signed(i8::from_le_bytes(r.array()?).into()),
+            2 => Value::Unsigned(u16::from_le_bytes(r.array()?).into()),
+            3 => Value::Signed(i16::from_le_bytes(r.array()?).into()),
+            4 => Value::Unsigned(r.u32()?.into()),
+            5 => Value::Signed(i32::from_le_bytes(r.array()?).into()),
+            6 => Value::Float(f32::from_le_bytes(r.array()?).into()),
+            7 => Value::Bool(u8::from_le_bytes(r.array()?) != 0),
+            STRING => Value::String(r.string()?),
+            10 => Value::Unsigned(r.u64()?),
+            11 => Value::Signed(i64::from_le_bytes(r.array()?)),
+            12 => Value::Float(f64::from_le_bytes(r.array()?)),
+            _ => return Err(unknown(kind, key)),
+        })
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::String(s) => Some(s),
+            _ => None,
+        }
+    }
+}
+
+/// The fewest bytes that an element of this type takes.
+fn smallest(kind: u32) -> Option<usize> {
+    Some(match kind {
+        0 | 1 | 7 => 1,
+        2 | 3 => 2,
+        4..=6 => 4,
+        STRING | 10..=12 => 8,
+        _ => return None,
+    })
+}
+
+fn unknown(kind: u32, key: &str) -> Stop {
+    Stop::Invalid(format!("the key \"{key}\" has the unknown value type {kind}"))
+}

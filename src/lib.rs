@@ -1,0 +1,34 @@
+//! Lunette: an LLM judge that runs entirely on the client.
+//!
+//! The map of the house. Dependencies point downward only; a module knows nothing of what stands above it.
+//!
+//! | module | what it does | knows |
+//! |---|---|---|
+//! | `js` | the classes that JavaScript sees (wasm only) | everything |
+//! | [`judge`] | tasks, prompt templates, verdicts and their distributions | `engine` |
+//! | [`engine`] | sequences over a paged KV cache, generation, log-probabilities | `model`, `tokenizer` |
+//! | [`model`] | architectures, written once over the ops of a backend; loading | `gguf`, `quant`, `source` |
+//! | [`gpu`] | the ops on WebGPU: devices, weights, plans, kernels in `shaders/` | `model::ops` |
+//! | [`cpu`] | the ops on one core with SIMD; the reference that the GPU is tested against | `model::ops` |
+//! | [`tokenizer`] | text to tokens and back; chat templates | `gguf` |
+//! | [`gguf`] | the container: header, metadata, tensor table | |
+//! | [`quant`] | quantized block formats | |
+//! | [`source`] | where bytes come from | |
+
+mod control;
+pub mod cpu;
+pub mod engine;
+mod error;
+pub mod gguf;
+pub mod gpu;
+pub mod judge;
+pub mod model;
+pub mod quant;
+pub mod source;
+pub mod tokenizer;
+
+// #[cfg(target_arch = "wasm32")]
+// mod js;
+
+pub use control::{Control, Uninterrupted, checkpoint};
+pub use error::{Error, Result};

@@ -1,0 +1,209 @@
+//! Streaming a model into a backend: one pass over the file, no tensor held whole.
+
+use super::{CHUNK_BLOCKS, Config, Layer, Llama, WeightStore};
+use crate::gguf::{Header, MAX_HEADER_BYTES, TensorInfo};
+use crate::quant::BlockType;
+use crate::source::Feed;
+use crate::{Control, Error, Result, checkpoint};
+use std::collections::HashMap;
+
+/// How far a load has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Progress {
+    pub phase: Phase,
+    /// Bytes of the file read so far, or pipelines compiled.
+    pub loaded: u64,
+    pub total: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Bytes arrive and go to the backend.
+    Download,
+    /// Kernels are compiled.
+    Compile,
+    Ready,
+}
+
+/// Bytes that go to a backend at a time.
+const CHUNK_BYTES: usize = 4 << 20;
+
+/// Reads as much of the file as its header needs; nothing is consumed.
+pub async fn read_header(feed: &mut Feed) -> Result<Header> {
+    loop {
+        // Doubling what is waited for keeps the cost of parsing again linear.
+        let wanted = (feed.available().len() * 2).max(64 << 10);
+        while feed.available().len() < wanted && feed.more().await? {}
+        if let Some(header) = Header::parse(feed.available())? {
+            header.check(feed.len())?;
+            return Ok(header);
+        }
+        if feed.available().len() < wanted || wanted > 2 * MAX_HEADER_BYTES {
+            return Err(Error::Truncated(format!("its header does not end within {} bytes", feed.available().len())));
+        }
+    }
+}
+
+/// Streams the weights of a Llama model from `feed` (whose header was read by [`read_header`]) into `store`.
+pub async fn load<S: WeightStore>(
+    header: &Header,
+    config: &Config,
+    feed: &mut Feed,
+    store: &mut S,
+    progress: &mut dyn FnMut(Progress),
+    control: &dyn Control,
+) -> Result<Llama<S::Weight>> {
+    let shapes = expected(header, config)?;
+    let mut weights = HashMap::new();
+    let mut frequencies = config.frequencies.clone();
+    for tensor in &header.tensors {
+        feed.skip_to(tensor.offset, &tensor.name).await?;
+        if tensor.name == ROPE_FACTORS {
+            scale(&mut frequencies, &small(tensor, feed).await?)?;
+        } else if shapes.contains_key(&tensor.name) {
+            let weight = match tensor.matrix() {
+                (1, _) => {
+                    let values = small(tensor, feed).await?;
+                    vector(store, &tensor.name, &values)?
+                }
+                _ => matrix(tensor, feed, store, progress, control).await?,
+            };
+            weights.insert(tensor.name.clone(), weight);
+        }
+        progress(Progress { phase: Phase::Download, loaded: feed.position(), total: feed.len() });
+        checkpoint(control).await?;
+    }
+    let frequencies = vector(store, "rope frequencies", &frequencies)?;
+    assemble(config, weights, frequencies)
+}
+
+/// A matrix, piece by piece.
+async fn matrix<S: WeightStore>(
+    tensor: &TensorInfo,
+    feed: &mut Feed,
+    store: &mut S,
+    progress: &mut dyn FnMut(Progress),
+    control: &dyn Control,
+) -> Result<S::Weight> {
+    let block_type = tensor.block_type()?;
+    let (rows, cols) = tensor.matrix();
+    let mut weight = store.allocate(&tensor.name, block_type, rows, cols)?;
+    let granule = CHUNK_BLOCKS * block_type.block_bytes();
+    let total = tensor.bytes()? as usize;
+    let mut offset = 0;
+    while offset < total {
+        let n = (CHUNK_BYTES / granule * granule).min(total - offset);
+        feed.require(n, &tensor.name).await?;
+        store.write(&mut weight, offset, &feed.available()[..n])?;
+        feed.consume(n);
+        offset += n;
+        if offset < total {
+            progress(Progress { phase: Phase::Download, loaded: feed.position(), total: feed.len() });
+            checkpoint(control).await?;
+        }
+    }
+    Ok(weight)
+}
+
+/// A vector as `f32`, whatever its type in the file: it is too small to be worth a kernel of its own.
+async fn small(tensor: &TensorInfo, feed: &mut Feed) -> Result<Vec<f32>> {
+    let bytes = tensor.bytes()? as usize;
+    feed.require(bytes, &tensor.name).await?;
+    let mut values = vec![0.0; tensor.elements() as usize];
+    tensor.block_type()?.dequantize(&feed.available()[..bytes], &mut values);
+    feed.consume(bytes);
+    Ok(values)
+}
+
+fn vector<S: WeightStore>(store: &mut S, name: &str, values: &[f32]) -> Result<S::Weight> {
+    let mut weight = store.allocate(name, BlockType::F32, 1, values.len())?;
+    store.write(&mut weight, 0, bytemuck::cast_slice(values))?;
+    Ok(weight)
+}
+
+/// Llama 3's rope factors: each angle is divided by its own.
+const ROPE_FACTORS: &str = "rope_freqs.weight";
+
+fn scale(frequencies: &mut [f32], factors: &[f32]) -> Result<()> {
+    if factors.len() != frequencies.len() || !factors.iter().all(|f| f.is_finite() && *f > 0.0) {
+        return Err(Error::InvalidModel(format!("tensor \"{ROPE_FACTORS}\" has unusable values")));
+    }
+    frequencies.iter_mut().zip(factors).for_each(|(angle, factor)| *angle /= factor);
+    Ok(())
+}
+
+const OUTPUT: &str = "output.weight";
+
+/// Every tensor that the architecture needs, with its shape `(rows, cols)`; each is checked against the file.
+fn expected(header: &Header, c: &Config) -> Result<HashMap<String, (usize, usize)>> {
+    let (d, q, kv) = (c.width, c.heads * c.head_dim, c.kv_heads * c.head_dim);
+    let mut shapes = HashMap::from([("token_embd.weight".into(), (c.vocab, d)), ("output_norm.weight".into(), (1, d))]);
+    if header.tensor(OUTPUT).is_some() {
+        shapes.insert(OUTPUT.into(), (c.vocab, d));
+    }
+    for i in 0..c.layers {
+        for (part, shape) in [
+            ("attn_norm", (1, d)),
+            ("attn_q", (q, d)),
+            ("attn_k", (kv, d)),
+            ("attn_v", (kv, d)),
+            ("attn_output", (d, q)),
+            ("ffn_norm", (1, d)),
+            ("ffn_gate", (c.mlp_width, d)),
+            ("ffn_up", (c.mlp_width, d)),
+            ("ffn_down", (d, c.mlp_width)),
+        ] {
+            shapes.insert(format!("blk.{i}.{part}.weight"), shape);
+        }
+    }
+    for (name, &(rows, cols)) in &shapes {
+        let tensor = header
+            .tensor(name)
+            .ok_or_else(|| Error::InvalidModel(format!("tensor \"{name}\" is missing")))?;
+        if tensor.matrix() != (rows, cols) {
+            return Err(Error::InvalidModel(format!(
+                "tensor \"{name}\" has shape {:?}, where {rows} × {cols} is needed",
+                tensor.matrix()
+            )));
+        }
+    }
+    for i in 0..c.layers {
+        for part in ["attn_q", "attn_k", "attn_v"] {
+            let name = format!("blk.{i}.{part}.bias");
+            if header.tensor(&name).is_some() {
+                return Err(Error::InvalidModel(format!("tensor \"{name}\": biases are not supported")));
+            }
+        }
+    }
+    Ok(shapes)
+}
+
+fn assemble<W>(config: &Config, mut weights: HashMap<String, W>, frequencies: W) -> Result<Llama<W>> {
+    let mut take = |name: &str| {
+        weights.remove(name).ok_or_else(|| Error::InvalidModel(format!("tensor \"{name}\" did not arrive")))
+    };
+    let mut layers = Vec::with_capacity(config.layers);
+    for i in 0..config.layers {
+        let mut part = |name: &str| take(&format!("blk.{i}.{name}.weight"));
+        layers.push(Layer {
+            attention_norm: part("attn_norm")?,
+            q: part("attn_q")?,
+            k: part("attn_k")?,
+            v: part("attn_v")?,
+            o: part("attn_output")?,
+            mlp_norm: part("ffn_norm")?,
+            gate: part("ffn_gate")?,
+            up: part("ffn_up")?,
+            down: part("ffn_down")?,
+        });
+    }
+    Ok(Llama {
+        config: config.clone(),
+        embedding: take("token_embd.weight")?,
+        layers,
+        norm: take("output_norm.weight")?,
+        output: take(OUTPUT).ok(),
+        frequencies,
+    })
+}

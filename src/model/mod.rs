@@ -1,0 +1,14 @@
+//! Models: an architecture is a page of equations over the ops of a backend; loading streams its weights there.
+
+mod config;
+mod llama;
+mod load;
+mod ops;
+
+pub use config::Config;
+pub use llama::{Layer, Llama};
+pub use load::{Phase, Progress, load, read_header};
+pub use ops::{BackendInfo, CHUNK_BLOCKS, KvShape, Ops, RopeStyle, Row, Runner, Step, WeightStore};
+
+/// Values of `general.architecture` that can be run.
+pub const ARCHITECTURES: [&str; 1] = ["llama"];

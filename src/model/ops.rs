@@ -1,0 +1,164 @@
+//! The operations that an architecture is written in, and what one forward step is made of.
+//!
+//! A backend implements [`Ops`]; an architecture (see [`super::Llama`]) calls it as if each line were computed at
+//! once. The CPU backend does just that; the GPU backend records each call into a plan and runs the plan later, so
+//! an op may depend on the *shapes* of a step but never on its values.
+
+use crate::quant::BlockType;
+use crate::{Control, Error, Result};
+use futures::future::LocalBoxFuture;
+
+/// Which of a rotary pair's elements sit side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RopeStyle {
+    /// Pairs (2i, 2i+1), as GGUF stores Llama.
+    Interleaved,
+    /// Pairs (i, i + dim/2), as GPT-NeoX and Qwen.
+    Halves,
+}
+
+/// Activations are matrices `[rows, cols]` of `f32`; every row is a token of the step.
+pub trait Ops {
+    type Tensor;
+    type Weight;
+
+    /// Rows of `table [vocab, d]`, one for each token of the step: `[n, d]`.
+    fn embed(&mut self, table: &Self::Weight) -> Self::Tensor;
+
+    /// `x Wᵀ`, where `w` is `[out, in]`: `[n, in] → [n, out]`.
+    fn linear(&mut self, w: &Self::Weight, x: &Self::Tensor) -> Self::Tensor;
+
+    /// `x / sqrt(mean(x²) + eps) · w`, each row by itself.
+    fn rms_norm(&mut self, x: &Self::Tensor, w: &Self::Weight, eps: f32) -> Self::Tensor;
+
+    /// Rotates each head of each row by its position: `x` is `[n, heads · head_dim]`, `frequencies` holds
+    /// `head_dim / 2` angles in radians a position.
+    fn rope(&mut self, x: Self::Tensor, frequencies: &Self::Weight, style: RopeStyle) -> Self::Tensor;
+
+    /// Stores `k` and `v` `[n, kv_heads · head_dim]` in the cache of `layer` at the rows' slots, then lets each row
+    /// of `q` `[n, heads · head_dim]` attend to its own sequence up to its own position: `[n, heads · head_dim]`.
+    fn attention(&mut self, layer: usize, q: &Self::Tensor, k: &Self::Tensor, v: &Self::Tensor) -> Self::Tensor;
+
+    /// `silu(gate) · up`, where `silu(x) = x / (1 + e⁻ˣ)`.
+    fn swiglu(&mut self, gate: &Self::Tensor, up: &Self::Tensor) -> Self::Tensor;
+
+    fn add(&mut self, a: &Self::Tensor, b: &Self::Tensor) -> Self::Tensor;
+
+    /// Only the rows whose logits are wanted, in the order of [`Step::outputs`].
+    fn outputs(&mut self, x: &Self::Tensor) -> Self::Tensor;
+}
+
+/// Where the weights of a model go as they arrive.
+pub trait WeightStore {
+    type Weight;
+
+    /// Room for a tensor of `rows × cols` (a vector is one row). Fails when it cannot be held.
+    fn allocate(&mut self, name: &str, block_type: BlockType, rows: usize, cols: usize) -> Result<Self::Weight>;
+
+    /// The next bytes of a tensor, from byte `offset` of its data. `offset` is a multiple of
+    /// [`CHUNK_BLOCKS`] blocks; so is the length, but for the last piece.
+    fn write(&mut self, weight: &mut Self::Weight, offset: usize, bytes: &[u8]) -> Result<()>;
+}
+
+/// Tensor data reaches a [`WeightStore`] in multiples of this many blocks.
+pub const CHUNK_BLOCKS: usize = 64;
+
+/// The shape of a KV cache: `slots` positions in blocks of `block_len`, shared by all sequences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KvShape {
+    pub layers: usize,
+    pub kv_heads: usize,
+    pub head_dim: usize,
+    pub block_len: usize,
+    pub blocks: usize,
+}
+
+impl KvShape {
+    pub fn slots(&self) -> usize {
+        self.blocks * self.block_len
+    }
+
+    /// Elements of one layer's K, and as many of its V.
+    pub fn layer_len(&self) -> usize {
+        self.slots() * self.kv_heads * self.head_dim
+    }
+}
+
+/// One token of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub struct Row {
+    pub token: u32,
+    /// Position in its sequence, from 0.
+    pub position: u32,
+    /// Where its K and V are kept: `block · block_len + offset`.
+    pub slot: u32,
+    /// Index into [`Step::tables`].
+    pub sequence: u32,
+}
+
+/// What one forward pass computes: tokens of one or several sequences, packed.
+#[derive(Debug, Clone, Default)]
+pub struct Step {
+    pub rows: Vec<Row>,
+    /// For each sequence its KV blocks in order: position `p` is at slot `table[p / block_len] · block_len + p % block_len`.
+    pub tables: Vec<Vec<u32>>,
+    /// Indices of the rows whose next-token logits are wanted.
+    pub outputs: Vec<u32>,
+}
+
+/// A model on a backend, ready to run.
+pub trait Runner {
+    /// Computes a step and returns the logits `[outputs, vocab]`; K and V of every row are in the cache afterwards.
+    /// A step has at most [`Runner::max_rows`] rows. After an error or an abort the K and V of these rows are undefined.
+    fn forward<'a>(&'a mut self, step: &'a Step, control: &'a dyn Control) -> LocalBoxFuture<'a, Result<Vec<f32>>>;
+
+    fn max_rows(&self) -> usize;
+
+    /// What it runs on, for [`crate::engine::ModelInfo`].
+    fn backend(&self) -> BackendInfo;
+}
+
+/// A backend in words.
+#[derive(Debug, Clone, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackendInfo {
+    /// "webgpu" or "wasm" (natively also: wgpu and the CPU).
+    pub backend: String,
+    /// The adapter's or the processor's name.
+    pub adapter: String,
+    /// Capabilities in use: "subgroups", "f16", "dp4a", "simd128".
+    pub capabilities: Vec<String>,
+    /// Bytes of weights, KV cache and scratch on the GPU.
+    pub gpu_bytes: u64,
+}
+
+impl Step {
+    /// Checks what a backend relies on, so that no index from a step can reach outside a buffer.
+    pub fn validate(&self, vocab: usize, kv: &KvShape, max_rows: usize) -> Result<()> {
+        let internal = |what: &str| Err(Error::Internal(format!("malformed step: {what}")));
+        if self.rows.is_empty() || self.rows.len() > max_rows {
+            return internal("number of rows");
+        }
+        if self.outputs.iter().any(|&o| o as usize >= self.rows.len()) {
+            return internal("output row");
+        }
+        if self.tables.iter().flatten().any(|&b| b as usize >= kv.blocks) {
+            return internal("KV block");
+        }
+        for row in &self.rows {
+            if row.token as usize >= vocab {
+                return Err(Error::InvalidArgument(format!(
+                    "token {} is outside the vocabulary of {vocab} tokens",
+                    row.token
+                )));
+            }
+            let (block, offset) = (row.position as usize / kv.block_len, row.position as usize % kv.block_len);
+            let slot = self.tables.get(row.sequence as usize).and_then(|table| table.get(block));
+            if slot.map(|b| *b as usize * kv.block_len + offset) != Some(row.slot as usize) {
+                return internal("slot");
+            }
+        }
+        Ok(())
+    }
+}

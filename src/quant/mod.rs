@@ -1,0 +1,211 @@
+//! Quantized block formats of GGUF: what they are called, how large their blocks are, and their values as `f32`.
+//!
+//! The layouts are those of ggml (`ggml-common.h`); reading and writing them is candle-core's work. The GPU reads
+//! the same blocks after `gpu::repack` has split them into word-aligned planes.
+
+use candle_core::quantized::k_quants as k;
+use candle_core::quantized::k_quants::GgmlType;
+
+/// How the elements of a tensor are stored: `block_len` consecutive elements of a row in `block_bytes` bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[allow(non_camel_case_types)]
+pub enum BlockType {
+    F32,
+    F16,
+    Q4_0,
+    Q4_1,
+    Q8_0,
+    Q4_K,
+    Q5_K,
+    Q6_K,
+}
+
+impl BlockType {
+    pub const ALL: [BlockType; 8] = [
+        BlockType::F32,
+        BlockType::F16,
+        BlockType::Q4_0,
+        BlockType::Q4_1,
+        BlockType::Q8_0,
+        BlockType::Q4_K,
+        BlockType::Q5_K,
+        BlockType::Q6_K,
+    ];
+    pub const NAMES: [&'static str; 8] = ["F32", "F16", "Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"];
+
+    /// From the `ggml_type` number in a GGUF tensor table; `Err` holds the name (or number) of a type we cannot read.
+    pub fn from_ggml(id: u32) -> Result<BlockType, String> {
+        Ok(match id {
+            0 => BlockType::F32,
+            1 => BlockType::F16,
+            2 => BlockType::Q4_0,
+            3 => BlockType::Q4_1,
+            8 => BlockType::Q8_0,
+            12 => BlockType::Q4_K,
+            13 => BlockType::Q5_K,
+            14 => BlockType::Q6_K,
+            other => {
+                return Err(match foreign_name(other) {
+                    Some(name) => name.to_string(),
+                    None => format!("ggml type {other}"),
+                });
+            }
+        })
+    }
+
+    pub fn name(self) -> &'static str {
+        Self::NAMES[Self::ALL.iter().position(|&t| t == self).unwrap_or(0)]
+    }
+
+    /// Elements in a block.
+    pub const fn block_len(self) -> usize {
+        match self {
+            BlockType::F32 | BlockType::F16 => 1,
+            BlockType::Q4_0 | BlockType::Q4_1 | BlockType::Q8_0 => 32,
+            BlockType::Q4_K | BlockType::Q5_K | BlockType::Q6_K => 256,
+        }
+    }
+
+    /// Bytes in a block.
+    pub const fn block_bytes(self) -> usize {
+        match self {
+            BlockType::F32 => 4,
+            BlockType::F16 => 2,
+            BlockType::Q4_0 => 18,
+            BlockType::Q4_1 => 20,
+            BlockType::Q8_0 => 34,
+            BlockType::Q4_K => 144,
+            BlockType::Q5_K => 176,
+            BlockType::Q6_K => 210,
+        }
+    }
+
+    /// Bytes of `elements` elements, which must be whole blocks.
+    pub const fn bytes_of(self, elements: usize) -> usize {
+        elements / self.block_len() * self.block_bytes()
+    }
+
+    /// The values of whole blocks. `bytes` may have any alignment; `out.len()` must be the number of elements in it.
+    pub fn dequantize(self, bytes: &[u8], out: &mut [f32]) {
+        assert_eq!(bytes.len(), self.bytes_of(out.len()), "dequantize: {self:?}");
+        match self {
+            BlockType::F32 => {
+                for (value, raw) in out.iter_mut().zip(bytes.chunks_exact(4)) {
+                    *value = f32::from_le_bytes([raw[0], raw[1], raw[2], raw[3]]);
+                }
+            }
+            BlockType::F16 => {
+                for (value, raw) in out.iter_mut().zip(bytes.chunks_exact(2)) {
+                    *value = half::f16::from_le_bytes([raw[0], raw[1]]).to_f32();
+                }
+            }
+            BlockType::Q4_0 => to_float::<k::BlockQ4_0>(bytes, out),
+            BlockType::Q4_1 => to_float::<k::BlockQ4_1>(bytes, out),
+            BlockType::Q8_0 => to_float::<k::BlockQ8_0>(bytes, out),
+            BlockType::Q4_K => to_float::<k::BlockQ4K>(bytes, out),
+            BlockType::Q5_K => to_float::<k::BlockQ5K>(bytes, out),
+            BlockType::Q6_K => to_float::<k::BlockQ6K>(bytes, out),
+        }
+    }
+
+    /// Whole blocks holding `values`, rounded to this format: for tests and synthetic models.
+    pub fn quantize(self, values: &[f32]) -> Vec<u8> {
+        assert_eq!(values.len() % self.block_len(), 0, "quantize: {self:?}");
+        match self {
+            BlockType::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            BlockType::F16 => values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect(),
+            BlockType::Q4_0 => from_float::<k::BlockQ4_0>(values),
+            BlockType::Q4_1 => from_float::<k::BlockQ4_1>(values),
+            BlockType::Q8_0 => from_float::<k::BlockQ8_0>(values),
+            BlockType::Q4_K => from_float::<k::BlockQ4K>(values),
+            BlockType::Q5_K => from_float::<k::BlockQ5K>(values),
+            BlockType::Q6_K => from_float::<k::BlockQ6K>(values),
+        }
+    }
+}
+
+/// Names of ggml types that exist but that we do not read, so that the error can say more than a number.
+fn foreign_name(id: u32) -> Option<&'static str> {
+    Some(match id {
+        6 => "Q5_0",
+        7 => "Q5_1",
+        9 => "Q8_1",
+        10 => "Q2_K",
+        11 => "Q3_K",
+        15 => "Q8_K",
+        16 => "IQ2_XXS",
+        17 => "IQ2_XS",
+        18 => "IQ3_XXS",
+        19 => "IQ1_S",
+        20 => "IQ4_NL",
+        21 => "IQ3_S",
+        22 => "IQ2_S",
+        23 => "IQ4_XS",
+        24 => "I8",
+        25 => "I16",
+        26 => "I32",
+        27 => "I64",
+        28 => "F64",
+        29 => "IQ1_M",
+        30 => "BF16",
+        34 => "TQ1_0",
+        35 => "TQ2_0",
+        39 => "MXFP4",
+        40 => "NVFP4",
+        _ => return None,
+    })
+}
+
+/// Blocks dequantized at a time: a stack buffer, so that bytes of any alignment need no heap copy.
+const CHUNK: usize = 16;
+
+fn to_float<T: GgmlType>(bytes: &[u8], out: &mut [f32]) {
+    let size = std::mem::size_of::<T>();
+    let mut blocks: [T; CHUNK] = std::array::from_fn(|_| T::zeros());
+    for (src, dst) in bytes.chunks(CHUNK * size).zip(out.chunks_mut(CHUNK * T::BLCK_SIZE)) {
+        let count = src.len() / size;
+        // SAFETY: ggml blocks are `repr(C)` structs of integers and f16: any bytes are a valid value, and `count`
+        // of them fit in `blocks`.
+        unsafe { std::ptr::copy_nonoverlapping(src.as_ptr(), blocks.as_mut_ptr().cast::<u8>(), count * size) };
+        T::to_float(&blocks[..count], dst);
+    }
+}
+
+fn from_float<T: GgmlType>(values: &[f32]) -> Vec<u8> {
+    let mut blocks: Vec<T> = (0..values.len() / T::BLCK_SIZE).map(|_| T::zeros()).collect();
+    T::from_float(values, &mut blocks);
+    // SAFETY: as above; the blocks have no padding (their sizes are `block_bytes`, which a test checks).
+    unsafe { std::slice::from_raw_parts(blocks.as_ptr().cast::<u8>(), std::mem::size_of_val(&blocks[..])) }.to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn block_sizes_are_those_of_candle() {
+        use std::mem::size_of;
+        for (ours, theirs) in [
+            (BlockType::Q4_0, size_of::<k::BlockQ4_0>()),
+            (BlockType::Q4_1, size_of::<k::BlockQ4_1>()),
+            (BlockType::Q8_0, size_of::<k::BlockQ8_0>()),
+            (BlockType::Q4_K, size_of::<k::BlockQ4K>()),
+            (BlockType::Q5_K, size_of::<k::BlockQ5K>()),
+            (BlockType::Q6_K, size_of::<k::BlockQ6K>()),
+        ] {
+            assert_eq!(ours.block_bytes(), theirs, "{ours:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_quantized_comes_back_close() {
+        let values: Vec<f32> = (0..1024).map(|i| ((i * 37 % 101) as f32 / 50.0 - 1.0) * 0.1).collect();
+        for block_type in BlockType::ALL {
+            let bytes = block_type.quantize(&values);
+            let mut back = vec![0.0; values.len()];
+            block_type.dequantize(&bytes, &mut back);
+            let worst = values.iter().zip(&back).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(worst < 0.011, "{block_type:?}: {worst}");
+        }
+    }
+}
