@@ -1,8 +1,8 @@
 //! What a reviewer should not have to look for: formatting, lints and broken documentation links.
 
 use crate::run::cargo;
-use crate::say;
 use crate::setup::{node, tools};
+use crate::{pkg, say};
 use anyhow::{Result, bail};
 
 type Check = (&'static str, fn() -> Result<()>);
@@ -23,7 +23,11 @@ const CHECKS: [Check; 6] = [
         cargo().args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings").run()
     }),
     ("lint of pkg/", || lint("pkg")),
-    ("lint of www/", || lint("www")),
+    ("lint of www/", || {
+        // Its types are the package's.
+        pkg::typescript()?;
+        lint("www")
+    }),
 ];
 
 /// Runs every check, even after one has failed, and then names those that did.

@@ -13,7 +13,7 @@ pub fn build(profile: Profile) -> Result<()> {
     typescript()
 }
 
-/// Builds pkg/dist over the wasm module that is there.
+/// Builds pkg/dist, which does not need the wasm module to be there yet.
 pub fn typescript() -> Result<()> {
     node::packages("pkg")?;
     npm_build("pkg", &["pkg"])
@@ -22,7 +22,7 @@ pub fn typescript() -> Result<()> {
 /// Builds www/dist over the package that is there.
 pub fn page() -> Result<()> {
     node::packages("www")?;
-    npm_build("www", &["www", "pkg", "pkg/dist"])
+    npm_build("www", &["www", "pkg/package.json", "pkg/dist", "pkg/wasm"])
 }
 
 fn npm_build(folder: &str, inputs: &[&str]) -> Result<()> {

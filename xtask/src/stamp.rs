@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Folders that builds write: never an input of the build that contains them.
-const BUILT: [&str; 3] = ["node_modules", "dist", "test-results"];
+const BUILT: [&str; 3] = ["node_modules", "dist", "wasm"];
 
 /// Remembers, in the build directory, the inputs that a step last succeeded with.
 pub struct Stamp {

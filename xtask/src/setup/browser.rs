@@ -29,7 +29,7 @@ pub fn chrome() -> Result<PathBuf> {
 }
 
 fn find() -> Option<PathBuf> {
-    NAMES.iter().filter_map(|name| which(&[name])).find(|path| runs(path))
+    NAMES.iter().filter_map(|name| which(&[name])).find(runs)
 }
 
 fn runs(path: &PathBuf) -> bool {

@@ -1,0 +1,42 @@
+// One server, one browser and one loaded judge a backend, shared by the tests of a process: loading takes seconds.
+
+import { after } from "node:test";
+import { launch, loadJudge, openPackage, startServer } from "./lib.mjs";
+
+/** Set while working: only what is short. */
+export const quick = Boolean(process.env.LUNETTE_QUICK);
+
+/** The backends under test. SwiftShader reads some ten tokens a second, so WebGPU gets shorter texts. */
+export const BACKENDS = ["wasm", "webgpu"];
+
+export const minutes = (n) => ({ timeout: n * 60_000 });
+
+const once = (make) => {
+  let made;
+  return () => (made ??= make());
+};
+
+export const server = once(startServer);
+export const browser = once(launch);
+
+/** A page with the package, without a model. */
+export const packagePage = once(async () => openPackage(await browser(), (await server()).origin));
+
+const judges = new Map();
+
+/** A page whose `globalThis.judge` is the default model on `backend`, with its info and the progress events seen. */
+export function judgeOn(backend) {
+  if (!judges.has(backend)) {
+    const load = async () => {
+      const page = await openPackage(await browser(), (await server()).origin);
+      return { page, ...(await loadJudge(page, backend)) };
+    };
+    judges.set(backend, load());
+  }
+  return judges.get(backend);
+}
+
+after(async () => {
+  await (await browser()).close();
+  (await server()).close();
+});
