@@ -1,18 +1,17 @@
 //! Grouped-query attention of a step's rows over a paged KV cache.
 
 use super::matmul::{axpy, dot};
-use super::runner::KvCache;
+use super::runner::{KvCache, Part};
 use crate::model::Step;
 
 /// `softmax(q kᵀ / √head_dim) v` for each row and head; `q` and the result are `[n, heads · head_dim]`. The K and V of
 /// the rows themselves are in the cache already.
 pub(super) fn attention(step: &Step, kv: &KvCache, layer: usize, q: &[f32], out: &mut [f32]) {
     let shape = kv.shape;
-    let (dim, stride) = (shape.head_dim, shape.kv_heads * shape.head_dim);
+    let dim = shape.head_dim;
     let width = q.len() / step.rows.len();
     let group = width / dim / shape.kv_heads;
     let scale = 1.0 / (dim as f32).sqrt();
-    let (keys, values) = &kv.layers[layer];
     let mut scores = Vec::new();
     for (row, (q, out)) in step.rows.iter().zip(q.chunks_exact(width).zip(out.chunks_exact_mut(width))) {
         let table = &step.tables[row.sequence as usize];
@@ -22,11 +21,11 @@ pub(super) fn attention(step: &Step, kv: &KvCache, layer: usize, q: &[f32], out:
             let (q, out) = (&q[head * dim..][..dim], &mut out[head * dim..][..dim]);
             let at = head / group * dim;
             scores.clear();
-            scores.extend((0..length).map(|p| dot(q, &keys[slot(p) * stride + at..][..dim]) * scale));
+            scores.extend((0..length).map(|p| dot(q, &kv.vector(layer, Part::Key, slot(p))[at..][..dim]) * scale));
             softmax(&mut scores);
             out.fill(0.0);
             for (p, weight) in scores.iter().enumerate() {
-                axpy(*weight, &values[slot(p) * stride + at..][..dim], out);
+                axpy(*weight, &kv.vector(layer, Part::Value, slot(p))[at..][..dim], out);
             }
         }
     }

@@ -4,35 +4,62 @@ use crate::model::{BackendInfo, KvShape, Llama, Ops, Runner, Step};
 use crate::{Control, Error, Result, checkpoint};
 use futures::future::LocalBoxFuture;
 
-/// K and V of every layer, each `[slots, kv_heads · head_dim]`.
+/// K and V, kept by block and made when a block is first used: a short text needs little memory, whatever the context.
 pub struct KvCache {
     pub(super) shape: KvShape,
-    pub(super) layers: Vec<(Vec<f32>, Vec<f32>)>,
+    /// Each `[layers][K, V][block_len][kv_heads · head_dim]`.
+    blocks: Vec<Vec<f32>>,
+}
+
+/// Whose vector is looked up.
+#[derive(Clone, Copy)]
+pub(super) enum Part {
+    Key = 0,
+    Value = 1,
 }
 
 impl KvCache {
-    pub fn new(shape: KvShape) -> Result<KvCache> {
-        let room = || {
-            let mut values = Vec::new();
-            values.try_reserve_exact(shape.layer_len()).map_err(|_| {
-                let mib = (shape.layer_len() * shape.layers * 8) >> 20;
-                Error::OutOfMemory(format!("the KV cache for {} positions needs {mib} MiB of memory", shape.slots()))
-            })?;
-            values.resize(shape.layer_len(), 0.0);
-            Ok(values)
-        };
-        let layers = (0..shape.layers).map(|_| Ok((room()?, room()?))).collect::<Result<_>>()?;
-        Ok(KvCache { shape, layers })
+    pub fn new(shape: KvShape) -> KvCache {
+        KvCache { shape, blocks: vec![Vec::new(); shape.blocks] }
+    }
+
+    /// Makes the blocks that a step writes to.
+    pub fn prepare(&mut self, step: &Step) -> Result<()> {
+        let len = self.shape.layers * 2 * self.shape.block_len * self.width();
+        for row in &step.rows {
+            let block = &mut self.blocks[row.slot as usize / self.shape.block_len];
+            if block.is_empty() {
+                block.try_reserve_exact(len).map_err(|_| {
+                    Error::OutOfMemory(format!("the KV cache needs {} more KiB of memory", len * 4 / 1024))
+                })?;
+                block.resize(len, 0.0);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.shape.kv_heads * self.shape.head_dim
+    }
+
+    fn offset(&self, layer: usize, part: Part, slot: usize) -> usize {
+        ((layer * 2 + part as usize) * self.shape.block_len + slot % self.shape.block_len) * self.width()
+    }
+
+    /// `[kv_heads · head_dim]` of a slot.
+    pub(super) fn vector(&self, layer: usize, part: Part, slot: usize) -> &[f32] {
+        &self.blocks[slot / self.shape.block_len][self.offset(layer, part, slot)..][..self.width()]
     }
 
     /// Keeps the rows' K and V at their slots.
     pub(super) fn store(&mut self, layer: usize, step: &Step, k: &[f32], v: &[f32]) {
-        let width = self.shape.kv_heads * self.shape.head_dim;
-        let (keys, values) = &mut self.layers[layer];
-        for (i, row) in step.rows.iter().enumerate() {
-            let (from, to) = (i * width, row.slot as usize * width);
-            keys[to..][..width].copy_from_slice(&k[from..][..width]);
-            values[to..][..width].copy_from_slice(&v[from..][..width]);
+        let width = self.width();
+        for (row, (k, v)) in step.rows.iter().zip(k.chunks_exact(width).zip(v.chunks_exact(width))) {
+            let slot = row.slot as usize;
+            for (part, vector) in [(Part::Key, k), (Part::Value, v)] {
+                let offset = self.offset(layer, part, slot);
+                self.blocks[slot / self.shape.block_len][offset..][..width].copy_from_slice(vector);
+            }
         }
     }
 }
@@ -49,12 +76,13 @@ const MAX_ROWS: usize = 128;
 const PAUSE_FROM: usize = 8;
 
 impl CpuRunner {
-    pub fn new(model: Llama<CpuWeight>, kv: KvShape) -> Result<CpuRunner> {
-        Ok(CpuRunner { model, kv: KvCache::new(kv)? })
+    pub fn new(model: Llama<CpuWeight>, kv: KvShape) -> CpuRunner {
+        CpuRunner { model, kv: KvCache::new(kv) }
     }
 
     async fn run(&mut self, step: &Step, control: &dyn Control) -> Result<Vec<f32>> {
         step.validate(self.model.config.vocab, &self.kv.shape, MAX_ROWS)?;
+        self.kv.prepare(step)?;
         let mut ops = CpuOps { step, kv: &mut self.kv };
         let mut x = ops.embed(&self.model.embedding);
         checkpoint(control).await?;

@@ -115,6 +115,11 @@ pub trait Runner {
 
     fn max_rows(&self) -> usize;
 
+    /// Rows of a step whose logits may be asked for.
+    fn max_outputs(&self) -> usize {
+        self.max_rows()
+    }
+
     /// What it runs on, for [`crate::engine::ModelInfo`].
     fn backend(&self) -> BackendInfo;
 }
