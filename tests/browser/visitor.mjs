@@ -16,10 +16,6 @@ export async function scoreExample(page) {
   }
   // A click waits until the button is enabled, which is when the model is loaded.
   await part("score-button").click({ timeout: LOADED });
-  await page.waitForFunction(
-    () => /\d/.test(document.querySelector('[data-testid="score"]')?.textContent ?? ""),
-    undefined,
-    { timeout: SCORED },
-  );
+  await part("score").filter({ hasText: /\d/ }).waitFor({ timeout: SCORED });
   return part("score").innerText();
 }

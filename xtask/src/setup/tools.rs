@@ -78,20 +78,12 @@ fn cargo_tool(
             .args(flags)
             .arg("--root")
             .arg(&root)
-            // Not in the shared build directory: a half-built tool should not linger there.
+            // Away from the repository's cargo configuration, which is for the engine.
             .dir(std::env::temp_dir())
-            .env("RUSTUP_TOOLCHAIN", toolchain()?)
             .run()
             .with_context(|| format!("{package} {version} could not be installed"))?;
     }
     Ok(Some(bin))
-}
-
-/// The repository's toolchain, for a build that runs outside of it.
-fn toolchain() -> Result<String> {
-    let text =
-        fs::read_to_string(repo::path("rust-toolchain.toml")).context("reading rust-toolchain.toml")?;
-    quoted_after(&text, "channel").context("rust-toolchain.toml names no channel")
 }
 
 /// The version of a crate in Cargo.lock: the wasm-bindgen program must match its library exactly.
