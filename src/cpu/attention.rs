@@ -21,7 +21,9 @@ pub(super) fn attention(step: &Step, kv: &KvCache, layer: usize, q: &[f32], out:
             let (q, out) = (&q[head * dim..][..dim], &mut out[head * dim..][..dim]);
             let at = head / group * dim;
             scores.clear();
-            scores.extend((0..length).map(|p| dot(q, &kv.vector(layer, Part::Key, slot(p))[at..][..dim]) * scale));
+            scores.extend(
+                (0..length).map(|p| dot(q, &kv.vector(layer, Part::Key, slot(p))[at..][..dim]) * scale),
+            );
             softmax(&mut scores);
             out.fill(0.0);
             for (p, weight) in scores.iter().enumerate() {

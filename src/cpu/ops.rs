@@ -96,7 +96,13 @@ impl Ops for CpuOps<'_> {
     }
 
     fn outputs(&mut self, x: &Tensor) -> Tensor {
-        let data = self.step.outputs.iter().flat_map(|&o| &x.data[o as usize * x.cols..][..x.cols]).copied().collect();
+        let data = self
+            .step
+            .outputs
+            .iter()
+            .flat_map(|&o| &x.data[o as usize * x.cols..][..x.cols])
+            .copied()
+            .collect();
         Tensor::new(self.step.outputs.len(), x.cols, data)
     }
 }

@@ -100,7 +100,11 @@ impl CpuRunner {
 }
 
 impl Runner for CpuRunner {
-    fn forward<'a>(&'a mut self, step: &'a Step, control: &'a dyn Control) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
+    fn forward<'a>(
+        &'a mut self,
+        step: &'a Step,
+        control: &'a dyn Control,
+    ) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
         Box::pin(self.run(step, control))
     }
 

@@ -17,7 +17,7 @@ pub enum Prompt {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct GenerateOptions {
     pub max_tokens: usize,
     pub temperature: f32,
@@ -161,7 +161,11 @@ impl Engine {
         Ok(Generation {
             text: output.finish(on_text),
             finish_reason,
-            usage: Usage { prompt_tokens: prompt.len(), cached_tokens: cached, completion_tokens: tokens.len() },
+            usage: Usage {
+                prompt_tokens: prompt.len(),
+                cached_tokens: cached,
+                completion_tokens: tokens.len(),
+            },
             timing: Timing { prefill_ms, decode_ms: total_ms - prefill_ms, total_ms },
             tokens,
             logprobs: options.logprobs.then_some(logprobs),

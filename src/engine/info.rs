@@ -25,7 +25,12 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
-    pub(super) fn new(header: &Header, context_length: usize, vocabulary_size: usize, backend: BackendInfo) -> ModelInfo {
+    pub(super) fn new(
+        header: &Header,
+        context_length: usize,
+        vocabulary_size: usize,
+        backend: BackendInfo,
+    ) -> ModelInfo {
         let text = |key: &str| header.metadata.str(key).map(str::to_string);
         ModelInfo {
             name: text("general.name").unwrap_or_else(|| "unnamed".into()),

@@ -64,7 +64,10 @@ impl Sequence {
         let wanted = (self.tokens.len() + count).div_ceil(len);
         while self.blocks.len() < wanted {
             let id = self.pool.free.borrow_mut().pop();
-            let id = id.ok_or(Error::ContextOverflow { tokens: self.tokens.len() + count, limit: self.pool.capacity() })?;
+            let id = id.ok_or(Error::ContextOverflow {
+                tokens: self.tokens.len() + count,
+                limit: self.pool.capacity(),
+            })?;
             self.blocks.push(Rc::new(Block { id, free: self.pool.free.clone() }));
         }
         Ok(())

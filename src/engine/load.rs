@@ -7,6 +7,7 @@ use crate::model::{self, Config, KvShape, Phase, Progress, Runner};
 use crate::source::{ByteStream, Feed};
 use crate::tokenizer::{ChatTemplate, Tokenizer};
 use crate::{Control, Error, Result};
+use std::rc::Rc;
 
 /// Where a model runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -20,7 +21,7 @@ pub enum Backend {
 }
 
 #[derive(Debug, Clone, Default, serde::Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct LoadOptions {
     pub backend: Backend,
     /// Capabilities that must not be used: "subgroups", "f16", "dp4a".
@@ -43,7 +44,7 @@ impl Engine {
         let mut feed = Feed::new(stream);
         let header = model::read_header(&mut feed).await?;
         let config = Config::from_header(&header)?;
-        let tokenizer = Tokenizer::from_metadata(&header.metadata)?;
+        let tokenizer = Rc::new(Tokenizer::from_metadata(&header.metadata)?);
         let chat = ChatTemplate::from_metadata(&header.metadata)?;
         let context = context_length(options, &config)?;
         let kv = KvShape {
@@ -80,7 +81,8 @@ async fn gpu(options: &LoadOptions) -> Result<Option<Gpu>> {
     if options.backend == Backend::Wasm {
         return Ok(None);
     }
-    let request = GpuOptions { disable: options.disable.clone(), kv_type: KvType::F16, default_limits: false };
+    let request =
+        GpuOptions { disable: options.disable.clone(), kv_type: KvType::F16, default_limits: false };
     match (Gpu::request(&request).await, options.backend) {
         (Ok(gpu), Backend::Auto) if gpu.is_software() => {
             log::info!("{} is a software adapter: running on the CPU instead", gpu.adapter_name());

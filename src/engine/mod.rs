@@ -6,6 +6,7 @@ mod kv;
 mod load;
 mod sample;
 
+pub(crate) use generate::milliseconds;
 pub use generate::{FinishReason, GenerateOptions, Generation, Prompt, Timing, Usage};
 pub use info::ModelInfo;
 pub use kv::Sequence;
@@ -16,12 +17,13 @@ use crate::model::{Config, Row, Runner, Step};
 use crate::tokenizer::{ChatTemplate, Message, Tokenizer};
 use crate::{Control, Error, Result};
 use kv::BlockPool;
+use std::rc::Rc;
 
 /// A model, ready to run.
 pub struct Engine {
     runner: Box<dyn Runner>,
     config: Config,
-    tokenizer: Tokenizer,
+    tokenizer: Rc<Tokenizer>,
     chat: Option<ChatTemplate>,
     pool: BlockPool,
     info: ModelInfo,
@@ -32,7 +34,7 @@ impl Engine {
         &self.info
     }
 
-    pub fn tokenizer(&self) -> &Tokenizer {
+    pub fn tokenizer(&self) -> &Rc<Tokenizer> {
         &self.tokenizer
     }
 

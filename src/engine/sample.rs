@@ -52,13 +52,15 @@ impl Sampler {
         if temperature == 0.0 {
             return argmax(logits);
         }
-        let mut candidates: Vec<(u32, f32)> = logits.iter().copied().enumerate().map(|(i, l)| (i as u32, l)).collect();
+        let mut candidates: Vec<(u32, f32)> =
+            logits.iter().copied().enumerate().map(|(i, l)| (i as u32, l)).collect();
         candidates.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         if top_k > 0 {
             candidates.truncate(top_k);
         }
         let max = candidates.first().map_or(0.0, |c| c.1);
-        let mut weights: Vec<f64> = candidates.iter().map(|c| f64::from((c.1 - max) / temperature).exp()).collect();
+        let mut weights: Vec<f64> =
+            candidates.iter().map(|c| f64::from((c.1 - max) / temperature).exp()).collect();
         let total: f64 = weights.iter().sum();
         let mut sum = 0.0;
         let nucleus = weights.iter().take_while(|&&w| {
@@ -124,7 +126,8 @@ mod tests {
     fn a_seed_repeats() {
         let logits: Vec<f32> = (0..100).map(|i| (i as f32 * 0.7).sin()).collect();
         let run = |seed| {
-            let mut sampler = Sampler::new(Sampling { temperature: 1.0, seed, ..Default::default() }).unwrap();
+            let mut sampler =
+                Sampler::new(Sampling { temperature: 1.0, seed, ..Default::default() }).unwrap();
             (0..20).map(|_| sampler.sample(&logits)).collect::<Vec<_>>()
         };
         assert_eq!(run(1), run(1));

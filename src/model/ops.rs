@@ -37,7 +37,13 @@ pub trait Ops {
 
     /// Stores `k` and `v` `[n, kv_heads · head_dim]` in the cache of `layer` at the rows' slots, then lets each row
     /// of `q` `[n, heads · head_dim]` attend to its own sequence up to its own position: `[n, heads · head_dim]`.
-    fn attention(&mut self, layer: usize, q: &Self::Tensor, k: &Self::Tensor, v: &Self::Tensor) -> Self::Tensor;
+    fn attention(
+        &mut self,
+        layer: usize,
+        q: &Self::Tensor,
+        k: &Self::Tensor,
+        v: &Self::Tensor,
+    ) -> Self::Tensor;
 
     /// `silu(gate) · up`, where `silu(x) = x / (1 + e⁻ˣ)`.
     fn swiglu(&mut self, gate: &Self::Tensor, up: &Self::Tensor) -> Self::Tensor;
@@ -53,7 +59,13 @@ pub trait WeightStore {
     type Weight;
 
     /// Room for a tensor of `rows × cols` (a vector is one row). Fails when it cannot be held.
-    fn allocate(&mut self, name: &str, block_type: BlockType, rows: usize, cols: usize) -> Result<Self::Weight>;
+    fn allocate(
+        &mut self,
+        name: &str,
+        block_type: BlockType,
+        rows: usize,
+        cols: usize,
+    ) -> Result<Self::Weight>;
 
     /// The next bytes of a tensor, from byte `offset` of its data. `offset` is a multiple of
     /// [`CHUNK_BLOCKS`] blocks; so is the length, but for the last piece.
@@ -111,7 +123,11 @@ pub struct Step {
 pub trait Runner {
     /// Computes a step and returns the logits `[outputs, vocab]`; K and V of every row are in the cache afterwards.
     /// A step has at most [`Runner::max_rows`] rows. After an error or an abort the K and V of these rows are undefined.
-    fn forward<'a>(&'a mut self, step: &'a Step, control: &'a dyn Control) -> LocalBoxFuture<'a, Result<Vec<f32>>>;
+    fn forward<'a>(
+        &'a mut self,
+        step: &'a Step,
+        control: &'a dyn Control,
+    ) -> LocalBoxFuture<'a, Result<Vec<f32>>>;
 
     fn max_rows(&self) -> usize;
 
@@ -158,7 +174,8 @@ impl Step {
                     row.token
                 )));
             }
-            let (block, offset) = (row.position as usize / kv.block_len, row.position as usize % kv.block_len);
+            let (block, offset) =
+                (row.position as usize / kv.block_len, row.position as usize % kv.block_len);
             let slot = self.tables.get(row.sequence as usize).and_then(|table| table.get(block));
             if slot.map(|b| *b as usize * kv.block_len + offset) != Some(row.slot as usize) {
                 return internal("slot");

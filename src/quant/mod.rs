@@ -166,7 +166,9 @@ fn to_float<T: GgmlType>(bytes: &[u8], out: &mut [f32]) {
         let count = src.len() / size;
         // SAFETY: ggml blocks are `repr(C)` structs of integers and f16: any bytes are a valid value, and `count`
         // of them fit in `blocks`.
-        unsafe { std::ptr::copy_nonoverlapping(src.as_ptr(), blocks.as_mut_ptr().cast::<u8>(), count * size) };
+        unsafe {
+            std::ptr::copy_nonoverlapping(src.as_ptr(), blocks.as_mut_ptr().cast::<u8>(), count * size)
+        };
         T::to_float(&blocks[..count], dst);
     }
 }
@@ -175,7 +177,8 @@ fn from_float<T: GgmlType>(values: &[f32]) -> Vec<u8> {
     let mut blocks: Vec<T> = (0..values.len() / T::BLCK_SIZE).map(|_| T::zeros()).collect();
     T::from_float(values, &mut blocks);
     // SAFETY: as above; the blocks have no padding (their sizes are `block_bytes`, which a test checks).
-    unsafe { std::slice::from_raw_parts(blocks.as_ptr().cast::<u8>(), std::mem::size_of_val(&blocks[..])) }.to_vec()
+    unsafe { std::slice::from_raw_parts(blocks.as_ptr().cast::<u8>(), std::mem::size_of_val(&blocks[..])) }
+        .to_vec()
 }
 
 #[cfg(test)]

@@ -58,11 +58,15 @@ impl ChatTemplate {
     ///
     /// Text that is a user's (the messages' contents, and `answer`) cannot become a control token.
     pub fn prompt(&self, tokenizer: &Tokenizer, messages: &[Message], answer: &str) -> Result<Vec<u32>> {
-        let texts = || messages.iter().flat_map(|m| [&m.role, &m.content]).map(String::as_str).chain([answer]);
+        let texts =
+            || messages.iter().flat_map(|m| [&m.role, &m.content]).map(String::as_str).chain([answer]);
         let guard = unused_character(|c| self.source.contains(c) || texts().any(|text| text.contains(c)))?;
         let guarded: Vec<Message> = messages
             .iter()
-            .map(|m| Message { role: tokenizer.guard(&m.role, guard), content: tokenizer.guard(&m.content, guard) })
+            .map(|m| Message {
+                role: tokenizer.guard(&m.role, guard),
+                content: tokenizer.guard(&m.content, guard),
+            })
             .collect();
         let template = self.environment.get_template(NAME).map_err(failed)?;
         let mut text = template
@@ -88,8 +92,7 @@ fn failed(error: minijinja::Error) -> Error {
 
 /// A character that occurs nowhere: one of Unicode's noncharacters, else one for private use.
 fn unused_character(occurs: impl Fn(char) -> bool) -> Result<char> {
-    ('\u{fdd0}'..='\u{fdef}')
-        .chain('\u{f0000}'..='\u{f00ff}')
-        .find(|c| !occurs(*c))
-        .ok_or_else(|| Error::InvalidArgument("the text holds every character that could serve as a mark".into()))
+    ('\u{fdd0}'..='\u{fdef}').chain('\u{f0000}'..='\u{f00ff}').find(|c| !occurs(*c)).ok_or_else(|| {
+        Error::InvalidArgument("the text holds every character that could serve as a mark".into())
+    })
 }

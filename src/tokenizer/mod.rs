@@ -36,8 +36,15 @@ const USER_DEFINED: u64 = 4;
 const UNUSED: u64 = 5;
 
 /// Control tokens that end a turn, by the names that models give them; `eos_token_id` and `eot_token_id` are added.
-const END_NAMES: [&str; 7] =
-    ["<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|endoftext|>", "<|end|>", "<end_of_turn>"];
+const END_NAMES: [&str; 7] = [
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end_of_text|>",
+    "<|endoftext|>",
+    "<|end|>",
+    "<end_of_turn>",
+];
 
 const MAX_VOCABULARY: usize = 1 << 21;
 
@@ -46,7 +53,11 @@ impl Tokenizer {
         let unusable = |why: String| Error::UnsupportedTokenizer(why);
         match meta.str("tokenizer.ggml.model") {
             Some("gpt2") => {}
-            Some(other) => return Err(unusable(format!("its kind is \"{other}\"; byte-level BPE (\"gpt2\") is supported"))),
+            Some(other) => {
+                return Err(unusable(format!(
+                    "its kind is \"{other}\"; byte-level BPE (\"gpt2\") is supported"
+                )));
+            }
             None => return Err(unusable("the file has none".into())),
         }
         let tokens = strings(meta, "tokenizer.ggml.tokens")?;
@@ -63,7 +74,11 @@ impl Tokenizer {
             .collect::<Result<Vec<_>>>()?;
 
         let pre = pre::PreTokenizer::named(meta.str("tokenizer.ggml.pre").unwrap_or("default"))?;
-        let plain = tokens.iter().zip(&kinds).enumerate().filter(|(_, (_, kind))| !matches!(**kind, CONTROL | UNUSED));
+        let plain = tokens
+            .iter()
+            .zip(&kinds)
+            .enumerate()
+            .filter(|(_, (_, kind))| !matches!(**kind, CONTROL | UNUSED));
         let vocabulary: Vocab = plain.map(|(id, (token, _))| (token.to_string(), id as u32)).collect();
         let model = BPE::builder()
             .vocab_and_merges(vocabulary, merges)
@@ -73,13 +88,13 @@ impl Tokenizer {
         let mut bpe = tokenizers::Tokenizer::new(model);
         bpe.with_pre_tokenizer(Some(pre.splitter));
 
-        let specials = Specials::new(
-            tokens.iter().zip(&kinds).enumerate().filter_map(|(id, (token, kind))| match *kind {
+        let specials = Specials::new(tokens.iter().zip(&kinds).enumerate().filter_map(
+            |(id, (token, kind))| match *kind {
                 CONTROL => Some((*token, id as u32, true)),
                 USER_DEFINED => Some((*token, id as u32, false)),
                 _ => None,
-            }),
-        )?;
+            },
+        ))?;
         let pieces = tokens
             .iter()
             .zip(&kinds)
@@ -88,7 +103,9 @@ impl Tokenizer {
                 _ => alphabet::bytes(token).into(),
             })
             .collect();
-        let id = |key: &str| meta.u64(key).and_then(|id| u32::try_from(id).ok()).filter(|id| (*id as usize) < tokens.len());
+        let id = |key: &str| {
+            meta.u64(key).and_then(|id| u32::try_from(id).ok()).filter(|id| (*id as usize) < tokens.len())
+        };
         let mut ends: Vec<u32> = END_NAMES.iter().filter_map(|name| specials.control(name)).collect();
         ends.extend(id("tokenizer.ggml.eos_token_id").into_iter().chain(id("tokenizer.ggml.eot_token_id")));
         ends.sort_unstable();
@@ -145,7 +162,8 @@ impl Tokenizer {
     fn encode_plain(&self, text: &str, tokens: &mut Vec<u32>) -> Result<()> {
         if !text.is_empty() {
             let encoding = self.bpe.encode_fast(text, false);
-            let encoding = encoding.map_err(|e| Error::InvalidArgument(format!("this text cannot be tokenized: {e}")))?;
+            let encoding = encoding
+                .map_err(|e| Error::InvalidArgument(format!("this text cannot be tokenized: {e}")))?;
             tokens.extend_from_slice(encoding.get_ids());
         }
         Ok(())
@@ -195,7 +213,10 @@ fn strings<'a>(meta: &'a Metadata, key: &str) -> Result<Vec<&'a str>> {
 fn kinds(meta: &Metadata, count: usize) -> Result<Vec<u64>> {
     let Some(values) = meta.array("tokenizer.ggml.token_type") else { return Ok(vec![1; count]) };
     if values.len() != count {
-        return Err(Error::UnsupportedTokenizer(format!("it has {count} tokens but {} token types", values.len())));
+        return Err(Error::UnsupportedTokenizer(format!(
+            "it has {count} tokens but {} token types",
+            values.len()
+        )));
     }
     Ok(values
         .iter()

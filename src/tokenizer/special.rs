@@ -50,7 +50,12 @@ impl Specials {
     }
 
     /// Cuts `text` at special tokens; control tokens count only with `special`.
-    pub fn split<'a>(&self, text: &'a str, special: bool, mut each: impl FnMut(Piece<'a>) -> Result<()>) -> Result<()> {
+    pub fn split<'a>(
+        &self,
+        text: &'a str,
+        special: bool,
+        mut each: impl FnMut(Piece<'a>) -> Result<()>,
+    ) -> Result<()> {
         let names = if special { &self.all } else { &self.user_defined };
         let mut end = 0;
         for found in names.finder.find_iter(text) {
