@@ -7,9 +7,11 @@
 mod metadata;
 mod reader;
 mod tensor;
+mod write;
 
 pub use metadata::{Metadata, Value};
 pub use tensor::TensorInfo;
+pub use write::Writer;
 
 use crate::{Error, Result};
 use reader::{Reader, Stop};

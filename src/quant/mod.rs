@@ -35,22 +35,24 @@ impl BlockType {
 
     /// From the `ggml_type` number in a GGUF tensor table; `Err` holds the name (or number) of a type we cannot read.
     pub fn from_ggml(id: u32) -> Result<BlockType, String> {
-        Ok(match id {
-            0 => BlockType::F32,
-            1 => BlockType::F16,
-            2 => BlockType::Q4_0,
-            3 => BlockType::Q4_1,
-            8 => BlockType::Q8_0,
-            12 => BlockType::Q4_K,
-            13 => BlockType::Q5_K,
-            14 => BlockType::Q6_K,
-            other => {
-                return Err(match foreign_name(other) {
-                    Some(name) => name.to_string(),
-                    None => format!("ggml type {other}"),
-                });
-            }
+        Self::ALL.into_iter().find(|t| t.ggml() == id).ok_or_else(|| match foreign_name(id) {
+            Some(name) => name.to_string(),
+            None => format!("ggml type {id}"),
         })
+    }
+
+    /// The `ggml_type` number.
+    pub const fn ggml(self) -> u32 {
+        match self {
+            BlockType::F32 => 0,
+            BlockType::F16 => 1,
+            BlockType::Q4_0 => 2,
+            BlockType::Q4_1 => 3,
+            BlockType::Q8_0 => 8,
+            BlockType::Q4_K => 12,
+            BlockType::Q5_K => 13,
+            BlockType::Q6_K => 14,
+        }
     }
 
     pub fn name(self) -> &'static str {

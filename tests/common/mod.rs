@@ -1,5 +1,9 @@
 //! What the integration tests share: the default model and the golden values that llama.cpp computed from it.
 
+#![allow(dead_code)]
+
+pub mod tiny;
+
 use lunette::engine::{Engine, LoadOptions};
 use lunette::source::FileStream;
 use lunette::{Result, Uninterrupted};
