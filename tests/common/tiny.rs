@@ -15,7 +15,7 @@ pub fn metadata() -> Writer {
     let number = Value::Unsigned;
     let text = |s: &str| Value::String(s.into());
     w.set("general.architecture", text("llama"));
-    w.set("llama.context_length", number(512));
+    w.set("llama.context_length", number(4096));
     w.set("llama.embedding_length", number(WIDTH));
     w.set("llama.block_count", number(LAYERS));
     w.set("llama.feed_forward_length", number(MLP));
