@@ -19,6 +19,8 @@ pub fn prepare(profile: Profile, page: bool) -> Result<()> {
 /// A script, told where the browser, the model and the reference values are.
 pub fn script(name: &str) -> Result<Run> {
     Ok(Run::new("node")
+        // Only the tests heed it; without it, output that is not a terminal gets a format for machines.
+        .arg("--test-reporter=spec")
         .arg(repo::path("tests/browser").join(name))
         .env("CHROME", browser::chrome()?)
         .env("LUNETTE_MODEL", model::fetch()?)

@@ -121,8 +121,7 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
 }
 
 fn counted(command: Run, count: &mut Count) -> Result<()> {
-    let success =
-        command.env("NO_COLOR", "1").env("CARGO_TERM_COLOR", "never").lines(|line| count.add(line))?;
+    let success = command.lines(|line| count.add(&plain(line)))?;
     if count.failed > 0 {
         bail!("{} failed", count.failed);
     }
@@ -133,6 +132,13 @@ fn counted(command: Run, count: &mut Count) -> Result<()> {
         bail!("no test was counted");
     }
     Ok(())
+}
+
+/// A line without its colours.
+fn plain(line: &str) -> String {
+    let mut parts = line.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once('m').map_or("", |(_, rest)| rest))
 }
 
 impl Count {
@@ -205,7 +211,7 @@ fn report(outcomes: &[Outcome]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Count;
+    use super::{Count, plain};
 
     #[test]
     fn counts_what_runners_print() {
@@ -217,6 +223,10 @@ mod tests {
             ("test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out", (3, 2, 0)),
             ("      Tests  1 failed | 12 passed | 3 skipped (16)", (12, 1, 3)),
             ("      Tests  4 passed (4)", (4, 0, 0)),
+            (
+                "\x1b[2m      Tests \x1b[22m \x1b[1m\x1b[32m94 passed\x1b[39m\x1b[22m\x1b[90m (94)\x1b[39m",
+                (94, 0, 0),
+            ),
             (" Test Files  2 passed (2)", (0, 0, 0)),
             ("ℹ pass 7", (7, 0, 0)),
             ("# cancelled 2", (0, 2, 0)),
@@ -226,7 +236,7 @@ mod tests {
         ];
         for (line, (passed, failed, skipped)) in table {
             let mut count = Count::default();
-            count.add(line);
+            count.add(&plain(line));
             assert_eq!((count.passed, count.failed, count.skipped), (passed, failed, skipped), "{line}");
         }
     }
