@@ -22,7 +22,11 @@ const FAULTS = [
   ["not a GGUF file", gguf(metadata, tensors, { magic: "GGML" }).file, ["invalid-file"]],
   ["a page instead of a model", Buffer.from("<!doctype html><title>Sign in</title>".padEnd(4096)), ["invalid-file"]],
   ["a tensor past the end", gguf(metadata, change({ offset: 2 ** 40 })).file, ["invalid-file", "truncated"]],
-  ["a tensor at the last address", gguf(metadata, change({ offset: 2n ** 64n - 32n })).file, ["invalid-file", "truncated"]],
+  [
+    "a tensor at the last address",
+    gguf(metadata, change({ offset: 2n ** 64n - 32n })).file,
+    ["invalid-file", "truncated"],
+  ],
   ["2⁶⁴ − 1 tensors", gguf(metadata, tensors, { counts: { tensors: 2n ** 64n - 1n } }).file, ["invalid-file"]],
   ["2⁶⁴ − 1 metadata", gguf(metadata, tensors, { counts: { metadata: 2n ** 64n - 1n } }).file, ["invalid-file"]],
   [
@@ -33,7 +37,10 @@ const FAULTS = [
   ],
   [
     "an unsupported block type",
-    gguf(metadata, tensors.map((tensor, i) => (i === 3 ? { ...tensor, type: IQ1_S } : tensor))).file,
+    gguf(
+      metadata,
+      tensors.map((tensor, i) => (i === 3 ? { ...tensor, type: IQ1_S } : tensor)),
+    ).file,
     ["unsupported-tensor-type"],
     new RegExp(`${tensors[3].name.replaceAll(".", "\\.")}.*IQ1_S`),
   ],

@@ -109,7 +109,10 @@ export function tinyMetadata() {
     "tokenizer.ggml.model": string("gpt2"),
     "tokenizer.ggml.pre": string("gpt-2"),
     "tokenizer.ggml.tokens": array(string, tokens),
-    "tokenizer.ggml.token_type": array(i32, tokens.map((_, id) => (id < tokens.length - 1 ? NORMAL : CONTROL))),
+    "tokenizer.ggml.token_type": array(
+      i32,
+      tokens.map((_, id) => (id < tokens.length - 1 ? NORMAL : CONTROL)),
+    ),
     "tokenizer.ggml.merges": array(string, ["t h"]),
     "tokenizer.ggml.bos_token_id": u32(tokens.length - 1),
     "tokenizer.ggml.eos_token_id": u32(tokens.length - 1),

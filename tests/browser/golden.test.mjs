@@ -43,10 +43,7 @@ for (const backend of BACKENDS) {
     for (const name of names) {
       test(`next-token logits of ${name}`, minutes(10), async (t) => {
         const { page } = await judgeOn(backend);
-        const ours = await page.evaluate(
-          (ids) => judge.engine.logits(new Uint32Array(ids)),
-          prompts[name].token_ids,
-        );
+        const ours = await page.evaluate((ids) => judge.engine.logits(new Uint32Array(ids)), prompts[name].token_ids);
         const reference = floats(readFileSync(join(golden, `${name}.f32ref.f32`)));
         assert.equal(ours.length, reference.length);
         const kl = divergence(reference, ours);
@@ -68,7 +65,10 @@ for (const backend of BACKENDS) {
         [token_ids, expected.length + 8],
       );
       // Whether the token that ends the turn is handed out is not what this is about.
-      assert.deepEqual(tokens.filter((id) => id !== END_OF_TURN), expected.slice(0, -1));
+      assert.deepEqual(
+        tokens.filter((id) => id !== END_OF_TURN),
+        expected.slice(0, -1),
+      );
       assert.equal(finishReason, "stop");
     });
 

@@ -28,8 +28,15 @@ describe("the demo page", () => {
 
     const away = requests.filter(({ url }) => !url.startsWith(`${origin}/`) && !/^(data|blob):/.test(url));
     assert.deepEqual(away, [], "no request leaves the origin");
-    assert.ok(requests.some(({ url }) => url.endsWith(modelUrl)), "the model's request was seen");
-    assert.deepEqual(requests.filter(({ method }) => !["GET", "HEAD"].includes(method)), [], "nothing is posted");
+    assert.ok(
+      requests.some(({ url }) => url.endsWith(modelUrl)),
+      "the model's request was seen",
+    );
+    assert.deepEqual(
+      requests.filter(({ method }) => !["GET", "HEAD"].includes(method)),
+      [],
+      "nothing is posted",
+    );
     await page.context().close();
   });
 });

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 type Check = (&'static str, fn() -> Result<()>);
 
-const CHECKS: [Check; 6] = [
+const CHECKS: [Check; 7] = [
     ("rustfmt", || cargo().args(["fmt", "--all", "--check"]).run()),
     ("clippy, native", || {
         cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()
@@ -28,6 +28,7 @@ const CHECKS: [Check; 6] = [
         pkg::typescript()?;
         lint("www")
     }),
+    ("lint of tests/browser/", || lint("tests/browser")),
 ];
 
 /// Runs every check, even after one has failed, and then names those that did.
