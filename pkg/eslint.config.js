@@ -11,6 +11,7 @@ export default tseslint.config(
     rules: {
       // Numbers read well in messages; nothing else is let into a template unconverted.
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
+      "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
     },
   },
 );

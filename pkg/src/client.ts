@@ -34,12 +34,8 @@ export class Client {
 
   constructor(private readonly transport: Transport) {
     transport.listen(
-      (reply) => {
-        this.#receive(reply);
-      },
-      (error) => {
-        this.#end(error);
-      },
+      (reply) => this.#receive(reply),
+      (error) => this.#end(error),
     );
   }
 

@@ -19,12 +19,8 @@ export interface HostPort {
  */
 export function serve(port: HostPort, scope: EventTarget | undefined, loadWasm: () => Promise<WasmModule>): void {
   const host = new Host(port, loadWasm);
-  port.addEventListener("message", (event) => {
-    host.receive(event.data);
-  });
-  scope?.addEventListener("error", (event) => {
-    host.fault(event);
-  });
+  port.addEventListener("message", (event) => host.receive(event.data));
+  scope?.addEventListener("error", (event) => host.fault(event));
   port.postMessage({ type: "hello" }, []);
 }
 

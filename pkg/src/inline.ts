@@ -8,9 +8,7 @@ export function openInline(): Transport {
   const { port1, port2 } = new MessageChannel();
   const scope = "addEventListener" in globalThis ? globalThis : undefined;
   return {
-    send: (request) => {
-      port1.postMessage(request);
-    },
+    send: (request) => port1.postMessage(request),
     listen(onReply) {
       port1.addEventListener("message", (event: MessageEvent<Reply>) => {
         onReply(event.data);
@@ -19,8 +17,6 @@ export function openInline(): Transport {
       serve(port2, scope, loadWasm);
       port2.start();
     },
-    close: () => {
-      port1.close();
-    },
+    close: () => port1.close(),
   };
 }

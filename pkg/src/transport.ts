@@ -12,9 +12,7 @@ export function openWorker(): Transport {
     throw unavailable(cause);
   }
   return {
-    send: (request) => {
-      worker.postMessage(request);
-    },
+    send: (request) => worker.postMessage(request),
     listen(onReply, onFailure) {
       let ready = false;
       worker.addEventListener("message", (event: MessageEvent<Reply>) => {
@@ -29,9 +27,7 @@ export function openWorker(): Transport {
         onFailure(crashed("a message could not be read"));
       });
     },
-    close: () => {
-      worker.terminate();
-    },
+    close: () => worker.terminate(),
   };
 }
 

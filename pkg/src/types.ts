@@ -33,10 +33,8 @@ export interface LoadOptions {
   backend?: Backend;
   /** GPU capabilities not to use even where the adapter has them. Default none. */
   disable?: Capability[];
-  /** Tokens that prompt and answer may take together. Default: what the model was trained for, memory permitting. */
+  /** Tokens that prompt and answer may take together. Default: what the model was trained for, at most 8192. */
   contextLength?: number;
-  /** Sequences that may be computed in one pass. Default chosen by the engine. */
-  maxBatch?: number;
   /**
    * Default `true`: the engine runs in a Web Worker of its own, so that the page never blocks. `false` runs it on the
    * calling thread, for places without workers.
@@ -74,9 +72,9 @@ export interface ModelInfo {
   vocabularySize: number;
   /** The backend that was chosen. */
   backend: "webgpu" | "wasm";
-  /** The GPU, as its driver names it; what stands in for one on the wasm backend. */
+  /** The adapter's name; on the wasm backend, the processor's. */
   adapter: string;
-  /** Capabilities in use, as `"subgroups"`. */
+  /** Capabilities in use: `"subgroups"`, `"f16"`, `"dp4a"`, `"simd128"`. */
   capabilities: string[];
   /** Bytes held on the GPU: weights, cache and scratch. 0 on the wasm backend. */
   gpuBytes: number;
@@ -154,7 +152,7 @@ export interface ScoreVerdict {
 
 /** How text is generated. */
 export interface GenerateOptions {
-  /** Most tokens to generate. */
+  /** Most tokens to generate. Default 256. */
   maxTokens?: number;
   /** 0, the default, always takes the likeliest token. */
   temperature?: number;

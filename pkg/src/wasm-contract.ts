@@ -47,7 +47,6 @@ export interface WasmLoadOptions {
   backend?: Backend;
   disable?: string[];
   contextLength?: number;
-  maxBatch?: number;
 }
 
 export interface WasmJudgeOptions {
