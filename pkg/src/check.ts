@@ -39,8 +39,14 @@ export const finite: Check<number> = (value, where) => {
 };
 
 /** An integer that JavaScript holds exactly and Rust holds unsigned. */
-export const count: Check<number> = (value, where) => {
+export const whole: Check<number> = (value, where) => {
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw wrong(where, "a whole number, 0 or more", value);
+  return value as number;
+};
+
+/** A number of things, which the engine counts in 32 bits. */
+export const count: Check<number> = (value, where) => {
+  if (whole(value, where) > 0xffff_ffff) throw wrong(where, "a whole number below 2³²", value);
   return value as number;
 };
 

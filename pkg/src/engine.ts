@@ -3,7 +3,7 @@ import { Client } from "./client.js";
 import type { Transport } from "./client.js";
 import * as inputs from "./inputs.js";
 import { describeSource } from "./source.js";
-import { openWorker } from "./transport.js";
+import { openHere, openWorker } from "./transport.js";
 import type {
   CallOptions,
   ChatMessage,
@@ -109,9 +109,6 @@ export class Engine {
   }
 }
 
-async function connect(worker = typeof Worker !== "undefined"): Promise<Transport> {
-  if (worker) return openWorker();
-  // Imported only here, so that a page which uses a worker does not load the engine's code twice.
-  const { openInline } = await import("./inline.js");
-  return openInline();
+function connect(worker = typeof Worker !== "undefined"): Promise<Transport> | Transport {
+  return worker ? openWorker() : openHere();
 }

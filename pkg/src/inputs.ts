@@ -12,6 +12,7 @@ import {
   signal,
   text,
   tokens,
+  whole,
   wrong,
 } from "./check.js";
 import type { Check } from "./check.js";
@@ -46,7 +47,7 @@ export const judgeOptions = settings<JudgeOptions>({
   critique: optional(flag),
   maxTokens: optional(count),
   temperature: optional(finite),
-  seed: optional(count),
+  seed: optional(whole),
   onToken: optional(callback),
   signal: optional(signal),
 });
@@ -57,7 +58,7 @@ export const generateOptions = settings<GenerateOptions>({
   topK: optional(count),
   topP: optional(finite),
   minP: optional(finite),
-  seed: optional(count),
+  seed: optional(whole),
   stop: optional(listOf(text)),
   logprobs: optional(flag),
   onToken: optional(callback),
@@ -100,6 +101,6 @@ export const modelRef = record<ModelRef>({
     if (typeof value === "string" || value instanceof URL) return value;
     throw wrong(where, "a string or a URL", value);
   },
-  bytes: optional(count),
+  bytes: optional(whole),
   license: optional(text),
 });

@@ -9,7 +9,7 @@ export function openWorker(): Transport {
     // Bundlers look for exactly this expression to find the file and build it.
     worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "lunette" });
   } catch (cause) {
-    throw unavailable(cause);
+    throw unavailable("worker", cause);
   }
   return {
     send: (request) => worker.postMessage(request),
@@ -21,7 +21,7 @@ export function openWorker(): Transport {
       });
       worker.addEventListener("error", (event) => {
         event.preventDefault();
-        onFailure(ready ? crashed(event.message) : unavailable(event.message));
+        onFailure(ready ? crashed(event.message) : unavailable("worker"));
       });
       worker.addEventListener("messageerror", () => {
         onFailure(crashed("a message could not be read"));
@@ -31,12 +31,24 @@ export function openWorker(): Transport {
   };
 }
 
-function unavailable(cause: unknown): LunetteError {
+/** Runs the engine on this thread. Its code is loaded only here, so that a page which uses a worker has it once. */
+export async function openHere(): Promise<Transport> {
+  try {
+    const { openInline } = await import("./inline.js");
+    return openInline();
+  } catch (cause) {
+    throw unavailable("code", cause);
+  }
+}
+
+/** Browsers do not say why a script failed to load, so the likeliest reasons are. */
+function unavailable(what: "worker" | "code", cause?: unknown): LunetteError {
+  const policy = what === "worker" ? "worker-src, script-src" : "script-src";
   return new LunetteError(
     "engine-unavailable",
-    "The engine's worker could not be started. Check that worker.js is served from the page's own origin and that its " +
-      "Content-Security-Policy allows it (worker-src), or load with { worker: false }.",
-    { cause },
+    `The engine's ${what} could not be started. Check that all files of the package are served, from the page's own ` +
+      `origin, and that the page's Content-Security-Policy allows them (${policy}).`,
+    cause === undefined ? {} : { cause },
   );
 }
 
