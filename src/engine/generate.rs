@@ -3,7 +3,7 @@
 use super::sample::{Sampler, Sampling, log_sum_exp};
 use super::{Engine, Sequence};
 use crate::tokenizer::{Message, TextStream};
-use crate::{Control, Error, Result, checkpoint};
+use crate::{Control, Error, Result};
 use serde::{Deserialize, Serialize};
 use web_time::Instant;
 
@@ -102,7 +102,7 @@ impl Engine {
     }
 
     pub async fn generate(
-        &mut self,
+        &self,
         prompt: Prompt,
         options: &GenerateOptions,
         on_text: &mut dyn FnMut(&str),
@@ -115,7 +115,7 @@ impl Engine {
 
     /// Continues `prompt` on `sequence`, which keeps all that was computed.
     pub async fn generate_from(
-        &mut self,
+        &self,
         sequence: &mut Sequence,
         prompt: &[u32],
         options: &GenerateOptions,
@@ -135,11 +135,11 @@ impl Engine {
         let start = Instant::now();
         let (mut logits, cached) = self.advance(sequence, prompt, control).await?;
         let prefill_ms = milliseconds(start);
+        let mut held = prompt.to_vec();
         let mut output = Output::new(&options.stop);
         let (mut tokens, mut logprobs) = (Vec::new(), Vec::new());
         let mut finish_reason = FinishReason::Length;
-        while tokens.len() < options.max_tokens && sequence.tokens().len() < self.context_length() {
-            checkpoint(control).await?;
+        while tokens.len() < options.max_tokens && held.len() < self.context_length() {
             let token = sampler.sample(&logits);
             tokens.push(token);
             if options.logprobs {
@@ -154,7 +154,8 @@ impl Engine {
                 break;
             }
             if tokens.len() < options.max_tokens {
-                logits = self.step(sequence, &[token], vec![0], control).await?;
+                held.push(token);
+                logits = self.advance(sequence, &held, control).await?.0;
             }
         }
         let total_ms = milliseconds(start);

@@ -1,4 +1,5 @@
-use super::kv::{BLOCK_LEN, BlockPool};
+use super::cache::Cache;
+use super::schedule::Scheduler;
 use super::{Engine, ModelInfo};
 use crate::cpu::{CpuRunner, CpuStore};
 use crate::gguf::Header;
@@ -7,6 +8,7 @@ use crate::model::{self, Config, KvShape, Phase, Progress, Runner};
 use crate::source::{ByteStream, Feed};
 use crate::tokenizer::{ChatTemplate, Tokenizer};
 use crate::{Control, Error, Result};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 /// Where a model runs.
@@ -28,10 +30,19 @@ pub struct LoadOptions {
     pub disable: Vec<String>,
     /// Tokens that a sequence can hold; the model's own length or [`DEFAULT_CONTEXT`] where not given.
     pub context_length: Option<usize>,
+    /// Sequences that one forward pass may compute; [`DEFAULT_BATCH`] where not given.
+    pub max_batch: Option<usize>,
 }
 
 /// Longest context unless the caller asks for more: room for every published judge prompt, in affordable memory.
 pub const DEFAULT_CONTEXT: usize = 8192;
+
+/// Sequences in a forward pass unless the caller says otherwise.
+pub const DEFAULT_BATCH: usize = 16;
+const MAX_BATCH: usize = 64;
+
+/// Positions in a block of the KV cache.
+const BLOCK_LEN: usize = 16;
 
 impl Engine {
     /// Loads a model from its bytes, which are read once from start to end.
@@ -59,9 +70,24 @@ impl Engine {
             Some(gpu) => source.onto_gpu(gpu, kv).await?,
             None => source.onto_cpu(kv).await?,
         };
+        let max_batch = match options.max_batch.unwrap_or(DEFAULT_BATCH) {
+            n @ 1..=MAX_BATCH => n,
+            n => {
+                return Err(Error::InvalidArgument(format!("`maxBatch` is {n}; it can be 1 to {MAX_BATCH}")));
+            }
+        };
         let info = ModelInfo::new(&header, context, tokenizer.vocabulary_size(), runner.backend());
         progress(Progress { phase: Phase::Ready, loaded: feed.position(), total: feed.len() });
-        Ok(Engine { runner, config, tokenizer, chat, pool: BlockPool::new(&kv), info })
+        let capacity = kv.slots();
+        let cache = Rc::new(RefCell::new(Cache::new(&kv, runner.idle_blocks())));
+        Ok(Engine {
+            scheduler: Scheduler::new(runner, max_batch, capacity),
+            cache,
+            config,
+            tokenizer,
+            chat,
+            info,
+        })
     }
 }
 

@@ -1,31 +1,35 @@
 //! Inference as the judge sees it: a model that was loaded, sequences that grow, logits and text that come out.
 
+mod cache;
 mod generate;
 mod info;
-mod kv;
 mod load;
 mod sample;
+mod schedule;
+mod sequence;
 
 pub(crate) use generate::milliseconds;
 pub use generate::{FinishReason, GenerateOptions, Generation, Prompt, Timing, Usage};
 pub use info::ModelInfo;
-pub use kv::Sequence;
-pub use load::{Backend, LoadOptions};
+pub use load::{Backend, DEFAULT_BATCH, DEFAULT_CONTEXT, LoadOptions};
 pub use sample::{Sampler, Sampling, argmax, log_sum_exp};
+pub use sequence::Sequence;
 
-use crate::model::{Config, Row, Runner, Step};
+use crate::model::Config;
 use crate::tokenizer::{ChatTemplate, Message, Tokenizer};
 use crate::{Control, Error, Result};
-use kv::BlockPool;
+use cache::Cache;
+use schedule::{Scheduler, Want};
+use std::cell::RefCell;
 use std::rc::Rc;
 
-/// A model, ready to run.
+/// A model, ready to run. Calls may overlap: they share the model's forward passes.
 pub struct Engine {
-    runner: Box<dyn Runner>,
+    scheduler: Scheduler,
+    cache: Rc<RefCell<Cache>>,
     config: Config,
     tokenizer: Rc<Tokenizer>,
     chat: Option<ChatTemplate>,
-    pool: BlockPool,
     info: ModelInfo,
 }
 
@@ -52,49 +56,41 @@ impl Engine {
 
     /// An empty sequence.
     pub fn sequence(&self) -> Sequence {
-        self.pool.sequence()
+        Sequence::new(&self.cache)
     }
 
-    /// Makes `sequence` hold exactly `tokens`, computing only what follows the prefix that it holds already, and
+    /// Makes `sequence` hold exactly `tokens`, computing only what neither it nor the prefix tree holds already, and
     /// returns the logits `[vocab]` after the last token, with the number of tokens that were not computed again.
+    /// After an error the sequence is empty.
     pub async fn advance(
-        &mut self,
+        &self,
         sequence: &mut Sequence,
         tokens: &[u32],
         control: &dyn Control,
     ) -> Result<(Vec<f32>, usize)> {
         self.check(tokens)?;
-        let shared = sequence.tokens().iter().zip(tokens).take_while(|(a, b)| a == b).count();
-        // The last token is always computed: its logits are what is asked for.
-        let cached = shared.min(tokens.len() - 1);
-        sequence.truncate(cached);
-        let mut rest = &tokens[cached..];
-        loop {
-            let (chunk, later) = rest.split_at(rest.len().min(self.runner.max_rows()));
-            let outputs = if later.is_empty() { vec![chunk.len() as u32 - 1] } else { Vec::new() };
-            let logits = self.step(sequence, chunk, outputs, control).await?;
-            if later.is_empty() {
-                return Ok((logits, cached));
-            }
-            rest = later;
-        }
+        let held = std::mem::replace(sequence, self.sequence());
+        let done = self.scheduler.run(held, tokens.to_vec(), Want::Last, control).await?;
+        *sequence = done.sequence;
+        Ok((done.logits, done.cached))
     }
 
     /// Next-token logits `[vocab]` after the last of `tokens`.
-    pub async fn logits(&mut self, tokens: &[u32], control: &dyn Control) -> Result<Vec<f32>> {
-        let mut sequence = self.sequence();
-        Ok(self.advance(&mut sequence, tokens, control).await?.0)
+    pub async fn logits(&self, tokens: &[u32], control: &dyn Control) -> Result<Vec<f32>> {
+        Ok(self.advance(&mut self.sequence(), tokens, control).await?.0)
     }
 
     /// log p(token[i + 1] | token[..= i]) for each token but the first: `tokens.len() - 1` natural logarithms.
-    pub async fn logprobs(&mut self, tokens: &[u32], control: &dyn Control) -> Result<Vec<f32>> {
+    pub async fn logprobs(&self, tokens: &[u32], control: &dyn Control) -> Result<Vec<f32>> {
         self.check(tokens)?;
         let mut sequence = self.sequence();
         let mut logprobs = Vec::with_capacity(tokens.len() - 1);
-        let rows = self.runner.max_rows().min(self.runner.max_outputs());
-        for chunk in tokens[..tokens.len() - 1].chunks(rows) {
-            let logits = self.step(&mut sequence, chunk, (0..chunk.len() as u32).collect(), control).await?;
-            for logits in logits.chunks_exact(self.config.vocab) {
+        // A piece at a time: the logits of a long text would not fit into memory.
+        const PIECE: usize = 32;
+        for end in (1..tokens.len()).step_by(PIECE).map(|start| (start + PIECE).min(tokens.len())) {
+            let done = self.scheduler.run(sequence, tokens[..end - 1].to_vec(), Want::Each, control).await?;
+            sequence = done.sequence;
+            for logits in done.logits.chunks_exact(self.config.vocab) {
                 let next = tokens[logprobs.len() + 1];
                 logprobs.push((f64::from(logits[next as usize]) - log_sum_exp(logits)) as f32);
             }
@@ -116,25 +112,5 @@ impl Engine {
             ))),
             None => Ok(()),
         }
-    }
-
-    /// Appends `chunk` to `sequence`; the logits are those of the rows in `outputs`.
-    async fn step(
-        &mut self,
-        sequence: &mut Sequence,
-        chunk: &[u32],
-        outputs: Vec<u32>,
-        control: &dyn Control,
-    ) -> Result<Vec<f32>> {
-        sequence.reserve(chunk.len())?;
-        let start = sequence.tokens().len();
-        let rows = chunk.iter().enumerate().map(|(i, &token)| {
-            let position = start + i;
-            Row { token, position: position as u32, slot: sequence.slot(position), sequence: 0 }
-        });
-        let step = Step { rows: rows.collect(), tables: vec![sequence.table()], outputs };
-        let logits = self.runner.forward(&step, control).await?;
-        sequence.push(chunk);
-        Ok(logits)
     }
 }

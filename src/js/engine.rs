@@ -4,16 +4,15 @@ use crate::engine::{Engine, GenerateOptions, LoadOptions, ModelInfo, Prompt};
 use crate::judge::{self, JudgeOptions, ScoreTask};
 use crate::tokenizer::{Message, Tokenizer};
 use crate::{Error, Result};
-use futures::lock::Mutex;
 use js_sys::{Float32Array, Function, Promise, Reflect, Uint32Array};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
-/// A loaded model. Calls may overlap: each waits for its turn.
+/// A loaded model. Calls may overlap: they share the model's forward passes.
 #[wasm_bindgen]
 pub struct WasmEngine {
-    engine: Rc<Mutex<Engine>>,
+    engine: Rc<Engine>,
     tokenizer: Rc<Tokenizer>,
     info: ModelInfo,
 }
@@ -37,7 +36,7 @@ impl WasmEngine {
             };
             let engine = Engine::load(Box::new(source), &options, &mut progress, &control).await?;
             let (tokenizer, info) = (engine.tokenizer().clone(), engine.info().clone());
-            Ok(WasmEngine { engine: Rc::new(Mutex::new(engine)), tokenizer, info }.into())
+            Ok(WasmEngine { engine: Rc::new(engine), tokenizer, info }.into())
         })
     }
 
@@ -57,7 +56,7 @@ impl WasmEngine {
     pub fn logits(&self, tokens: Vec<u32>, control: HostControl) -> Promise {
         let engine = self.engine.clone();
         promise(async move {
-            let logits = engine.lock().await.logits(&tokens, &control).await?;
+            let logits = engine.logits(&tokens, &control).await?;
             Ok(Float32Array::from(&logits[..]).into())
         })
     }
@@ -66,7 +65,7 @@ impl WasmEngine {
     pub fn logprobs(&self, tokens: Vec<u32>, control: HostControl) -> Promise {
         let engine = self.engine.clone();
         promise(async move {
-            let logprobs = engine.lock().await.logprobs(&tokens, &control).await?;
+            let logprobs = engine.logprobs(&tokens, &control).await?;
             Ok(Float32Array::from(&logprobs[..]).into())
         })
     }
@@ -88,7 +87,7 @@ impl WasmEngine {
                 _ => Prompt::Messages(argument::<Vec<Message>>(prompt, "prompt")?),
             };
             let mut on_text = text_callback(on_token);
-            let generation = engine.lock().await.generate(prompt, &options, &mut on_text, &control).await?;
+            let generation = engine.generate(prompt, &options, &mut on_text, &control).await?;
             let result = plain(&generation)?;
             let tokens = Uint32Array::from(&generation.tokens[..]);
             Reflect::set(&result, &"tokens".into(), &tokens).map_err(|_| Error::Internal("tokens".into()))?;
@@ -114,8 +113,7 @@ impl WasmEngine {
             let task: ScoreTask = argument(task, "task")?;
             let options: JudgeOptions = argument(options, "options")?;
             let mut on_text = text_callback(on_token);
-            let mut engine = engine.lock().await;
-            let verdict = judge::score(&mut engine, &task, &options, &mut on_text, &control).await?;
+            let verdict = judge::score(&engine, &task, &options, &mut on_text, &control).await?;
             plain(&verdict)
         })
     }

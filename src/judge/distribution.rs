@@ -26,7 +26,7 @@ struct Node {
 /// prompt; the rest of each is its path, whose probability is the product along its tokens. A label whose path goes on
 /// as another's ("1" and "10") has the mass that does not go on.
 pub(super) async fn label_probabilities(
-    engine: &mut Engine,
+    engine: &Engine,
     sequence: &mut Sequence,
     labels: &[Vec<u32>],
     control: &dyn Control,

@@ -75,7 +75,7 @@ const RESULT: &str = "**Result:**";
 
 /// Scores a response; the critique, if asked for, is given to `on_text` as it is written.
 pub async fn score(
-    engine: &mut Engine,
+    engine: &Engine,
     task: &ScoreTask,
     options: &JudgeOptions,
     on_text: &mut dyn FnMut(&str),
@@ -104,7 +104,7 @@ pub async fn score(
 
 /// Writes the reasoning. It ends at the result marker, at the end of the turn, or at `max_tokens`.
 async fn criticize(
-    engine: &mut Engine,
+    engine: &Engine,
     sequence: &mut Sequence,
     message: &[Message],
     options: &JudgeOptions,

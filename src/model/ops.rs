@@ -136,6 +136,11 @@ pub trait Runner {
         self.max_rows()
     }
 
+    /// KV blocks that may be kept for later although no sequence uses them.
+    fn idle_blocks(&self) -> usize {
+        usize::MAX
+    }
+
     /// What it runs on, for [`crate::engine::ModelInfo`].
     fn backend(&self) -> BackendInfo;
 }
