@@ -23,7 +23,7 @@ async function start(): Promise<WasmModule> {
   } catch (cause) {
     throw new LunetteError(
       "engine-unavailable",
-      `The engine's own file ${url.href} could not be loaded or compiled. Check that it is served, that the page's ` +
+      `The engine's own file ${url.href} could not be loaded or compiled (${String(cause)}). Check that it is served, that the page's ` +
         "Content-Security-Policy allows 'wasm-unsafe-eval', and that the browser knows WebAssembly SIMD.",
       { cause },
     );
