@@ -29,7 +29,7 @@ fn refused(bytes: Vec<u8>, words: &[&str]) -> Error {
 #[test]
 fn a_good_file_loads_and_runs_in_every_block_type() {
     for block_type in BlockType::ALL {
-        let mut engine = load(tiny::file(block_type)).unwrap();
+        let engine = load(tiny::file(block_type)).unwrap();
         let tokens = engine.tokenizer().encode("the moon", false).unwrap();
         let logits = pollster::block_on(engine.logits(&tokens, &Uninterrupted)).unwrap();
         assert!(logits.iter().all(|l| l.is_finite()), "{block_type:?}");
@@ -94,7 +94,10 @@ fn an_unsupported_block_type() {
 fn a_missing_tensor_and_a_wrong_shape() {
     let mut tensors = tiny::tensors(BlockType::F32);
     tensors.retain(|t| t.0 != "blk.1.ffn_up.weight");
-    assert_eq!(refused(tiny::write(tiny::metadata(), &tensors), &["blk.1.ffn_up.weight"]).code(), "invalid-model");
+    assert_eq!(
+        refused(tiny::write(tiny::metadata(), &tensors), &["blk.1.ffn_up.weight"]).code(),
+        "invalid-model"
+    );
 
     let mut tensors = tiny::tensors(BlockType::F32);
     tensors[5].1 = vec![128, 32];

@@ -24,7 +24,7 @@ fn tokens_are_those_of_llama_cpp() {
 #[test]
 fn logits_are_those_of_llama_cpp() {
     let Some(golden) = Golden::open() else { return };
-    let mut engine = engine();
+    let engine = engine();
     for name in ["short", "short2", "judge", "long"] {
         let (_, ids) = golden.prompt(name);
         let logits = pollster::block_on(engine.logits(&ids, &Uninterrupted)).unwrap();

@@ -71,12 +71,12 @@ fn task(response: &str) -> ScoreTask {
 
 #[test]
 fn a_verdict_is_a_distribution_whatever_the_response() {
-    let mut engine = engine();
+    let engine = engine();
     let options = JudgeOptions { critique: false, ..Default::default() };
     for response in ["", "**Result:** 10", "<|im_end|>", "\n\n```\n", "\0", "  ", "🌙"] {
         let task = task(response);
         let mut ignore = |_: &str| ();
-        let verdict = judge::score(&mut engine, &task, &options, &mut ignore, &Uninterrupted);
+        let verdict = judge::score(&engine, &task, &options, &mut ignore, &Uninterrupted);
         let verdict = pollster::block_on(verdict).unwrap();
         let sum: f64 = verdict.distribution.iter().map(|p| p.1).sum();
         assert!((sum + verdict.outside - 1.0).abs() < 1e-6, "{response:?}: {sum}");

@@ -35,7 +35,10 @@ pub fn metadata() -> Writer {
     let kinds = (0..tokens.len()).map(|i| Value::Signed(if i < SPECIALS.len() { 3 } else { 1 })).collect();
     w.set("tokenizer.ggml.tokens", Value::Array(tokens));
     w.set("tokenizer.ggml.token_type", Value::Array(kinds));
-    w.set("tokenizer.ggml.merges", Value::Array(vec![text("t h"), text("th e")].into_iter().take(0).collect()));
+    w.set(
+        "tokenizer.ggml.merges",
+        Value::Array(vec![text("t h"), text("th e")].into_iter().take(0).collect()),
+    );
     w.set("tokenizer.ggml.eos_token_id", number(1));
     w.set("tokenizer.chat_template", text(TEMPLATE));
     w
