@@ -110,7 +110,13 @@ export function loadJudge(page, backend) {
     async ([url, backend]) => {
       const progress = [];
       const onProgress = (event) => progress.push({ ...event });
-      globalThis.judge = await lunette.Judge.load(url, { backend, onProgress });
+      try {
+        globalThis.judge = await lunette.Judge.load(url, { backend, onProgress });
+      } catch (error) {
+        // What lies beneath is lost on the way out of the page.
+        const cause = error.cause ? ` (${error.cause.message})` : "";
+        throw new Error(`${error.message}${cause} [${error.code}]`, { cause: error });
+      }
       return { info: judge.info, progress };
     },
     [modelUrl, backend],

@@ -34,6 +34,7 @@ async function main() {
 try {
   await main();
 } catch (error) {
-  console.error(`error: ${error.message}`);
+  // The stack beneath the first line is the page's, and says nothing to who asked.
+  console.error(`error: ${error.message.replace("page.evaluate: ", "").split("\n    at ")[0]}`);
   process.exitCode = 1;
 }

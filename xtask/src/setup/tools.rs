@@ -1,7 +1,8 @@
-//! The programs that turn Rust into a wasm module: the compiler's target, wasm-bindgen, wasm-pack, wasm-opt.
+//! The programs that turn Rust into a wasm module: the compiler's target, wasm-bindgen, wasm-pack and wasm-opt.
 
-use super::apt;
+use super::node;
 use crate::run::{Run, cargo, path_with, which};
+use crate::stamp::file_hash;
 use crate::{repo, say};
 use anyhow::{Context, Result};
 use std::ffi::OsString;
@@ -11,12 +12,17 @@ use std::path::{Path, PathBuf};
 const TARGET: &str = "wasm32-unknown-unknown";
 const WASM_PACK: &str = "0.15.1";
 
+/// wasm-opt comes from npm, pinned: Debian 12's (binaryen 108) writes a wrong index where a module exports its second
+/// table, and wasm-bindgen's modules do.
+const NPM: &str = "xtask/npm";
+
 /// The wasm tools, installed.
 pub struct Tools {
     /// PATH, with the folders of wasm-pack and wasm-bindgen in front.
     pub path: OsString,
+    /// To be run by node.
     pub wasm_opt: PathBuf,
-    /// Their versions, which decide with the input what they put out.
+    /// What decides, with their input, what they put out.
     pub versions: String,
 }
 
@@ -29,15 +35,12 @@ pub fn wasm() -> Result<Tools> {
         cargo_tool("wasm-bindgen-cli", "wasm-bindgen", &bindgen, &[], "about 3 minutes")?,
         cargo_tool("wasm-pack", "wasm-pack", WASM_PACK, &["--locked"], "about 5 minutes")?,
     ];
-    if which(&["wasm-opt"]).is_none() {
-        apt::install(&["binaryen"], "wasm-opt (binaryen)")?;
-    }
-    let wasm_opt = which(&["wasm-opt"]).context("binaryen is installed, but wasm-opt is not on PATH")?;
-    let optimizer = Run::new(&wasm_opt).arg("--version").probe().context("wasm-opt does not run")?;
+    node::packages(NPM)?;
+    let lock = file_hash(&repo::path(NPM).join("package-lock.json"))?;
     Ok(Tools {
         path: path_with(&dirs.into_iter().flatten().collect::<Vec<_>>())?,
-        wasm_opt,
-        versions: format!("wasm-bindgen {bindgen}, wasm-pack {WASM_PACK}, {optimizer}"),
+        wasm_opt: repo::path(NPM).join("node_modules/binaryen/bin/wasm-opt"),
+        versions: format!("wasm-bindgen {bindgen}, wasm-pack {WASM_PACK}, npm {lock}"),
     })
 }
 
