@@ -5,15 +5,16 @@ mod common;
 use common::{Golden, kl, load, perplexity};
 use lunette::Uninterrupted;
 use lunette::engine::{Backend, Engine, GenerateOptions, LoadOptions, Prompt};
+use lunette::model::KvType;
 
-fn engine() -> Engine {
-    load(&LoadOptions { backend: Backend::Wasm, ..Default::default() }).unwrap()
+fn engine(kv_type: KvType) -> Engine {
+    load(&LoadOptions { backend: Backend::Wasm, kv_type, ..Default::default() }).unwrap()
 }
 
 #[test]
 fn tokens_are_those_of_llama_cpp() {
     let Some(golden) = Golden::open() else { return };
-    let engine = engine();
+    let engine = engine(KvType::F16);
     for name in ["short", "short2", "judge", "long"] {
         let (text, ids) = golden.prompt(name);
         assert_eq!(engine.tokenizer().encode(&text, true).unwrap(), ids, "{name}");
@@ -24,13 +25,30 @@ fn tokens_are_those_of_llama_cpp() {
 #[test]
 fn logits_are_those_of_llama_cpp() {
     let Some(golden) = Golden::open() else { return };
-    let engine = engine();
-    for name in ["short", "short2", "judge", "long"] {
-        let (_, ids) = golden.prompt(name);
-        let logits = pollster::block_on(engine.logits(&ids, &Uninterrupted)).unwrap();
-        let divergence = kl(&golden.logits(name), &logits);
-        println!("{name}: KL {divergence:.2e}");
-        assert!(divergence <= 1e-4, "{name}: KL {divergence}");
+    for (kv_type, names, bound) in [
+        (KvType::F32, ["short", "short2", "judge"].as_slice(), 1e-4),
+        (KvType::F16, &["short", "short2", "judge", "long"], 5e-4),
+    ] {
+        let engine = engine(kv_type);
+        for name in names {
+            let (_, ids) = golden.prompt(name);
+            let logits = pollster::block_on(engine.logits(&ids, &Uninterrupted)).unwrap();
+            let divergence = kl(&golden.logits(name), &logits);
+            println!("{name}, {kv_type:?}: KL {divergence:.2e}");
+            assert!(divergence <= bound, "{name}, {kv_type:?}: KL {divergence}");
+        }
+    }
+}
+
+/// What is cached, and how a text was cut into steps, changes no bit.
+#[test]
+fn the_same_call_gives_the_same_bits() {
+    let Some(golden) = Golden::open() else { return };
+    let (_, ids) = golden.prompt("judge");
+    let engine = engine(KvType::F16);
+    let run = |ids: &[u32]| pollster::block_on(engine.logits(ids, &Uninterrupted)).unwrap();
+    for len in [20, 33, 130, 258] {
+        assert_eq!(run(&ids[..len]), run(&ids[..len]), "{len} tokens");
     }
 }
 
@@ -41,7 +59,8 @@ fn greedy_tokens_are_those_of_llama_cpp() {
     let prompt = Prompt::Tokens(golden.prompt("short2").1);
     let options = GenerateOptions { max_tokens: expected.len(), ..Default::default() };
     let generation =
-        pollster::block_on(engine().generate(prompt, &options, &mut |_| (), &Uninterrupted)).unwrap();
+        pollster::block_on(engine(KvType::F32).generate(prompt, &options, &mut |_| (), &Uninterrupted))
+            .unwrap();
     assert_eq!(generation.tokens, expected);
 }
 
@@ -49,7 +68,7 @@ fn greedy_tokens_are_those_of_llama_cpp() {
 fn perplexity_is_that_of_llama_cpp() {
     let Some(golden) = Golden::open() else { return };
     let (ids, reference) = golden.perplexity();
-    let ours = pollster::block_on(engine().logprobs(&ids[..512], &Uninterrupted)).unwrap();
+    let ours = pollster::block_on(engine(KvType::F32).logprobs(&ids[..512], &Uninterrupted)).unwrap();
     let ours = perplexity(ours.iter().map(|l| f64::from(*l)));
     let reference = perplexity(reference[..511].iter().copied());
     println!("perplexity {ours:.4}, llama.cpp {reference:.4}");

@@ -1,68 +1,10 @@
+use super::kv::KvCache;
+use super::matmul::TILED_FROM;
 use super::ops::CpuOps;
 use super::weight::CpuWeight;
-use crate::model::{BackendInfo, KvShape, Llama, Ops, Runner, Step};
-use crate::{Control, Error, Result, checkpoint};
+use crate::model::{BackendInfo, KvShape, KvType, Llama, Ops, Runner, Step};
+use crate::{Control, Result, checkpoint};
 use futures::future::LocalBoxFuture;
-
-/// K and V, kept by block and made when a block is first used: a short text needs little memory, whatever the context.
-pub struct KvCache {
-    pub(super) shape: KvShape,
-    /// Each `[layers][K, V][block_len][kv_heads · head_dim]`.
-    blocks: Vec<Vec<f32>>,
-}
-
-/// Whose vector is looked up.
-#[derive(Clone, Copy)]
-pub(super) enum Part {
-    Key = 0,
-    Value = 1,
-}
-
-impl KvCache {
-    pub fn new(shape: KvShape) -> KvCache {
-        KvCache { shape, blocks: vec![Vec::new(); shape.blocks] }
-    }
-
-    /// Makes the blocks that a step writes to.
-    pub fn prepare(&mut self, step: &Step) -> Result<()> {
-        let len = self.shape.layers * 2 * self.shape.block_len * self.width();
-        for row in &step.rows {
-            let block = &mut self.blocks[row.slot as usize / self.shape.block_len];
-            if block.is_empty() {
-                block.try_reserve_exact(len).map_err(|_| {
-                    Error::OutOfMemory(format!("the KV cache needs {} more KiB of memory", len * 4 / 1024))
-                })?;
-                block.resize(len, 0.0);
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn width(&self) -> usize {
-        self.shape.kv_heads * self.shape.head_dim
-    }
-
-    fn offset(&self, layer: usize, part: Part, slot: usize) -> usize {
-        ((layer * 2 + part as usize) * self.shape.block_len + slot % self.shape.block_len) * self.width()
-    }
-
-    /// `[kv_heads · head_dim]` of a slot.
-    pub(super) fn vector(&self, layer: usize, part: Part, slot: usize) -> &[f32] {
-        &self.blocks[slot / self.shape.block_len][self.offset(layer, part, slot)..][..self.width()]
-    }
-
-    /// Keeps the rows' K and V at their slots.
-    pub(super) fn store(&mut self, layer: usize, step: &Step, k: &[f32], v: &[f32]) {
-        let width = self.width();
-        for (row, (k, v)) in step.rows.iter().zip(k.chunks_exact(width).zip(v.chunks_exact(width))) {
-            let slot = row.slot as usize;
-            for (part, vector) in [(Part::Key, k), (Part::Value, v)] {
-                let offset = self.offset(layer, part, slot);
-                self.blocks[slot / self.shape.block_len][offset..][..width].copy_from_slice(vector);
-            }
-        }
-    }
-}
 
 /// A Llama model on the CPU.
 pub struct CpuRunner {
@@ -70,14 +12,16 @@ pub struct CpuRunner {
     kv: KvCache,
 }
 
+/// Memory that cached prefixes may keep when nobody uses them.
+const IDLE_BYTES: usize = 16 << 20;
 /// Rows of a step: enough to share the cost of dequantizing.
 const MAX_ROWS: usize = 128;
 /// From this many rows on, one layer takes long enough to look up between layers.
 const PAUSE_FROM: usize = 8;
 
 impl CpuRunner {
-    pub fn new(model: Llama<CpuWeight>, kv: KvShape) -> CpuRunner {
-        CpuRunner { model, kv: KvCache::new(kv) }
+    pub fn new(model: Llama<CpuWeight>, kv: KvShape, kv_type: KvType) -> CpuRunner {
+        CpuRunner { model, kv: KvCache::new(kv, kv_type) }
     }
 
     async fn run(&mut self, step: &Step, control: &dyn Control) -> Result<Vec<f32>> {
@@ -110,6 +54,14 @@ impl Runner for CpuRunner {
 
     fn max_rows(&self) -> usize {
         MAX_ROWS
+    }
+
+    fn prefill_rows(&self) -> usize {
+        TILED_FROM
+    }
+
+    fn idle_blocks(&self) -> usize {
+        IDLE_BYTES / self.kv.block_bytes()
     }
 
     fn backend(&self) -> BackendInfo {

@@ -3,8 +3,8 @@ use super::schedule::Scheduler;
 use super::{Engine, ModelInfo};
 use crate::cpu::{CpuRunner, CpuStore};
 use crate::gguf::Header;
-use crate::gpu::{Gpu, GpuOptions, GpuRunner, GpuStore, KvType};
-use crate::model::{self, Config, KvShape, Phase, Progress, Runner};
+use crate::gpu::{Gpu, GpuOptions, GpuRunner, GpuStore};
+use crate::model::{self, Config, KvShape, KvType, Phase, Progress, Runner};
 use crate::source::{ByteStream, Feed};
 use crate::tokenizer::{ChatTemplate, Tokenizer};
 use crate::{Control, Error, Result};
@@ -32,6 +32,9 @@ pub struct LoadOptions {
     pub context_length: Option<usize>,
     /// Sequences that one forward pass may compute; [`DEFAULT_BATCH`] where not given.
     pub max_batch: Option<usize>,
+    /// How the KV cache is stored: half precision unless a test wants to know better.
+    #[serde(skip)]
+    pub kv_type: KvType,
 }
 
 /// Longest context unless the caller asks for more: room for every published judge prompt, in affordable memory.
@@ -65,7 +68,14 @@ impl Engine {
             block_len: BLOCK_LEN,
             blocks: context.div_ceil(BLOCK_LEN),
         };
-        let mut source = Source { header: &header, config: &config, feed: &mut feed, progress, control };
+        let mut source = Source {
+            header: &header,
+            config: &config,
+            feed: &mut feed,
+            progress,
+            control,
+            kv_type: options.kv_type,
+        };
         let runner: Box<dyn Runner> = match gpu(options).await? {
             Some(gpu) => source.onto_gpu(gpu, kv).await?,
             None => source.onto_cpu(kv).await?,
@@ -108,7 +118,7 @@ async fn gpu(options: &LoadOptions) -> Result<Option<Gpu>> {
         return Ok(None);
     }
     let request =
-        GpuOptions { disable: options.disable.clone(), kv_type: KvType::F16, default_limits: false };
+        GpuOptions { disable: options.disable.clone(), kv_type: options.kv_type, default_limits: false };
     match (Gpu::request(&request).await, options.backend) {
         (Ok(gpu), Backend::Auto) if gpu.is_software() => {
             log::info!("{} is a software adapter: running on the CPU instead", gpu.adapter_name());
@@ -130,6 +140,7 @@ struct Source<'a> {
     feed: &'a mut Feed,
     progress: &'a mut dyn FnMut(Progress),
     control: &'a dyn Control,
+    kv_type: KvType,
 }
 
 impl Source<'_> {
@@ -137,7 +148,7 @@ impl Source<'_> {
         let mut store = CpuStore;
         let model =
             model::load(self.header, self.config, self.feed, &mut store, self.progress, self.control).await?;
-        Ok(Box::new(CpuRunner::new(model, kv)))
+        Ok(Box::new(CpuRunner::new(model, kv, self.kv_type)))
     }
 
     async fn onto_gpu(&mut self, gpu: Gpu, kv: KvShape) -> Result<Box<dyn Runner>> {

@@ -142,7 +142,7 @@ impl Scheduler {
         let mut queue = self.queue.borrow_mut();
         queue.retain(|work| !work.reply.is_canceled());
         let mut waiting: Vec<Work> = queue.drain(..).collect();
-        waiting.iter_mut().for_each(Work::begin);
+        waiting.iter_mut().for_each(|work| work.begin(runner.prefill_rows()));
         waiting.sort_by_key(|work| work.remaining() > 1);
 
         let mut batch: Vec<Part> = Vec::new();
@@ -204,11 +204,14 @@ impl Part {
 
 impl Work {
     /// Finds what the cache holds of it: at first, and again whenever others may have computed more.
-    fn begin(&mut self) {
+    fn begin(&mut self, prefill_rows: usize) {
         let before = self.sequence.tokens().len();
-        // Where each token's logits are wanted, each is computed. So is the last one always.
+        // Where each token's logits are wanted, each is computed; else those that a prefill's last step has at least,
+        // but no more than the sequence's own tokens leave to do.
         if self.want == Want::Last {
-            self.sequence.seek(&self.tokens[..self.tokens.len() - 1]);
+            let own = self.sequence.shared(&self.tokens[..self.tokens.len() - 1]);
+            let keep = self.tokens.len().saturating_sub(prefill_rows).max(own);
+            self.sequence.seek(&self.tokens[..keep]);
         }
         let found = self.sequence.tokens().len();
         match &mut self.cached {
@@ -225,7 +228,11 @@ impl Work {
 
     /// How many of them fit into what is left of a step.
     fn rows(&self, runner: &dyn Runner, step: &Step) -> usize {
-        let rows = (runner.max_rows() - step.rows.len()).min(self.remaining());
+        let mut rows = (runner.max_rows() - step.rows.len()).min(self.remaining());
+        let left = self.remaining() - rows;
+        if (1..runner.prefill_rows()).contains(&left) {
+            rows = rows.saturating_sub(runner.prefill_rows() - left);
+        }
         let outputs = runner.max_outputs() - step.outputs.len();
         match self.want {
             Want::Each => rows.min(outputs),

@@ -31,9 +31,14 @@ impl Sequence {
         fork
     }
 
+    /// How many tokens it begins with as `tokens` does.
+    pub(super) fn shared(&self, tokens: &[u32]) -> usize {
+        self.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count()
+    }
+
     /// Keeps, or finds in the tree, as much as possible of the beginning of `tokens`, and drops the rest.
     pub(super) fn seek(&mut self, tokens: &[u32]) {
-        let shared = self.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        let shared = self.shared(tokens);
         let found = self.cache.borrow().find(tokens);
         if found.len() * self.block_len() > shared {
             self.clear();

@@ -3,10 +3,6 @@ use crate::model::*;
 use crate::quant::BlockType;
 use crate::{Control, Error, Result};
 use futures::future::LocalBoxFuture;
-pub enum KvType {
-    F32,
-    F16,
-}
 pub struct GpuOptions {
     pub disable: Vec<String>,
     pub kv_type: KvType,

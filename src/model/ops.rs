@@ -96,6 +96,23 @@ impl KvShape {
     }
 }
 
+/// How K and V are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KvType {
+    F32,
+    #[default]
+    F16,
+}
+
+impl KvType {
+    pub const fn bytes(self) -> usize {
+        match self {
+            KvType::F32 => 4,
+            KvType::F16 => 2,
+        }
+    }
+}
+
 /// One token of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
@@ -134,6 +151,12 @@ pub trait Runner {
     /// Rows of a step whose logits may be asked for.
     fn max_outputs(&self) -> usize {
         self.max_rows()
+    }
+
+    /// From this many rows on a step uses the kernels for many rows. A prompt is never cut so that fewer are left: then
+    /// a text gives the same bits however much of it was cached.
+    fn prefill_rows(&self) -> usize {
+        1
     }
 
     /// KV blocks that may be kept for later although no sequence uses them.
