@@ -25,10 +25,13 @@ if (skip) {
 const read = (name) => JSON.parse(readFileSync(join(golden, name), "utf8"));
 const { prompts } = skip ? { prompts: {} } : read("manifest.json");
 
-for (const backend of BACKENDS) {
+// A skipped suite would not be counted; a skipped test is.
+if (skip) test("golden values", { skip }, () => {});
+
+for (const backend of skip ? [] : BACKENDS) {
   const { prompts: names, span } = REACH[backend];
 
-  describe(`golden values on ${backend}`, { skip }, () => {
+  describe(`golden values on ${backend}`, () => {
     test("token ids of every prompt", minutes(5), async () => {
       const { page } = await judgeOn(backend);
       for (const [name, { prompt, token_ids }] of Object.entries(prompts)) {

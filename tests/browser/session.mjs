@@ -11,10 +11,16 @@ export const BACKENDS = ["wasm", "webgpu"];
 
 export const minutes = (n) => ({ timeout: n * 60_000 });
 
-const once = (make) => {
-  let made;
-  return () => (made ??= make());
-};
+const made = [];
+
+/** Makes a thing when it is first asked for, and has it closed when the tests are over. */
+function once(make) {
+  let thing;
+  return () => {
+    if (!thing) made.push((thing = make()));
+    return thing;
+  };
+}
 
 export const server = once(startServer);
 export const browser = once(launch);
@@ -37,6 +43,6 @@ export function judgeOn(backend) {
 }
 
 after(async () => {
-  await (await browser()).close();
-  (await server()).close();
+  // The last made first: the browser stands on the server. What failed to start needs no end.
+  for (const thing of made.reverse()) await thing.then((thing) => thing.close()).catch(() => {});
 });
