@@ -34,6 +34,7 @@ export const loadOptions = settings<LoadOptions>({
   backend: optional(oneOf("auto", "webgpu", "wasm")),
   disable: optional(listOf(oneOf("subgroups", "f16", "dp4a"))),
   contextLength: optional(count),
+  maxBatch: optional(count),
   worker: optional(flag),
   onProgress: optional(callback),
   signal: optional(signal),

@@ -35,6 +35,8 @@ export interface LoadOptions {
   disable?: Capability[];
   /** Tokens that prompt and answer may take together. Default: what the model was trained for, at most 8192. */
   contextLength?: number;
+  /** Most sequences computed in one pass, when calls overlap: 1 to 64. Default 16. */
+  maxBatch?: number;
   /**
    * Default `true`: the engine runs in a Web Worker of its own, so that the page never blocks. `false` runs it on the
    * calling thread, for places without workers.

@@ -47,6 +47,7 @@ export interface WasmLoadOptions {
   backend?: Backend;
   disable?: string[];
   contextLength?: number;
+  maxBatch?: number;
 }
 
 export interface WasmJudgeOptions {

@@ -39,6 +39,7 @@ expectTypeOf<lunette.LoadOptions>().toEqualTypeOf<{
   backend?: "auto" | "webgpu" | "wasm";
   disable?: ("subgroups" | "f16" | "dp4a")[];
   contextLength?: number;
+  maxBatch?: number;
   worker?: boolean;
   onProgress?: (progress: lunette.Progress) => void;
   signal?: AbortSignal;
