@@ -87,7 +87,7 @@ impl Engine {
             }
         };
         let info = ModelInfo::new(&header, context, tokenizer.vocabulary_size(), runner.backend());
-        progress(Progress { phase: Phase::Ready, loaded: feed.position(), total: feed.len() });
+        progress(Progress { phase: Phase::Ready, loaded: feed.position(), total: feed.size() });
         let capacity = kv.slots();
         let cache = Rc::new(RefCell::new(Cache::new(&kv, runner.idle_blocks())));
         Ok(Engine {

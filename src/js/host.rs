@@ -33,8 +33,8 @@ extern "C" {
 }
 
 impl ByteStream for ByteSource {
-    fn len(&self) -> Option<u64> {
-        self.size().map(|size| size as u64)
+    fn size(&self) -> Option<u64> {
+        ByteSource::size(self).map(|size| size as u64)
     }
 
     fn next(&mut self) -> LocalBoxFuture<'_, Result<Option<Vec<u8>>>> {

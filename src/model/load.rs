@@ -36,7 +36,7 @@ pub async fn read_header(feed: &mut Feed) -> Result<Header> {
         let wanted = (feed.available().len() * 2).max(64 << 10);
         while feed.available().len() < wanted && feed.more().await? {}
         if let Some(header) = Header::parse(feed.available())? {
-            header.check(feed.len())?;
+            header.check(feed.size())?;
             return Ok(header);
         }
         if feed.available().len() < wanted || wanted > 2 * MAX_HEADER_BYTES {
@@ -74,7 +74,7 @@ pub async fn load<S: WeightStore>(
             };
             weights.insert(tensor.name.clone(), weight);
         }
-        progress(Progress { phase: Phase::Download, loaded: feed.position(), total: feed.len() });
+        progress(Progress { phase: Phase::Download, loaded: feed.position(), total: feed.size() });
         checkpoint(control).await?;
     }
     let frequencies = vector(store, "rope frequencies", &frequencies)?;
@@ -102,7 +102,7 @@ async fn matrix<S: WeightStore>(
         feed.consume(n);
         offset += n;
         if offset < total {
-            progress(Progress { phase: Phase::Download, loaded: feed.position(), total: feed.len() });
+            progress(Progress { phase: Phase::Download, loaded: feed.position(), total: feed.size() });
             checkpoint(control).await?;
         }
     }

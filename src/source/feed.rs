@@ -16,8 +16,8 @@ impl Feed {
     }
 
     /// The length of the whole, where the source knows it.
-    pub fn len(&self) -> Option<u64> {
-        self.stream.len()
+    pub fn size(&self) -> Option<u64> {
+        self.stream.size()
     }
 
     /// Where the first unconsumed byte stands in the file.

@@ -25,7 +25,7 @@ impl FileStream {
 }
 
 impl ByteStream for FileStream {
-    fn len(&self) -> Option<u64> {
+    fn size(&self) -> Option<u64> {
         Some(self.len)
     }
 

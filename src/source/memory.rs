@@ -22,7 +22,7 @@ impl MemoryStream {
 }
 
 impl ByteStream for MemoryStream {
-    fn len(&self) -> Option<u64> {
+    fn size(&self) -> Option<u64> {
         Some(self.bytes.len() as u64)
     }
 

@@ -20,7 +20,7 @@ use futures::future::LocalBoxFuture;
 /// A stream of bytes from the start of a file to its end.
 pub trait ByteStream {
     /// The total length in bytes, where the source knows it.
-    fn len(&self) -> Option<u64>;
+    fn size(&self) -> Option<u64>;
 
     /// The next bytes, a few MiB at most; `None` at the end.
     fn next(&mut self) -> LocalBoxFuture<'_, Result<Option<Vec<u8>>>>;
