@@ -10,7 +10,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum Error {
     /// The bytes are not a GGUF file, or its header contradicts itself.
-    #[error("this is not a usable GGUF file: {0}. Download the file again, or convert the model with a current llama.cpp.")]
+    #[error(
+        "this is not a usable GGUF file: {0}. Download the file again, or convert the model with a current llama.cpp."
+    )]
     InvalidFile(String),
     /// The file ends before its header says it does.
     #[error("the model file ends early: {0}. The download is probably incomplete; fetch it again.")]
@@ -24,17 +26,23 @@ pub enum Error {
     InvalidModel(String),
     #[error("the tokenizer in this file cannot be used: {0}.")]
     UnsupportedTokenizer(String),
-    #[error("the chat template of this model failed: {0}. Pass tokens or a plain prompt instead of messages.")]
+    #[error(
+        "the chat template of this model failed: {0}. Pass tokens or a plain prompt instead of messages."
+    )]
     ChatTemplate(String),
     /// An argument of a call is wrong; the message names the field.
     #[error("{0}")]
     InvalidArgument(String),
-    #[error("{tokens} tokens are needed but this model holds {limit} at once. Shorten the text, or load the model with a larger `contextLength` if it allows one.")]
+    #[error(
+        "{tokens} tokens are needed but this model holds {limit} at once. Shorten the text, or load the model with a larger `contextLength` if it allows one."
+    )]
     ContextOverflow { tokens: usize, limit: usize },
     #[error("no usable GPU: {0}. Load with backend \"wasm\", or \"auto\" to fall back to it.")]
     NoGpu(String),
     /// The model, or one of its tensors, is larger than the adapter allows.
-    #[error("this GPU cannot hold the model: {0}. Choose a smaller model or quantization, a shorter `contextLength`, or backend \"wasm\".")]
+    #[error(
+        "this GPU cannot hold the model: {0}. Choose a smaller model or quantization, a shorter `contextLength`, or backend \"wasm\"."
+    )]
     OutOfMemory(String),
     #[error("the GPU device was lost: {0}. Load the model again.")]
     DeviceLost(String),

@@ -27,8 +27,8 @@ pub mod quant;
 pub mod source;
 pub mod tokenizer;
 
-// #[cfg(target_arch = "wasm32")]
-// mod js;
+#[cfg(target_arch = "wasm32")]
+mod js;
 
 pub use control::{Control, Uninterrupted, checkpoint};
 pub use error::{Error, Result};

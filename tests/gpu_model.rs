@@ -200,7 +200,13 @@ fn a_cache_too_large_is_a_typed_error() {
         let config = Config::from_header(&header).unwrap();
         let mut store = GpuStore::new(&gpu);
         let model = load(&header, &config, &mut feed, &mut store, &mut |_| (), &Uninterrupted).await.unwrap();
-        let kv = KvShape { layers: config.layers, kv_heads: config.kv_heads, head_dim: 64, block_len: 16, blocks: 1 << 20 };
+        let kv = KvShape {
+            layers: config.layers,
+            kv_heads: config.kv_heads,
+            head_dim: 64,
+            block_len: 16,
+            blocks: 1 << 20,
+        };
         GpuRunner::new(gpu.clone(), model, kv, &mut |_, _| ()).await.err()
     });
     assert!(matches!(error, Some(Error::OutOfMemory(_))), "{error:?}");

@@ -2,13 +2,13 @@
 
 mod gpu_support;
 
-use pollster::block_on;
 use gpu_support::*;
 use lunette::cpu::{CpuOps, CpuStore, KvCache, Tensor};
 use lunette::gpu::decide::Kernels;
 use lunette::gpu::{Gpu, GpuStore, KvType};
 use lunette::model::{KvShape, Ops, RopeStyle, Row, Step};
 use lunette::quant::BlockType;
+use pollster::block_on;
 
 /// Sums of a thousand or so products in f32, in another order.
 const BOUND: f32 = 1e-5;
@@ -45,7 +45,7 @@ fn linear() {
                     for n in ROWS.into_iter().filter(|&n| n <= most) {
                         let step = rows(n);
                         let got = block_on(trial.run(&step, &[&x[..n * cols]], 1)).unwrap();
-                        let mut kv = KvCache::new(NO_KV).unwrap();
+                        let mut kv = KvCache::new(NO_KV, KvType::F32);
                         let mut ops = CpuOps { step: &step, kv: &mut kv };
                         let expected = ops.linear(&cpu_w, &Tensor::new(n, cols, x[..n * cols].to_vec()));
                         let what = format!("{family:?} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
@@ -67,9 +67,14 @@ fn embed() {
                 step.rows.iter_mut().enumerate().for_each(|(i, row)| row.token = (i * 31 % vocab) as u32);
                 let mut trial = trial(&gpu, NO_KV, 64, &[], |o, _| o.embed(&table));
                 let got = block_on(trial.run(&step, &[], 1)).unwrap();
-                let mut kv = KvCache::new(NO_KV).unwrap();
+                let mut kv = KvCache::new(NO_KV, KvType::F32);
                 let expected = CpuOps { step: &step, kv: &mut kv }.embed(&cpu_table);
-                assert_close(&got, &expected.data, 1e-6, &format!("{family:?} {block_type:?} {vocab}×{cols}"));
+                assert_close(
+                    &got,
+                    &expected.data,
+                    1e-6,
+                    &format!("{family:?} {block_type:?} {vocab}×{cols}"),
+                );
             }
         }
     }
@@ -92,7 +97,7 @@ fn shards() {
             o.linear(&w, &x)
         });
         let got = block_on(trial.run(&step, &[], 1)).unwrap();
-        let mut kv = KvCache::new(NO_KV).unwrap();
+        let mut kv = KvCache::new(NO_KV, KvType::F32);
         let mut ops = CpuOps { step: &step, kv: &mut kv };
         let x = ops.embed(&cpu_w);
         let expected = ops.linear(&cpu_w, &x);
@@ -111,7 +116,7 @@ fn rms_norm() {
                     let mut trial = trial(&gpu, NO_KV, most, &[cols], |o, x| o.rms_norm(&x[0], &w, 1e-5));
                     let step = rows(n);
                     let got = block_on(trial.run(&step, &[&x[..n * cols]], 1)).unwrap();
-                    let mut kv = KvCache::new(NO_KV).unwrap();
+                    let mut kv = KvCache::new(NO_KV, KvType::F32);
                     let x = Tensor::new(n, cols, x[..n * cols].to_vec());
                     let expected = CpuOps { step: &step, kv: &mut kv }.rms_norm(&x, &cpu_w, 1e-5);
                     assert_close(&got, &expected.data, BOUND, &format!("{family:?} {n} of {most} × {cols}"));
@@ -126,7 +131,8 @@ fn rope() {
     for (family, gpu) in devices() {
         for (heads, head_dim) in [(1, 4), (3, 20), (9, 64), (5, 128)] {
             let cols = heads * head_dim;
-            let angles: Vec<f32> = (0..head_dim / 2).map(|i| 10_000f32.powf(-2.0 * i as f32 / head_dim as f32)).collect();
+            let angles: Vec<f32> =
+                (0..head_dim / 2).map(|i| 10_000f32.powf(-2.0 * i as f32 / head_dim as f32)).collect();
             let bytes = BlockType::F32.quantize(&angles);
             let w = written(GpuStore::new(&gpu), BlockType::F32, 1, angles.len(), &bytes);
             let cpu_w = written(CpuStore, BlockType::F32, 1, angles.len(), &bytes);
@@ -138,7 +144,7 @@ fn rope() {
                     step.rows.iter_mut().for_each(|row| row.position = row.position * 97 + 5);
                     let mut trial = trial(&gpu, NO_KV, 64, &[cols], |o, x| o.rope(x[0].clone(), &w, style));
                     let got = block_on(trial.run(&step, &[&x], 1)).unwrap();
-                    let mut kv = KvCache::new(NO_KV).unwrap();
+                    let mut kv = KvCache::new(NO_KV, KvType::F32);
                     let x = Tensor::new(n, cols, x);
                     let expected = CpuOps { step: &step, kv: &mut kv }.rope(x, &cpu_w, style);
                     let what = format!("{family:?} {style:?} {n} × {heads} × {head_dim}");
@@ -159,7 +165,7 @@ fn elementwise() {
             let mut step = rows(n);
             step.outputs = vec![n as u32 - 1, 0, n as u32 / 2];
             step.outputs.truncate(n.min(3));
-            let mut kv = KvCache::new(NO_KV).unwrap();
+            let mut kv = KvCache::new(NO_KV, KvType::F32);
             let mut ops = CpuOps { step: &step, kv: &mut kv };
             let (ta, tb) = (Tensor::new(n, cols, a.clone()), Tensor::new(n, cols, b.clone()));
             let sum = ops.add(&ta, &tb);
@@ -194,21 +200,26 @@ fn attention() {
                 let most = steps.iter().map(|s| s.rows.len()).max().unwrap();
                 let cols = [heads * head_dim, kv_heads * head_dim, kv_heads * head_dim];
                 let mut trial = trial(&gpu, kv, most, &cols, |o, x| o.attention(1, &x[0], &x[1], &x[2]));
-                let mut cache = KvCache::new(kv).unwrap();
+                let mut cache = KvCache::new(kv, KvType::F32);
                 for (i, step) in steps.iter().enumerate() {
                     let n = step.rows.len();
-                    let inputs: Vec<Vec<f32>> = (0..3).map(|j| random(n * cols[j], (i * 3 + j) as u64)).collect();
+                    let inputs: Vec<Vec<f32>> =
+                        (0..3).map(|j| random(n * cols[j], (i * 3 + j) as u64)).collect();
                     // Sharp and flat distributions: the scores of some rows are large.
-                    let q: Vec<f32> = inputs[0].iter().enumerate().map(|(j, v)| v * (1 + j / cols[0] % 9) as f32).collect();
+                    let q: Vec<f32> =
+                        inputs[0].iter().enumerate().map(|(j, v)| v * (1 + j / cols[0] % 9) as f32).collect();
                     let got = block_on(trial.run(step, &[&q, &inputs[1], &inputs[2]], 1)).unwrap();
                     let [q, k, v] = [q, inputs[1].clone(), inputs[2].clone()];
+                    cache.prepare(step).unwrap();
                     let expected = CpuOps { step, kv: &mut cache }.attention(
                         1,
                         &Tensor::new(n, cols[0], q),
                         &Tensor::new(n, cols[1], k),
                         &Tensor::new(n, cols[2], v),
                     );
-                    let what = format!("{family:?} {kv_type:?} {heads}/{kv_heads} × {head_dim}, step {i} of {n} rows");
+                    let what = format!(
+                        "{family:?} {kv_type:?} {heads}/{kv_heads} × {head_dim}, step {i} of {n} rows"
+                    );
                     assert_close(&got, &expected.data, bound, &what);
                 }
             }

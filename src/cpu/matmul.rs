@@ -10,7 +10,7 @@ use wide::f32x4;
 /// Rows of `W` dequantized together.
 const TILE: usize = 8;
 /// From this many rows of `x` on, the tile pays.
-const TILED_FROM: usize = 4;
+pub(super) const TILED_FROM: usize = 4;
 
 /// `y[n, rows] = x[n, cols] · wᵀ`.
 pub(super) fn matmul(w: &CpuWeight, x: &[f32], y: &mut [f32]) {
@@ -32,54 +32,62 @@ fn tiled(w: &CpuWeight, x: &[f32], y: &mut [f32], n: usize) {
         for (i, out) in tile.chunks_exact_mut(k).take(rows).enumerate() {
             w.row(first + i, out);
         }
-        let mut t = 0;
-        while t + 4 <= n {
-            let xs: [&[f32]; 4] = std::array::from_fn(|i| &x[(t + i) * k..][..k]);
-            let mut r = 0;
-            while r + 2 <= rows {
-                let ws = [&tile[r * k..][..k], &tile[(r + 1) * k..][..k]];
-                let dots = dot_4x2(xs, ws);
-                for (i, pair) in dots.iter().enumerate() {
-                    y[(t + i) * w.rows + first + r..][..2].copy_from_slice(pair);
-                }
-                r += 2;
-            }
-            if r < rows {
-                for (i, x) in xs.iter().enumerate() {
-                    y[(t + i) * w.rows + first + r] = dot(x, &tile[r * k..][..k]);
-                }
-            }
-            t += 4;
-        }
-        for t in t..n {
-            for r in 0..rows {
-                y[t * w.rows + first + r] = dot(&x[t * k..][..k], &tile[r * k..][..k]);
+        let tile = &tile[..rows * k];
+        for t in (0..n).step_by(4) {
+            let (x, y) = (&x[t * k..], &mut y[t * w.rows + first..]);
+            match n - t {
+                1 => columns::<1>(x, tile, y, k, w.rows),
+                2 => columns::<2>(x, tile, y, k, w.rows),
+                3 => columns::<3>(x, tile, y, k, w.rows),
+                _ => columns::<4>(x, tile, y, k, w.rows),
             }
         }
     }
 }
 
-/// Four rows of `x` with two of `W`: eight accumulators, which with their operands fit the sixteen SIMD registers
-/// of x86 and WebAssembly engines on it.
-#[inline]
-fn dot_4x2(xs: [&[f32]; 4], ws: [&[f32]; 2]) -> [[f32; 2]; 4] {
-    let k = xs[0].len();
-    let mut sums = [[f32x4::ZERO; 2]; 4];
-    let mut i = 0;
-    while i + 4 <= k {
-        let w = [load(ws[0], i), load(ws[1], i)];
-        for (sum, x) in sums.iter_mut().zip(xs) {
-            let x = load(x, i);
-            sum[0] = x.mul_add(w[0], sum[0]);
-            sum[1] = x.mul_add(w[1], sum[1]);
+/// `T` rows of `x` with all rows of the tile; `y` begins at the first result, its rows are `stride` apart.
+fn columns<const T: usize>(x: &[f32], tile: &[f32], y: &mut [f32], k: usize, stride: usize) {
+    let xs: [&[f32]; T] = std::array::from_fn(|t| &x[t * k..][..k]);
+    let rows = tile.len() / k;
+    let row = |r: usize| &tile[r * k..][..k];
+    for r in (0..rows - rows % 2).step_by(2) {
+        let dots = dots::<T, 2>(xs, [row(r), row(r + 1)]);
+        for (t, pair) in dots.iter().enumerate() {
+            y[t * stride + r..][..2].copy_from_slice(pair);
         }
-        i += 4;
     }
-    let mut out = sums.map(|pair| pair.map(|s| s.reduce_add()));
-    for i in i..k {
+    if rows % 2 == 1 {
+        let dots = dots::<T, 1>(xs, [row(rows - 1)]);
+        for (t, [value]) in dots.iter().enumerate() {
+            y[t * stride + rows - 1] = *value;
+        }
+    }
+}
+
+/// `T` rows of `x` with `R` rows of `W`. Four by two are eight accumulators, which with their operands fit the sixteen
+/// SIMD registers of x86 and of WebAssembly engines on it.
+///
+/// Each sum is made in the same order whatever `T` and `R`: a row's result does not depend on what it is computed with,
+/// so that a text gives the same bits however it is cut into steps.
+#[inline]
+fn dots<const T: usize, const R: usize>(xs: [&[f32]; T], ws: [&[f32]; R]) -> [[f32; R]; T] {
+    let k = ws[0].len();
+    let mut sums = [[f32x4::ZERO; R]; T];
+    for i in (0..k - k % 4).step_by(4) {
+        let w: [f32x4; R] = std::array::from_fn(|r| load(ws[r], i));
+        for (sums, x) in sums.iter_mut().zip(xs) {
+            let x = load(x, i);
+            for (sum, w) in sums.iter_mut().zip(w) {
+                *sum = x.mul_add(w, *sum);
+            }
+        }
+    }
+    let mut out = sums.map(|row| row.map(|sum| sum.reduce_add()));
+    for i in k - k % 4..k {
         for (out, x) in out.iter_mut().zip(xs) {
-            out[0] += x[i] * ws[0][i];
-            out[1] += x[i] * ws[1][i];
+            for (out, w) in out.iter_mut().zip(ws) {
+                *out += x[i] * w[i];
+            }
         }
     }
     out

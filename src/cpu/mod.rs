@@ -3,11 +3,13 @@
 //! Activations stay `f32` throughout; weights are read from their quantized blocks.
 
 mod attention;
+mod kv;
 mod matmul;
 mod ops;
 mod runner;
 mod weight;
 
+pub use kv::KvCache;
 pub use ops::{CpuOps, Tensor};
-pub use runner::{CpuRunner, KvCache};
+pub use runner::CpuRunner;
 pub use weight::{CpuStore, CpuWeight};

@@ -1,8 +1,9 @@
 use super::attention::attention;
+use super::kv::KvCache;
 use super::matmul::matmul;
-use super::runner::KvCache;
 use super::weight::CpuWeight;
 use crate::model::{Ops, RopeStyle, Step};
+use wide::f32x4;
 
 /// Activations `[rows, cols]`.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,7 +89,17 @@ impl Ops for CpuOps<'_> {
     }
 
     fn swiglu(&mut self, gate: &Tensor, up: &Tensor) -> Tensor {
-        gate.zip(up, |g, u| g / (1.0 + (-g).exp()) * u)
+        let mut y = gate.clone();
+        let fours = y.data.chunks_exact_mut(4).zip(up.data.chunks_exact(4));
+        for (g, u) in fours {
+            let (gate, up) = (f32x4::new([g[0], g[1], g[2], g[3]]), f32x4::new([u[0], u[1], u[2], u[3]]));
+            g.copy_from_slice((gate / (f32x4::ONE + (-gate).exp()) * up).as_array());
+        }
+        let done = y.data.len() / 4 * 4;
+        for (g, u) in y.data[done..].iter_mut().zip(&up.data[done..]) {
+            *g = *g / (1.0 + (-*g).exp()) * u;
+        }
+        y
     }
 
     fn add(&mut self, a: &Tensor, b: &Tensor) -> Tensor {
@@ -96,7 +107,13 @@ impl Ops for CpuOps<'_> {
     }
 
     fn outputs(&mut self, x: &Tensor) -> Tensor {
-        let data = self.step.outputs.iter().flat_map(|&o| &x.data[o as usize * x.cols..][..x.cols]).copied().collect();
+        let data = self
+            .step
+            .outputs
+            .iter()
+            .flat_map(|&o| &x.data[o as usize * x.cols..][..x.cols])
+            .copied()
+            .collect();
         Tensor::new(self.step.outputs.len(), x.cols, data)
     }
 }

@@ -1,41 +1,10 @@
+use super::kv::KvCache;
+use super::matmul::TILED_FROM;
 use super::ops::CpuOps;
 use super::weight::CpuWeight;
-use crate::model::{BackendInfo, KvShape, Llama, Ops, Runner, Step};
-use crate::{Control, Error, Result, checkpoint};
+use crate::model::{BackendInfo, KvShape, KvType, Llama, Ops, Runner, Step};
+use crate::{Control, Result, checkpoint};
 use futures::future::LocalBoxFuture;
-
-/// K and V of every layer, each `[slots, kv_heads · head_dim]`.
-pub struct KvCache {
-    pub(super) shape: KvShape,
-    pub(super) layers: Vec<(Vec<f32>, Vec<f32>)>,
-}
-
-impl KvCache {
-    pub fn new(shape: KvShape) -> Result<KvCache> {
-        let room = || {
-            let mut values = Vec::new();
-            values.try_reserve_exact(shape.layer_len()).map_err(|_| {
-                let mib = (shape.layer_len() * shape.layers * 8) >> 20;
-                Error::OutOfMemory(format!("the KV cache for {} positions needs {mib} MiB of memory", shape.slots()))
-            })?;
-            values.resize(shape.layer_len(), 0.0);
-            Ok(values)
-        };
-        let layers = (0..shape.layers).map(|_| Ok((room()?, room()?))).collect::<Result<_>>()?;
-        Ok(KvCache { shape, layers })
-    }
-
-    /// Keeps the rows' K and V at their slots.
-    pub(super) fn store(&mut self, layer: usize, step: &Step, k: &[f32], v: &[f32]) {
-        let width = self.shape.kv_heads * self.shape.head_dim;
-        let (keys, values) = &mut self.layers[layer];
-        for (i, row) in step.rows.iter().enumerate() {
-            let (from, to) = (i * width, row.slot as usize * width);
-            keys[to..][..width].copy_from_slice(&k[from..][..width]);
-            values[to..][..width].copy_from_slice(&v[from..][..width]);
-        }
-    }
-}
 
 /// A Llama model on the CPU.
 pub struct CpuRunner {
@@ -43,18 +12,21 @@ pub struct CpuRunner {
     kv: KvCache,
 }
 
+/// Memory that cached prefixes may keep when nobody uses them.
+const IDLE_BYTES: usize = 16 << 20;
 /// Rows of a step: enough to share the cost of dequantizing.
 const MAX_ROWS: usize = 128;
 /// From this many rows on, one layer takes long enough to look up between layers.
 const PAUSE_FROM: usize = 8;
 
 impl CpuRunner {
-    pub fn new(model: Llama<CpuWeight>, kv: KvShape) -> Result<CpuRunner> {
-        Ok(CpuRunner { model, kv: KvCache::new(kv)? })
+    pub fn new(model: Llama<CpuWeight>, kv: KvShape, kv_type: KvType) -> CpuRunner {
+        CpuRunner { model, kv: KvCache::new(kv, kv_type) }
     }
 
     async fn run(&mut self, step: &Step, control: &dyn Control) -> Result<Vec<f32>> {
         step.validate(self.model.config.vocab, &self.kv.shape, MAX_ROWS)?;
+        self.kv.prepare(step)?;
         let mut ops = CpuOps { step, kv: &mut self.kv };
         let mut x = ops.embed(&self.model.embedding);
         checkpoint(control).await?;
@@ -72,12 +44,24 @@ impl CpuRunner {
 }
 
 impl Runner for CpuRunner {
-    fn forward<'a>(&'a mut self, step: &'a Step, control: &'a dyn Control) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
+    fn forward<'a>(
+        &'a mut self,
+        step: &'a Step,
+        control: &'a dyn Control,
+    ) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
         Box::pin(self.run(step, control))
     }
 
     fn max_rows(&self) -> usize {
         MAX_ROWS
+    }
+
+    fn prefill_rows(&self) -> usize {
+        TILED_FROM
+    }
+
+    fn idle_blocks(&self) -> usize {
+        IDLE_BYTES / self.kv.block_bytes()
     }
 
     fn backend(&self) -> BackendInfo {

@@ -7,13 +7,15 @@
 mod metadata;
 mod reader;
 mod tensor;
+mod write;
 
 pub use metadata::{Metadata, Value};
 pub use tensor::TensorInfo;
+pub use write::Writer;
 
 use crate::{Error, Result};
-use std::collections::HashMap;
 use reader::{Reader, Stop};
+use std::collections::HashMap;
 
 /// The largest header that is read. The largest vocabulary published (262,144 tokens) needs some 10 MiB.
 pub const MAX_HEADER_BYTES: usize = 128 << 20;

@@ -28,7 +28,10 @@ impl TensorInfo {
         let (type_id, offset) = (r.u32()?, r.u64()?);
         let info = TensorInfo { name, dims, type_id, offset };
         if info.checked_elements().is_none() {
-            return Err(Stop::Invalid(format!("tensor \"{}\" has the impossible shape {:?}", info.name, info.dims)));
+            return Err(Stop::Invalid(format!(
+                "tensor \"{}\" has the impossible shape {:?}",
+                info.name, info.dims
+            )));
         }
         if !offset.is_multiple_of(alignment) {
             return Err(Stop::Invalid(format!("the data of tensor \"{}\" is not aligned", info.name)));
@@ -81,7 +84,9 @@ pub(super) fn place(tensors: &mut [TensorInfo], data_start: u64) -> Result<(), S
     for tensor in tensors {
         tensor.offset = match tensor.offset.checked_add(data_start) {
             Some(offset) if offset < 1 << 56 => offset,
-            _ => return Err(Stop::Invalid(format!("the data of tensor \"{}\" is out of reach", tensor.name))),
+            _ => {
+                return Err(Stop::Invalid(format!("the data of tensor \"{}\" is out of reach", tensor.name)));
+            }
         };
         if tensor.offset < end {
             return Err(Stop::Invalid(format!("the data of tensor \"{}\" overlaps another's", tensor.name)));

@@ -1,10 +1,10 @@
 //! Finding an adapter, opening a device on it, and saying what it is.
 
-use super::KvType;
 use super::decide::{Capabilities, Kernels};
 use super::fault::{Fault, translate};
 #[cfg(not(target_arch = "wasm32"))]
 use super::poller::Poller;
+use crate::model::KvType;
 use crate::{Error, Result};
 use futures::FutureExt;
 use futures::future::LocalBoxFuture;
@@ -23,8 +23,6 @@ pub struct GpuOptions {
     pub kv_type: KvType,
     /// Ask for WebGPU's default limits instead of the adapter's own: what the smallest browser would give.
     pub default_limits: bool,
-    /// Which family of kernels to use; by default the adapter decides.
-    pub kernels: Option<Kernels>,
 }
 
 /// The result of an error scope, on its way.
@@ -101,7 +99,7 @@ impl Gpu {
         let (name, software, subgroups) = facts(adapter, &device);
         let capabilities = Capabilities {
             software,
-            kernels: options.kernels.unwrap_or(if software { Kernels::Independent } else { Kernels::Cooperative }),
+            kernels: if software { Kernels::Independent } else { Kernels::Cooperative },
             subgroups: subgroups.filter(|_| enabled("subgroups")),
             f16: features.contains(Features::SHADER_F16),
         };
@@ -118,6 +116,12 @@ impl Gpu {
             bytes: Arc::default(),
             expected: Rc::default(),
         })
+    }
+
+    /// Uses a family of kernels whatever the adapter is.
+    pub fn with_kernels(mut self, kernels: Kernels) -> Gpu {
+        self.capabilities.kernels = kernels;
+        self
     }
 
     /// Whether the adapter is a program on the CPU (lavapipe, SwiftShader, WARP): slower than WebAssembly with SIMD.
@@ -200,7 +204,12 @@ impl Gpu {
     }
 
     /// As [`Gpu::buffer`], having waited for the answer.
-    pub(super) async fn buffer_checked(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+    pub(super) async fn buffer_checked(
+        &self,
+        what: &str,
+        bytes: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
         let (buffer, scope) = self.buffer(what, bytes, usage);
         match scope.await {
             Some(error) => Err(error),
@@ -242,11 +251,17 @@ fn facts(adapter: &wgpu::Adapter, device: &wgpu::Device) -> (String, bool, Optio
     let js = device.as_webgpu().map(wasm_bindgen::JsValue::from);
     let get = |of: &wasm_bindgen::JsValue, key: &str| Reflect::get(of, &key.into()).ok();
     let described = js.as_ref().and_then(|device| get(device, "adapterInfo"));
-    let field = |key: &str| described.as_ref().and_then(|d| get(d, key)).and_then(|v| v.as_string()).unwrap_or_default();
-    let words: Vec<String> =
-        ["vendor", "architecture", "device", "description"].map(field).into_iter().filter(|w| !w.is_empty()).collect();
+    let field = |key: &str| {
+        described.as_ref().and_then(|d| get(d, key)).and_then(|v| v.as_string()).unwrap_or_default()
+    };
+    let words: Vec<String> = ["vendor", "architecture", "device", "description"]
+        .map(field)
+        .into_iter()
+        .filter(|w| !w.is_empty())
+        .collect();
     let name = if words.is_empty() { "WebGPU adapter".to_string() } else { words.join(" ") };
-    let fallback = described.as_ref().and_then(|d| get(d, "isFallbackAdapter")).is_some_and(|v| v.is_truthy());
+    let fallback =
+        described.as_ref().and_then(|d| get(d, "isFallbackAdapter")).is_some_and(|v| v.is_truthy());
     let software = fallback || info.device_type == wgpu::DeviceType::Cpu || is_software_name(&name);
     let subgroups = device.as_webgpu().is_some_and(|d| d.features().has("subgroups"));
     let sizes = (info.subgroup_min_size.max(4), info.subgroup_max_size.clamp(4, 128));
@@ -255,7 +270,9 @@ fn facts(adapter: &wgpu::Adapter, device: &wgpu::Device) -> (String, bool, Optio
 
 fn is_software_name(name: &str) -> bool {
     let name = name.to_lowercase();
-    ["swiftshader", "llvmpipe", "lavapipe", "softpipe", "basic render driver", "warp"].iter().any(|s| name.contains(s))
+    ["swiftshader", "llvmpipe", "lavapipe", "softpipe", "basic render driver", "warp"]
+        .iter()
+        .any(|s| name.contains(s))
 }
 
 #[cfg(test)]
@@ -264,10 +281,13 @@ mod tests {
 
     #[test]
     fn software_adapters_are_known_by_name() {
-        for name in ["llvmpipe (LLVM 15.0.6, 256 bits)", "google swiftshader", "SwiftShader Device (LLVM 10.0.0)"] {
+        for name in
+            ["llvmpipe (LLVM 15.0.6, 256 bits)", "google swiftshader", "SwiftShader Device (LLVM 10.0.0)"]
+        {
             assert!(is_software_name(name), "{name}");
         }
-        for name in ["NVIDIA H100", "apple metal-3", "AMD Radeon RX 7900 XTX (RADV NAVI31)", "intel gen-12lp"] {
+        for name in ["NVIDIA H100", "apple metal-3", "AMD Radeon RX 7900 XTX (RADV NAVI31)", "intel gen-12lp"]
+        {
             assert!(!is_software_name(name), "{name}");
         }
     }

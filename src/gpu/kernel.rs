@@ -68,7 +68,13 @@ pub(super) struct Pipelines {
 impl Pipelines {
     pub(super) fn new(gpu: &Gpu) -> Pipelines {
         let gpu = gpu.clone();
-        Pipelines { gpu, kernels: Vec::new(), compiled: Vec::new(), layouts: HashMap::new(), modules: HashMap::new() }
+        Pipelines {
+            gpu,
+            kernels: Vec::new(),
+            compiled: Vec::new(),
+            layouts: HashMap::new(),
+            modules: HashMap::new(),
+        }
     }
 
     /// The pipeline of `kernel`, whose buffers are bound as `bindings` says; compiled later, by [`Pipelines::compile`].
@@ -99,8 +105,10 @@ impl Pipelines {
         let device = &self.gpu.device;
         self.layouts.entry(bindings).or_insert_with_key(|bindings| {
             let entries: Vec<_> = bindings.iter().map(|&(binding, access)| entry(binding, access)).collect();
-            let group =
-                device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
+            let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: None,
+                entries: &entries,
+            });
             let pipeline = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: None,
                 bind_group_layouts: &[Some(&group)],
@@ -131,7 +139,8 @@ impl Pipelines {
     fn pipeline(&mut self, kernel: &Kernel, bindings: Vec<(u32, Access)>) -> Result<wgpu::ComputePipeline> {
         let key = (kernel.shader, kernel.parts.clone());
         if !self.modules.contains_key(&key) {
-            let text = source(kernel.shader, &kernel.parts).map_err(|what| Error::Internal(format!("missing {what}")))?;
+            let text = source(kernel.shader, &kernel.parts)
+                .map_err(|what| Error::Internal(format!("missing {what}")))?;
             let module = self.gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(kernel.shader),
                 source: wgpu::ShaderSource::Wgsl(text.into()),

@@ -1,32 +1,14 @@
 //! The KV cache on the GPU.
 
 use super::Gpu;
-use crate::model::KvShape;
+use crate::model::{KvShape, KvType};
 use crate::{Error, Result};
 
-/// How the elements of the KV cache are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum KvType {
-    F32,
-    /// Packed in words: no adapter has to know f16.
-    #[default]
-    F16,
-}
-
-impl KvType {
-    pub fn bytes(self) -> usize {
-        match self {
-            KvType::F32 => 4,
-            KvType::F16 => 2,
-        }
-    }
-
-    /// The shader file that packs and unpacks it.
-    pub(super) fn include(self) -> &'static str {
-        match self {
-            KvType::F32 => "kv_f32",
-            KvType::F16 => "kv_f16",
-        }
+/// The shader file that packs and unpacks elements of a cache; f16 is packed in words, which any adapter can do.
+pub(super) fn include(kv_type: KvType) -> &'static str {
+    match kv_type {
+        KvType::F32 => "kv_f32",
+        KvType::F16 => "kv_f16",
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Gpu;
 use super::decide::{self, LinearShape, ROW_PADDING};
 use super::kernel::{Access, Kernel, Pipelines};
-use super::kv::KvBuffers;
+use super::kv::{KvBuffers, include};
 use super::plan::{Draft, Extent, Operand};
 use super::record::{Node, Per, Value};
 use super::scratch::{Scratch, Slot};
@@ -41,7 +41,12 @@ enum Place {
 }
 
 impl<'a> Lowering<'a> {
-    pub(super) fn new(gpu: &'a Gpu, memory: Memory<'a>, most_rows: usize, most_outputs: usize) -> Lowering<'a> {
+    pub(super) fn new(
+        gpu: &'a Gpu,
+        memory: Memory<'a>,
+        most_rows: usize,
+        most_outputs: usize,
+    ) -> Lowering<'a> {
         memory.scratch.start();
         Lowering { gpu, memory, most_rows, most_outputs, places: HashMap::new(), drafts: Vec::new() }
     }
@@ -102,24 +107,38 @@ impl<'a> Lowering<'a> {
             }
             Node::Rope { x, rotations, half, style } => {
                 let halves = *style == RopeStyle::Halves;
-                let kernel = Kernel::new("rope").set("COLS", x.cols).set("HALF", *half).set("HALVES", halves.into());
+                let kernel =
+                    Kernel::new("rope").set("COLS", x.cols).set("HALF", *half).set("HALVES", halves.into());
                 let table = Operand::whole(&self.memory.step.rotations[*rotations]);
                 let operands = vec![self.count(x.per), (1, Access::Read, table), self.write(2, x)];
                 self.dispatch(kernel, operands, elementwise(x.cols / 2, x.per));
             }
             Node::Attention { layer, q, k, v, y } => self.attention(*layer, q, k, v, y),
             Node::SwiGlu { gate, up, y } => {
-                let operands = vec![self.count(y.per), self.read(1, gate), self.read(2, up), self.write(3, y)];
-                self.dispatch(Kernel::new("swiglu").set("COLS", y.cols), operands, elementwise(y.cols / 4, y.per));
+                let operands =
+                    vec![self.count(y.per), self.read(1, gate), self.read(2, up), self.write(3, y)];
+                self.dispatch(
+                    Kernel::new("swiglu").set("COLS", y.cols),
+                    operands,
+                    elementwise(y.cols / 4, y.per),
+                );
             }
             Node::Add { a, b, y } => {
                 let operands = vec![self.count(y.per), self.read(1, a), self.read(2, b), self.write(3, y)];
-                self.dispatch(Kernel::new("add").set("COLS", y.cols), operands, elementwise(y.cols / 4, y.per));
+                self.dispatch(
+                    Kernel::new("add").set("COLS", y.cols),
+                    operands,
+                    elementwise(y.cols / 4, y.per),
+                );
             }
             Node::Outputs { x, y } => {
                 let rows = (1, Access::Read, Operand::whole(&self.memory.step.outputs));
                 let operands = vec![self.count(y.per), rows, self.read(2, x), self.write(3, y)];
-                self.dispatch(Kernel::new("outputs").set("COLS", y.cols), operands, elementwise(y.cols / 4, y.per));
+                self.dispatch(
+                    Kernel::new("outputs").set("COLS", y.cols),
+                    operands,
+                    elementwise(y.cols / 4, y.per),
+                );
             }
         }
     }
@@ -139,7 +158,12 @@ impl<'a> Lowering<'a> {
 
     fn linear(&mut self, w: &Matrix, x: &Value, y: &Value) {
         for shard in w.shards.iter() {
-            let shape = LinearShape { rows: shard.rows, cols: w.cols, block_type: w.block_type, most: self.most(x.per) };
+            let shape = LinearShape {
+                rows: shard.rows,
+                cols: w.cols,
+                block_type: w.block_type,
+                most: self.most(x.per),
+            };
             let choice = decide::linear(shape, &self.gpu.capabilities);
             let mut kernel = Kernel::new(choice.shader)
                 .role("dequant", dequantizer(w.block_type))
@@ -153,7 +177,11 @@ impl<'a> Lowering<'a> {
             }
             operands.extend(planes(shard));
             let tiles = Extent::Fixed(shard.rows.div_ceil(choice.tile_rows) as u32);
-            self.dispatch(kernel, operands, [tiles, Extent::per(x.per, choice.tile_tokens), Extent::Fixed(1)]);
+            self.dispatch(
+                kernel,
+                operands,
+                [tiles, Extent::per(x.per, choice.tile_tokens), Extent::Fixed(1)],
+            );
         }
     }
 
@@ -161,7 +189,7 @@ impl<'a> Lowering<'a> {
         let shape = self.memory.kv.shape;
         let (keys, values) = &self.memory.kv.layers[layer];
         let (keys, values) = (Operand::whole(keys), Operand::whole(values));
-        let kv = self.gpu.kv_type.include();
+        let kv = include(self.gpu.kv_type);
         let entries = shape.head_dim / 4;
 
         let kernel = Kernel::new("kv_store")
@@ -195,7 +223,11 @@ impl<'a> Lowering<'a> {
             (5, Access::Read, values),
             self.write(6, y),
         ];
-        self.dispatch(kernel, operands, [Extent::per(q.per, 8), Extent::Fixed(heads as u32), Extent::Fixed(1)]);
+        self.dispatch(
+            kernel,
+            operands,
+            [Extent::per(q.per, 8), Extent::Fixed(heads as u32), Extent::Fixed(1)],
+        );
     }
 
     fn dispatch(&mut self, kernel: Kernel, operands: Vec<(u32, Access, Operand)>, grid: [Extent; 3]) {
@@ -207,7 +239,11 @@ impl<'a> Lowering<'a> {
     /// Binding 0: how many rows there are.
     fn count(&self, per: Per) -> (u32, Access, Operand) {
         let offset = StepBuffers::count_offset(per);
-        (0, Access::Uniform, Operand::Buffer { buffer: self.memory.step.counts.clone(), offset, size: Some(16) })
+        (
+            0,
+            Access::Uniform,
+            Operand::Buffer { buffer: self.memory.step.counts.clone(), offset, size: Some(16) },
+        )
     }
 
     /// The rows of the step.
@@ -244,6 +280,10 @@ fn elementwise(across: usize, per: Per) -> [Extent; 3] {
 fn planes(shard: &Shard) -> impl Iterator<Item = (u32, Access, Operand)> {
     shard.planes.iter().map(|plane| {
         let buffer = shard.buffer.clone();
-        (plane.binding, Access::Read, Operand::Buffer { buffer, offset: plane.offset, size: Some(plane.size) })
+        (
+            plane.binding,
+            Access::Read,
+            Operand::Buffer { buffer, offset: plane.offset, size: Some(plane.size) },
+        )
     })
 }

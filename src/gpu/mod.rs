@@ -25,8 +25,8 @@ mod step;
 mod trial;
 mod weight;
 
+pub use crate::model::KvType;
 pub use device::{Gpu, GpuOptions};
-pub use kv::KvType;
 pub use record::{Recorder, Value};
 pub use runner::GpuRunner;
 pub use trial::Trial;

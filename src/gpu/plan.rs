@@ -11,9 +11,13 @@ use crate::{Error, Result};
 pub(super) enum Extent {
     Fixed(u32),
     /// One workgroup for `each` rows of the step.
-    Rows { each: u32 },
+    Rows {
+        each: u32,
+    },
     /// One workgroup for `each` of its outputs.
-    Outputs { each: u32 },
+    Outputs {
+        each: u32,
+    },
 }
 
 impl Extent {
@@ -69,9 +73,19 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Binds the buffers of `drafts`, which exist now.
-    pub(super) fn link(gpu: &Gpu, pipelines: &mut Pipelines, scratch: &Scratch, most: usize, drafts: Vec<Draft>) -> Plan {
+    pub(super) fn link(
+        gpu: &Gpu,
+        pipelines: &mut Pipelines,
+        scratch: &Scratch,
+        most: usize,
+        drafts: Vec<Draft>,
+    ) -> Plan {
         let dispatches = drafts.into_iter().map(|draft| {
-            let entries: Vec<_> = draft.operands.iter().map(|(binding, _, operand)| entry(*binding, operand, scratch)).collect();
+            let entries: Vec<_> = draft
+                .operands
+                .iter()
+                .map(|(binding, _, operand)| entry(*binding, operand, scratch))
+                .collect();
             let bind_group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
                 label: Some(pipelines.shader(draft.pipeline)),
                 layout: &pipelines.bind_group_layout(draft.pipeline),
@@ -82,7 +96,13 @@ impl Plan {
         Plan { most, dispatches: dispatches.collect() }
     }
 
-    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass, pipelines: &Pipelines, rows: u32, outputs: u32) -> Result<()> {
+    pub(super) fn encode(
+        &self,
+        pass: &mut wgpu::ComputePass,
+        pipelines: &Pipelines,
+        rows: u32,
+        outputs: u32,
+    ) -> Result<()> {
         for dispatch in &self.dispatches {
             let pipeline = pipelines
                 .get(dispatch.pipeline)

@@ -21,15 +21,49 @@ pub struct Value {
 
 /// One call of [`Ops`], with the value that it makes.
 pub(super) enum Node {
-    Embed { table: Matrix, y: Value },
-    Linear { w: Matrix, x: Value, y: Value },
-    RmsNorm { x: Value, w: Matrix, eps: f32, y: Value },
+    Embed {
+        table: Matrix,
+        y: Value,
+    },
+    Linear {
+        w: Matrix,
+        x: Value,
+        y: Value,
+    },
+    RmsNorm {
+        x: Value,
+        w: Matrix,
+        eps: f32,
+        y: Value,
+    },
     /// In place.
-    Rope { x: Value, rotations: usize, half: usize, style: RopeStyle },
-    Attention { layer: usize, q: Value, k: Value, v: Value, y: Value },
-    SwiGlu { gate: Value, up: Value, y: Value },
-    Add { a: Value, b: Value, y: Value },
-    Outputs { x: Value, y: Value },
+    Rope {
+        x: Value,
+        rotations: usize,
+        half: usize,
+        style: RopeStyle,
+    },
+    Attention {
+        layer: usize,
+        q: Value,
+        k: Value,
+        v: Value,
+        y: Value,
+    },
+    SwiGlu {
+        gate: Value,
+        up: Value,
+        y: Value,
+    },
+    Add {
+        a: Value,
+        b: Value,
+        y: Value,
+    },
+    Outputs {
+        x: Value,
+        y: Value,
+    },
 }
 
 impl Node {
@@ -37,7 +71,10 @@ impl Node {
     pub(super) fn reads(&self) -> Vec<&Value> {
         match self {
             Node::Embed { .. } => vec![],
-            Node::Linear { x, .. } | Node::RmsNorm { x, .. } | Node::Rope { x, .. } | Node::Outputs { x, .. } => vec![x],
+            Node::Linear { x, .. }
+            | Node::RmsNorm { x, .. }
+            | Node::Rope { x, .. }
+            | Node::Outputs { x, .. } => vec![x],
             Node::Attention { q, k, v, .. } => vec![q, k, v],
             Node::SwiGlu { gate, up, .. } => vec![gate, up],
             Node::Add { a, b, .. } => vec![a, b],

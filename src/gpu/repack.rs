@@ -50,7 +50,9 @@ impl Planes {
         }
         match block_type {
             BlockType::F32 | BlockType::F16 => self.quants.extend_from_slice(blocks),
-            _ => blocks.chunks_exact(block_type.block_bytes()).for_each(|block| self.block(block_type, block)),
+            _ => {
+                blocks.chunks_exact(block_type.block_bytes()).for_each(|block| self.block(block_type, block))
+            }
         }
         for plane in [&mut self.quants, &mut self.scales, &mut self.high] {
             plane.resize(plane.len().next_multiple_of(4), 0);
@@ -131,7 +133,8 @@ impl Planes {
     fn fifth_bits(&mut self, bits: &[u8]) {
         for s in 0..8 {
             for eight in bits.chunks_exact(8) {
-                let byte = eight.iter().enumerate().map(|(n, b)| ((b >> s) & 1) << n).fold(0, |all, bit| all | bit);
+                let byte =
+                    eight.iter().enumerate().map(|(n, b)| ((b >> s) & 1) << n).fold(0, |all, bit| all | bit);
                 self.high.push(byte);
             }
         }
@@ -196,7 +199,8 @@ mod tests {
 
     #[test]
     fn planes_hold_what_the_blocks_held() {
-        let values: Vec<f32> = (0..1536).map(|i| ((i * 7919 % 1009) as f32 / 504.0 - 1.0) * (1.0 + i as f32 / 999.0)).collect();
+        let values: Vec<f32> =
+            (0..1536).map(|i| ((i * 7919 % 1009) as f32 / 504.0 - 1.0) * (1.0 + i as f32 / 999.0)).collect();
         for block_type in BlockType::ALL {
             let blocks = block_type.quantize(&values);
             let mut expected = vec![0.0; values.len()];
@@ -205,7 +209,10 @@ mod tests {
             planes.fill(block_type, &blocks);
             for (e, &expected) in expected.iter().enumerate() {
                 let got = element(block_type, &planes, e);
-                assert!((got - expected).abs() <= 1e-6 * expected.abs().max(1e-3), "{block_type:?} {e}: {got} {expected}");
+                assert!(
+                    (got - expected).abs() <= 1e-6 * expected.abs().max(1e-3),
+                    "{block_type:?} {e}: {got} {expected}"
+                );
             }
         }
     }

@@ -55,7 +55,8 @@ impl GpuRunner {
 
         let cache = KvBuffers::new(&gpu, kv).await?;
         let activations = Usage::STORAGE;
-        let hidden = gpu.buffer_checked("activations", value_bytes(max_rows, config.width), activations).await?;
+        let hidden =
+            gpu.buffer_checked("activations", value_bytes(max_rows, config.width), activations).await?;
         let logits_bytes = value_bytes(max_outputs, config.vocab);
         let logits = gpu.buffer_checked("logits", logits_bytes, activations | Usage::COPY_SRC).await?;
 
@@ -171,12 +172,21 @@ impl GpuRunner {
 }
 
 impl Runner for GpuRunner {
-    fn forward<'a>(&'a mut self, step: &'a Step, control: &'a dyn Control) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
+    fn forward<'a>(
+        &'a mut self,
+        step: &'a Step,
+        control: &'a dyn Control,
+    ) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
         Box::pin(self.run(step, control))
     }
 
     fn max_rows(&self) -> usize {
         self.max_rows
+    }
+
+    fn prefill_rows(&self) -> usize {
+        // With fewer a step is served by the plan for few.
+        self.bodies.iter().rev().nth(1).map_or(1, |few| few.most + 1)
     }
 
     fn backend(&self) -> BackendInfo {
@@ -200,5 +210,8 @@ fn body(model: &Llama<GpuWeight>, o: &mut Recorder) -> Value {
 
 /// The smallest plan that serves `n` rows.
 fn class(plans: &[Plan], n: usize) -> Result<&Plan> {
-    plans.iter().find(|plan| plan.most >= n).ok_or_else(|| Error::Internal(format!("no plan serves {n} rows")))
+    plans
+        .iter()
+        .find(|plan| plan.most >= n)
+        .ok_or_else(|| Error::Internal(format!("no plan serves {n} rows")))
 }

@@ -60,7 +60,11 @@ fn expand(name: &str, parts: &Parts, out: &mut String, included: &mut Vec<String
         return Ok(());
     }
     included.push(name.to_string());
-    let text = FILES.iter().find(|(n, _)| *n == name).map(|(_, text)| *text).ok_or_else(|| format!("shader {name}"))?;
+    let text = FILES
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, text)| *text)
+        .ok_or_else(|| format!("shader {name}"))?;
     for line in text.lines() {
         if let Some(wanted) = line.strip_prefix("//!include ") {
             let file = match wanted.strip_prefix('$') {
@@ -69,7 +73,8 @@ fn expand(name: &str, parts: &Parts, out: &mut String, included: &mut Vec<String
             };
             expand(file, parts, out, included)?;
         } else if let Some(constant) = line.strip_prefix("//!const ") {
-            let value = find(&parts.constants, constant).ok_or_else(|| format!("{name}: constant {constant}"))?;
+            let value =
+                find(&parts.constants, constant).ok_or_else(|| format!("{name}: constant {constant}"))?;
             let _ = writeln!(out, "const {constant}: u32 = {value}u;");
         } else {
             out.push_str(line);

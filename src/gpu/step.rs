@@ -32,7 +32,12 @@ pub(super) struct StepBuffers {
 }
 
 impl StepBuffers {
-    pub(super) async fn new(gpu: &Gpu, kv: &KvShape, max_rows: usize, frequencies: Frequencies) -> Result<StepBuffers> {
+    pub(super) async fn new(
+        gpu: &Gpu,
+        kv: &KvShape,
+        max_rows: usize,
+        frequencies: Frequencies,
+    ) -> Result<StepBuffers> {
         use wgpu::BufferUsages as Usage;
         let storage = Usage::STORAGE | Usage::COPY_DST;
         let room = kv.blocks.max(1) * max_rows.min(SEQUENCES);
@@ -42,7 +47,9 @@ impl StepBuffers {
             rotations.push(gpu.buffer_checked("rotations", bytes, storage).await?);
         }
         Ok(StepBuffers {
-            counts: gpu.buffer_checked("counts", 2 * UNIFORM_STRIDE, Usage::UNIFORM | Usage::COPY_DST).await?,
+            counts: gpu
+                .buffer_checked("counts", 2 * UNIFORM_STRIDE, Usage::UNIFORM | Usage::COPY_DST)
+                .await?,
             rows: gpu.buffer_checked("rows", max_rows as u64 * 16, storage).await?,
             tables: gpu.buffer_checked("block tables", room as u64 * 4, storage).await?,
             outputs: gpu.buffer_checked("outputs", max_rows as u64 * 4, storage).await?,
@@ -72,7 +79,10 @@ impl StepBuffers {
             self.host.extend_from_slice(table);
         }
         if self.host.len() > self.room {
-            return Err(Error::Internal(format!("the step's block tables have more than {} entries", self.room)));
+            return Err(Error::Internal(format!(
+                "the step's block tables have more than {} entries",
+                self.room
+            )));
         }
         gpu.queue.write_buffer(&self.tables, 0, bytemuck::cast_slice(&self.host));
 
@@ -103,6 +113,10 @@ impl StepBuffers {
     }
 
     fn write_count(&self, gpu: &Gpu, per: Per, n: usize) {
-        gpu.queue.write_buffer(&self.counts, Self::count_offset(per), bytemuck::cast_slice(&[n as u32, 0, 0, 0]));
+        gpu.queue.write_buffer(
+            &self.counts,
+            Self::count_offset(per),
+            bytemuck::cast_slice(&[n as u32, 0, 0, 0]),
+        );
     }
 }

@@ -111,11 +111,16 @@ impl WeightStore for GpuStore {
     fn allocate(&mut self, name: &str, block_type: BlockType, rows: usize, cols: usize) -> Result<GpuWeight> {
         self.gpu.check()?;
         if rows > 1 && !cols.is_multiple_of(8) {
-            return Err(Error::InvalidModel(format!("tensor \"{name}\" has rows of {cols} elements, which is no multiple of 8")));
+            return Err(Error::InvalidModel(format!(
+                "tensor \"{name}\" has rows of {cols} elements, which is no multiple of 8"
+            )));
         }
         let most = self.most;
         let per_shard = shard_rows(block_type, rows, cols, most).ok_or_else(|| {
-            Error::OutOfMemory(format!("{SHARD_ROWS} rows of tensor \"{name}\" exceed its buffers of {} MiB", most >> 20))
+            Error::OutOfMemory(format!(
+                "{SHARD_ROWS} rows of tensor \"{name}\" exceed its buffers of {} MiB",
+                most >> 20
+            ))
         })?;
         let mut shards = Vec::new();
         for first in (0..rows).step_by(per_shard) {
@@ -142,7 +147,12 @@ impl WeightStore for GpuStore {
             let (first, last) = (shard.first * per_row, (shard.first + shard.rows) * per_row);
             let (from, to) = (start.max(first), end.min(last));
             if from < to {
-                self.write_blocks(block_type, shard, from - first, &bytes[(from - start) * size..(to - start) * size]);
+                self.write_blocks(
+                    block_type,
+                    shard,
+                    from - first,
+                    &bytes[(from - start) * size..(to - start) * size],
+                );
             }
         }
         Ok(())
@@ -191,10 +201,10 @@ mod tests {
             (BlockType::Q8_0, 1000, 32, 4 << 10),
         ] {
             let per_shard = shard_rows(block_type, rows, cols, most).unwrap();
-            assert!(per_shard < rows && per_shard % SHARD_ROWS == 0);
+            assert!(per_shard < rows && per_shard.is_multiple_of(SHARD_ROWS));
             let (parts, bytes) = planes(block_type, per_shard, cols);
             assert!(bytes <= most && bytes > most / 2, "{block_type:?}: {bytes}");
-            assert!(parts.iter().all(|p| p.offset % PLANE_ALIGNMENT == 0));
+            assert!(parts.iter().all(|p| p.offset.is_multiple_of(PLANE_ALIGNMENT)));
         }
         assert_eq!(shard_rows(BlockType::F32, 3, 8, 1 << 20), Some(3));
         assert_eq!(shard_rows(BlockType::F32, 64, 1 << 20, 1 << 20), None);

@@ -53,7 +53,9 @@ impl Config {
         let vocab = match (header.tensor("token_embd.weight"), meta.array("tokenizer.ggml.tokens")) {
             (Some(table), _) => table.matrix().0,
             (None, Some(tokens)) => tokens.len(),
-            (None, None) => return Err(Error::InvalidModel("tensor \"token_embd.weight\" is missing".into())),
+            (None, None) => {
+                return Err(Error::InvalidModel("tensor \"token_embd.weight\" is missing".into()));
+            }
         };
         let eps = meta.f64(&key("attention.layer_norm_rms_epsilon")).unwrap_or(1e-5) as f32;
         if !(eps > 0.0 && eps < 1.0) {

@@ -40,7 +40,10 @@ pub async fn read_header(feed: &mut Feed) -> Result<Header> {
             return Ok(header);
         }
         if feed.available().len() < wanted || wanted > 2 * MAX_HEADER_BYTES {
-            return Err(Error::Truncated(format!("its header does not end within {} bytes", feed.available().len())));
+            return Err(Error::Truncated(format!(
+                "its header does not end within {} bytes",
+                feed.available().len()
+            )));
         }
     }
 }
@@ -138,7 +141,8 @@ const OUTPUT: &str = "output.weight";
 /// Every tensor that the architecture needs, with its shape `(rows, cols)`; each is checked against the file.
 fn expected(header: &Header, c: &Config) -> Result<HashMap<String, (usize, usize)>> {
     let (d, q, kv) = (c.width, c.heads * c.head_dim, c.kv_heads * c.head_dim);
-    let mut shapes = HashMap::from([("token_embd.weight".into(), (c.vocab, d)), ("output_norm.weight".into(), (1, d))]);
+    let mut shapes =
+        HashMap::from([("token_embd.weight".into(), (c.vocab, d)), ("output_norm.weight".into(), (1, d))]);
     if header.tensor(OUTPUT).is_some() {
         shapes.insert(OUTPUT.into(), (c.vocab, d));
     }

@@ -8,7 +8,7 @@ mod ops;
 pub use config::Config;
 pub use llama::{Layer, Llama};
 pub use load::{Phase, Progress, load, read_header};
-pub use ops::{BackendInfo, CHUNK_BLOCKS, KvShape, Ops, RopeStyle, Row, Runner, Step, WeightStore};
+pub use ops::{BackendInfo, CHUNK_BLOCKS, KvShape, KvType, Ops, RopeStyle, Row, Runner, Step, WeightStore};
 
 /// Values of `general.architecture` that can be run.
 pub const ARCHITECTURES: [&str; 1] = ["llama"];

@@ -37,7 +37,13 @@ pub trait Ops {
 
     /// Stores `k` and `v` `[n, kv_heads · head_dim]` in the cache of `layer` at the rows' slots, then lets each row
     /// of `q` `[n, heads · head_dim]` attend to its own sequence up to its own position: `[n, heads · head_dim]`.
-    fn attention(&mut self, layer: usize, q: &Self::Tensor, k: &Self::Tensor, v: &Self::Tensor) -> Self::Tensor;
+    fn attention(
+        &mut self,
+        layer: usize,
+        q: &Self::Tensor,
+        k: &Self::Tensor,
+        v: &Self::Tensor,
+    ) -> Self::Tensor;
 
     /// `silu(gate) · up`, where `silu(x) = x / (1 + e⁻ˣ)`.
     fn swiglu(&mut self, gate: &Self::Tensor, up: &Self::Tensor) -> Self::Tensor;
@@ -53,7 +59,13 @@ pub trait WeightStore {
     type Weight;
 
     /// Room for a tensor of `rows × cols` (a vector is one row). Fails when it cannot be held.
-    fn allocate(&mut self, name: &str, block_type: BlockType, rows: usize, cols: usize) -> Result<Self::Weight>;
+    fn allocate(
+        &mut self,
+        name: &str,
+        block_type: BlockType,
+        rows: usize,
+        cols: usize,
+    ) -> Result<Self::Weight>;
 
     /// The next bytes of a tensor, from byte `offset` of its data. `offset` is a multiple of
     /// [`CHUNK_BLOCKS`] blocks; so is the length, but for the last piece.
@@ -84,6 +96,23 @@ impl KvShape {
     }
 }
 
+/// How K and V are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KvType {
+    F32,
+    #[default]
+    F16,
+}
+
+impl KvType {
+    pub const fn bytes(self) -> usize {
+        match self {
+            KvType::F32 => 4,
+            KvType::F16 => 2,
+        }
+    }
+}
+
 /// One token of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
@@ -111,9 +140,29 @@ pub struct Step {
 pub trait Runner {
     /// Computes a step and returns the logits `[outputs, vocab]`; K and V of every row are in the cache afterwards.
     /// A step has at most [`Runner::max_rows`] rows. After an error or an abort the K and V of these rows are undefined.
-    fn forward<'a>(&'a mut self, step: &'a Step, control: &'a dyn Control) -> LocalBoxFuture<'a, Result<Vec<f32>>>;
+    fn forward<'a>(
+        &'a mut self,
+        step: &'a Step,
+        control: &'a dyn Control,
+    ) -> LocalBoxFuture<'a, Result<Vec<f32>>>;
 
     fn max_rows(&self) -> usize;
+
+    /// Rows of a step whose logits may be asked for.
+    fn max_outputs(&self) -> usize {
+        self.max_rows()
+    }
+
+    /// From this many rows on a step uses the kernels for many rows. A prompt is never cut so that fewer are left: then
+    /// a text gives the same bits however much of it was cached.
+    fn prefill_rows(&self) -> usize {
+        1
+    }
+
+    /// KV blocks that may be kept for later although no sequence uses them.
+    fn idle_blocks(&self) -> usize {
+        usize::MAX
+    }
 
     /// What it runs on, for [`crate::engine::ModelInfo`].
     fn backend(&self) -> BackendInfo;
@@ -153,7 +202,8 @@ impl Step {
                     row.token
                 )));
             }
-            let (block, offset) = (row.position as usize / kv.block_len, row.position as usize % kv.block_len);
+            let (block, offset) =
+                (row.position as usize / kv.block_len, row.position as usize % kv.block_len);
             let slot = self.tables.get(row.sequence as usize).and_then(|table| table.get(block));
             if slot.map(|b| *b as usize * kv.block_len + offset) != Some(row.slot as usize) {
                 return internal("slot");

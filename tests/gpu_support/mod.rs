@@ -1,12 +1,12 @@
 //! What the GPU tests share: a device on a software adapter, weights on both backends, steps, and a bound on errors.
 #![allow(dead_code)]
 
-use pollster::block_on;
 use lunette::cpu::{CpuStore, CpuWeight};
 use lunette::gpu::decide::Kernels;
 use lunette::gpu::{Gpu, GpuOptions, GpuStore, GpuWeight, KvType, Recorder, Trial, Value};
 use lunette::model::{CHUNK_BLOCKS, KvShape, Row, Step, WeightStore};
 use lunette::quant::BlockType;
+use pollster::block_on;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::path::PathBuf;
@@ -18,14 +18,16 @@ pub fn gpu(kernels: Option<Kernels>, disable: &[&str], kv_type: KvType) -> Gpu {
     static DRIVER: Once = Once::new();
     DRIVER.call_once(|| {
         if std::env::var_os("VK_ICD_FILENAMES").is_none() {
-            let driver = lavapipe().expect("no lavapipe driver: install mesa-vulkan-drivers, or set VK_ICD_FILENAMES");
+            let driver =
+                lavapipe().expect("no lavapipe driver: install mesa-vulkan-drivers, or set VK_ICD_FILENAMES");
             // SAFETY: the first device is opened after this, and nothing else of the tests reads the environment.
             unsafe { std::env::set_var("VK_ICD_FILENAMES", driver) };
         }
     });
     let disable = disable.iter().map(|d| d.to_string()).collect();
-    let options = GpuOptions { disable, kv_type, default_limits: true, kernels };
-    block_on(Gpu::request(&options)).expect("a Vulkan adapter")
+    let options = GpuOptions { disable, kv_type, default_limits: true };
+    let gpu = block_on(Gpu::request(&options)).expect("a Vulkan adapter");
+    kernels.map_or(gpu.clone(), |family| gpu.with_kernels(family))
 }
 
 fn lavapipe() -> Option<PathBuf> {
@@ -39,13 +41,25 @@ pub fn random(n: usize, seed: u64) -> Vec<f32> {
 }
 
 /// The same weights on both backends, written in several pieces as a loader does.
-pub fn weights(gpu: &Gpu, block_type: BlockType, rows: usize, cols: usize, seed: u64) -> (GpuWeight, CpuWeight) {
+pub fn weights(
+    gpu: &Gpu,
+    block_type: BlockType,
+    rows: usize,
+    cols: usize,
+    seed: u64,
+) -> (GpuWeight, CpuWeight) {
     let bytes = block_type.quantize(&random(rows * cols, seed));
     let store = GpuStore::new(gpu);
     (written(store, block_type, rows, cols, &bytes), written(CpuStore, block_type, rows, cols, &bytes))
 }
 
-pub fn written<S: WeightStore>(mut store: S, block_type: BlockType, rows: usize, cols: usize, bytes: &[u8]) -> S::Weight {
+pub fn written<S: WeightStore>(
+    mut store: S,
+    block_type: BlockType,
+    rows: usize,
+    cols: usize,
+    bytes: &[u8],
+) -> S::Weight {
     let mut weight = store.allocate("test", block_type, rows, cols).unwrap();
     let piece = CHUNK_BLOCKS * block_type.block_bytes() * 7;
     for (i, part) in bytes.chunks(piece).enumerate() {
@@ -78,7 +92,11 @@ pub fn trial(
 pub fn error(got: &[f32], expected: &[f32]) -> f32 {
     assert_eq!(got.len(), expected.len());
     let most = expected.iter().fold(1e-20f32, |m, v| m.max(v.abs()));
-    let worst = got.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0f32, |m, d| if d.is_nan() { d } else { m.max(d) });
+    let worst = got
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0f32, |m, d| if d.is_nan() { d } else { m.max(d) });
     worst / most
 }
 

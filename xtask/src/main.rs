@@ -1,1 +1,82 @@
-fn main(){}
+//! Every developer task: `cargo xtask <task>`. Each sets up what it needs first, and does again only what has changed.
+
+mod browser;
+mod check;
+mod demo;
+mod model;
+mod pkg;
+mod repo;
+mod run;
+mod screenshots;
+mod setup;
+mod stamp;
+mod test;
+mod verdict;
+mod wasm;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Lunette's developer tasks. Results go to stdout, progress to stderr.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build everything and serve the demo page
+    Demo {
+        /// Serve at this port [default: the first free one from 5173]
+        #[arg(long)]
+        port: Option<u16>,
+        /// Do not open the page in a browser
+        #[arg(long)]
+        no_open: bool,
+    },
+    /// Judge one built-in example in a headless browser and print the verdict
+    Verdict {
+        #[arg(long, value_enum, default_value = "webgpu")]
+        backend: verdict::Backend,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run every check and every test
+    Test(test::Options),
+    /// Check formatting, lints and documentation
+    Check,
+    /// Build the wasm module and the npm package
+    Build {
+        /// Without link-time optimization: quick to build, slower to run
+        #[arg(long)]
+        dev: bool,
+    },
+    /// Fetch the default model into models/, once
+    FetchModel,
+    /// Take the pictures of the demo page that the README shows
+    Screenshots,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Demo { port, no_open } => demo::serve(port, !no_open),
+        Task::Verdict { backend, json } => verdict::verdict(backend, json),
+        Task::Test(options) => {
+            return if test::test(&options) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
+        Task::Check => check::check(),
+        Task::Build { dev } => pkg::build(if dev { wasm::Profile::Dev } else { wasm::Profile::Release }),
+        Task::FetchModel => model::fetch().map(|model| println!("{}", model.display())),
+        Task::Screenshots => screenshots::take(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import { text as checkText, tokens as checkTokens } from "./check.js";
+import { Client } from "./client.js";
+import type { Transport } from "./client.js";
+import * as inputs from "./inputs.js";
+import { describeSource } from "./source.js";
+import { openHere, openWorker } from "./transport.js";
+import type {
+  CallOptions,
+  ChatMessage,
+  GenerateOptions,
+  Generation,
+  LoadOptions,
+  ModelInfo,
+  ModelSource,
+} from "./types.js";
+
+/** The channel behind an engine, for the classes of this package that stand on it. */
+export let clientOf: (engine: Engine) => Client;
+
+/**
+ * A language model that runs on this machine: the layer below {@link Judge}.
+ *
+ * Every method rejects with a {@link LunetteError}. Calls may overlap; the engine takes them one after another and each
+ * gets its own result.
+ */
+export class Engine {
+  /** What was loaded and where it runs. */
+  readonly info: ModelInfo;
+  readonly #client: Client;
+
+  static {
+    clientOf = (engine) => engine.#client;
+  }
+
+  private constructor(client: Client, info: ModelInfo) {
+    this.#client = client;
+    this.info = Object.freeze(info);
+  }
+
+  /**
+   * Loads a GGUF model into a worker of its own. The only request made is for the model that is named here.
+   *
+   * @throws {LunetteError} `source` when the bytes cannot be had; `invalid-file`, `truncated`, `invalid-model` or one of
+   * `unsupported-…` when they cannot be used; `no-gpu` or `out-of-memory` when this machine cannot hold them;
+   * `engine-unavailable` when the worker or the wasm file cannot be loaded; `invalid-argument`; `aborted`.
+   */
+  static async load(model: ModelSource, options: LoadOptions = {}): Promise<Engine> {
+    const { worker, onProgress, signal, ...settings } = inputs.loadOptions(options, "options");
+    const source = describeSource(model);
+    const client = new Client(await connect(worker));
+    try {
+      return new Engine(client, await client.call("load", [source, settings], { onProgress, signal }));
+    } catch (error) {
+      void client.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Text to token ids.
+   *
+   * @param options.special read markers such as `<|im_end|>` as the special tokens that they name. Default `false`:
+   * they stay text.
+   */
+  async tokenize(text: string, options: { special?: boolean } = {}): Promise<Uint32Array> {
+    const { special = false } = inputs.tokenizeOptions(options, "options");
+    return this.#client.call("tokenize", [checkText(text, "text"), special]);
+  }
+
+  /** Token ids to text. Bytes that are no UTF-8 become U+FFFD. */
+  async detokenize(tokens: Uint32Array): Promise<string> {
+    return this.#client.call("detokenize", [checkTokens(tokens, "tokens")]);
+  }
+
+  /**
+   * Next-token logits after the last of `tokens`, `[info.vocabularySize]`.
+   *
+   * @throws {LunetteError} `context-overflow` when there are more tokens than `info.contextLength`.
+   */
+  async logits(tokens: Uint32Array, options: CallOptions = {}): Promise<Float32Array> {
+    const watch = inputs.callOptions(options, "options");
+    return this.#client.call("logits", [checkTokens(tokens, "tokens")], watch);
+  }
+
+  /**
+   * Natural logarithm of the probability of each token after those before it: element `i` is
+   * log p(`tokens[i + 1]` | `tokens[..=i]`), `[tokens.length - 1]`.
+   *
+   * @throws {LunetteError} `context-overflow` when there are more tokens than `info.contextLength`.
+   */
+  async logprobs(tokens: Uint32Array, options: CallOptions = {}): Promise<Float32Array> {
+    const watch = inputs.callOptions(options, "options");
+    return this.#client.call("logprobs", [checkTokens(tokens, "tokens")], watch);
+  }
+
+  /**
+   * Continues a text, a row of tokens or a conversation.
+   *
+   * @throws {LunetteError} `context-overflow`, `chat-template` when the model cannot render messages, `aborted`.
+   */
+  async generate(prompt: string | Uint32Array | ChatMessage[], options: GenerateOptions = {}): Promise<Generation> {
+    const { onToken, signal, ...settings } = inputs.generateOptions(options, "options");
+    return this.#client.call("generate", [inputs.prompt(prompt, "prompt"), settings], { onToken, signal });
+  }
+
+  /** Frees the model and ends its worker. Calls still running reject with code `disposed`. May be called again. */
+  dispose(): Promise<void> {
+    return this.#client.dispose();
+  }
+}
+
+function connect(worker = typeof Worker !== "undefined"): Promise<Transport> | Transport {
+  return worker ? openWorker() : openHere();
+}

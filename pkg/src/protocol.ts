@@ -1,0 +1,34 @@
+import type { WireError } from "./errors.js";
+import type { Generation, ModelInfo, Progress, ScoreTask, ScoreVerdict } from "./types.js";
+import type { Prompt, WasmGenerateOptions, WasmJudgeOptions, WasmLoadOptions } from "./wasm-contract.js";
+
+/** Every call that the page can make of the worker. */
+export interface Calls {
+  load: { args: [source: WireSource, options: WasmLoadOptions]; result: ModelInfo };
+  tokenize: { args: [text: string, special: boolean]; result: Uint32Array };
+  detokenize: { args: [tokens: Uint32Array]; result: string };
+  logits: { args: [tokens: Uint32Array]; result: Float32Array };
+  logprobs: { args: [tokens: Uint32Array]; result: Float32Array };
+  generate: { args: [prompt: Prompt, options: WasmGenerateOptions]; result: Generation };
+  score: { args: [task: ScoreTask, options: WasmJudgeOptions]; result: ScoreVerdict };
+  dispose: { args: []; result: undefined };
+}
+
+export type Method = keyof Calls;
+
+/** One call, of any method. */
+export type Call = { [M in Method]: { method: M; args: Calls[M]["args"] } }[Method];
+
+/** Page → worker. `stream`: someone listens to the tokens. */
+export type Request = (Call & { type: "call"; id: number; stream: boolean }) | { type: "abort"; id: number };
+
+/** Worker → page. `hello` comes first: the worker's script has loaded. */
+export type Reply =
+  | { type: "hello" }
+  | { type: "progress"; id: number; progress: Progress }
+  | { type: "token"; id: number; text: string }
+  | { type: "result"; id: number; value: Calls[Method]["result"] }
+  | { type: "error"; id: number; error: WireError };
+
+/** Where the worker gets the model from. A `Blob` crosses by reference, whatever its size. */
+export type WireSource = { kind: "url"; url: string; bytes?: number; license?: string } | { kind: "blob"; blob: Blob };

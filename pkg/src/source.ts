@@ -1,0 +1,34 @@
+import { wrong } from "./check.js";
+import { LunetteError } from "./errors.js";
+import { modelRef } from "./inputs.js";
+import type { WireSource } from "./protocol.js";
+import type { ModelSource } from "./types.js";
+
+/** Turns what the caller passed into something that can be posted to a worker, whose base address is not the page's. */
+export function describeSource(model: ModelSource): WireSource {
+  if (typeof model === "string" || model instanceof URL) return { kind: "url", url: absolute(model) };
+  if (model instanceof Blob) return { kind: "blob", blob: model };
+  if (Object.prototype.toString.call(model) === "[object ArrayBuffer]") {
+    return { kind: "blob", blob: new Blob([model as ArrayBuffer]) };
+  }
+  const other: unknown = model;
+  if (typeof other !== "object" || other === null || !("url" in other)) {
+    throw wrong("model", "a URL, a File, a Blob, an ArrayBuffer or an object with a url", other);
+  }
+  const { url, ...rest } = modelRef(other, "model");
+  return { kind: "url", url: absolute(url), ...rest };
+}
+
+function absolute(url: string | URL): string {
+  // A page has a document; a worker only its own location; Node neither.
+  const scope = globalThis as { document?: { baseURI: string }; location?: { href: string } };
+  const base = scope.document?.baseURI ?? scope.location?.href;
+  try {
+    return new URL(url, base).href;
+  } catch (cause) {
+    const hint = base === undefined ? " Outside a browser, an absolute URL is needed." : "";
+    throw new LunetteError("invalid-argument", `${JSON.stringify(String(url))} is not the URL of a model.${hint}`, {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,57 @@
+import type { Transport } from "./client.js";
+import { LunetteError } from "./errors.js";
+import type { Reply } from "./protocol.js";
+
+/** Starts the engine's worker. */
+export function openWorker(): Transport {
+  let worker: Worker;
+  try {
+    // Bundlers look for exactly this expression to find the file and build it.
+    worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "lunette" });
+  } catch (cause) {
+    throw unavailable("worker", cause);
+  }
+  return {
+    send: (request) => worker.postMessage(request),
+    listen(onReply, onFailure) {
+      let ready = false;
+      worker.addEventListener("message", (event: MessageEvent<Reply>) => {
+        ready = true;
+        onReply(event.data);
+      });
+      worker.addEventListener("error", (event) => {
+        event.preventDefault();
+        onFailure(ready ? crashed(event.message) : unavailable("worker"));
+      });
+      worker.addEventListener("messageerror", () => {
+        onFailure(crashed("a message could not be read"));
+      });
+    },
+    close: () => worker.terminate(),
+  };
+}
+
+/** Runs the engine on this thread. Its code is loaded only here, so that a page which uses a worker has it once. */
+export async function openHere(): Promise<Transport> {
+  try {
+    const { openInline } = await import("./inline.js");
+    return openInline();
+  } catch (cause) {
+    throw unavailable("code", cause);
+  }
+}
+
+/** Browsers do not say why a script failed to load, so the likeliest reasons are. */
+function unavailable(what: "worker" | "code", cause?: unknown): LunetteError {
+  const policy = what === "worker" ? "worker-src, script-src" : "script-src";
+  return new LunetteError(
+    "engine-unavailable",
+    `The engine's ${what} could not be started. Check that all files of the package are served, from the page's own ` +
+      `origin, and that the page's Content-Security-Policy allows them (${policy}).`,
+    cause === undefined ? {} : { cause },
+  );
+}
+
+function crashed(what: string): LunetteError {
+  return new LunetteError("internal", `The engine's worker stopped (${what}). Load the model again; please report it.`);
+}

@@ -1,0 +1,24 @@
+interface Adapter {
+  readonly features: ReadonlySet<string>;
+  requestDevice: (this: Adapter, descriptor?: GPUDeviceDescriptor) => Promise<GPUDevice>;
+}
+
+const wrapped = new WeakSet<Adapter>();
+let wanted = false;
+
+/**
+ * Makes every device of this thread come with "subgroups" where its adapter has them, or stops doing so. wgpu's web
+ * backend knows no such feature and so never asks for it.
+ */
+export function requestSubgroups(enabled: boolean): void {
+  wanted = enabled;
+  const adapter = (globalThis as { GPUAdapter?: { prototype: Adapter } }).GPUAdapter?.prototype;
+  if (adapter === undefined || wrapped.has(adapter)) return;
+  wrapped.add(adapter);
+  const original = adapter.requestDevice;
+  adapter.requestDevice = function (descriptor) {
+    if (!wanted || !this.features.has("subgroups")) return original.call(this, descriptor);
+    const features = new Set<GPUFeatureName>(descriptor?.requiredFeatures).add("subgroups");
+    return original.call(this, { ...descriptor, requiredFeatures: [...features] });
+  };
+}

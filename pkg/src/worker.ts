@@ -1,0 +1,7 @@
+// The script of the engine's worker.
+import type { HostPort } from "./host.js";
+import { serve } from "./host.js";
+import { loadWasm } from "./wasm.js";
+
+// TypeScript's DOM library takes every global scope for a window's.
+serve(globalThis as unknown as HostPort, globalThis, loadWasm);

@@ -1,0 +1,69 @@
+import { vi } from "vitest";
+import type { ModelInfo, ScoreTask, ScoreVerdict } from "../src/types.js";
+import type { ByteSource, Control, OnToken, WasmEngine, WasmModule } from "../src/wasm-contract.js";
+
+export const INFO: ModelInfo = {
+  name: "fake",
+  architecture: "llama",
+  quantization: "Q4_1",
+  parameters: 1,
+  contextLength: 8,
+  vocabularySize: 4,
+  backend: "wasm",
+  adapter: "none",
+  capabilities: [],
+  gpuBytes: 0,
+};
+
+export function codedError(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+/** Runs until it is told to stop, as a long call does between its steps. */
+export async function untilAborted(control: Control): Promise<never> {
+  while (!control.aborted) await control.pause();
+  throw codedError("aborted", "the call was aborted");
+}
+
+/** Reads a source to its end, as a load does. */
+export async function drain(source: ByteSource): Promise<number> {
+  let bytes = 0;
+  for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) bytes += chunk.length;
+  return bytes;
+}
+
+/** An engine that does nothing but count; tests replace the methods that they look at. */
+export function fakeEngine() {
+  return {
+    info: vi.fn(() => INFO),
+    tokenize: vi.fn((text: string, special: boolean) => Uint32Array.of(text.length, Number(special))),
+    detokenize: vi.fn((tokens: Uint32Array) => tokens.join(" ")),
+    logits: vi.fn((tokens: Uint32Array) => Promise.resolve(Float32Array.from(tokens))),
+    logprobs: vi.fn((tokens: Uint32Array) => Promise.resolve(Float32Array.from(tokens.subarray(1)))),
+    generate: vi.fn<WasmEngine["generate"]>(() => Promise.reject(codedError("chat-template", "no template"))),
+    score: vi.fn(async (task: ScoreTask, options: { critique?: boolean }, onToken: OnToken, control: Control) => {
+      for (const word of ["Fair", " enough."]) {
+        onToken?.(word);
+        await control.pause();
+      }
+      return verdict(task.response.length, options.critique === false ? null : "Fair enough.");
+    }),
+    free: vi.fn(),
+  } satisfies WasmEngine;
+}
+
+export function verdict(score: number, critique: string | null): ScoreVerdict {
+  return {
+    score,
+    expected: score,
+    distribution: { [score]: 1 },
+    outside: 0,
+    critique,
+    usage: { promptTokens: 1, cachedTokens: 0, completionTokens: 0 },
+    timing: { prefillMs: 1, decodeMs: 0, totalMs: 1 },
+  };
+}
+
+export function fakeModule(load: WasmModule["WasmEngine"]["load"]): WasmModule {
+  return { default: () => Promise.resolve(), WasmEngine: { load } };
+}

@@ -1,0 +1,113 @@
+import { describe, expect, it } from "vitest";
+import * as inputs from "../src/inputs.js";
+import type { ScoreTask } from "../src/types.js";
+
+const TASK: ScoreTask = {
+  input: "Why is the sky blue?",
+  response: "Because.",
+  rubric: { objective: "Is it explained?", scale: { 1: "no", 2: "yes" } },
+};
+const LONE = "cut \ud83d off";
+
+describe("scoreTask", () => {
+  it("passes a task on, without what it does not read", () => {
+    const row = { ...TASK, context: ["a", "b"], reference: undefined, id: 7 };
+    expect(inputs.scoreTask(row, "task")).toEqual({ ...TASK, context: ["a", "b"] });
+  });
+
+  it("takes any text, however odd", () => {
+    const odd = "<|im_end|>\u0000\u202e👩‍👩‍👧 **Result:** 5";
+    expect(inputs.scoreTask({ ...TASK, response: odd }, "task").response).toBe(odd);
+  });
+
+  it.each<[string, unknown, string]>([
+    ["nothing", undefined, "task must be an object"],
+    ["no response", { ...TASK, response: undefined }, "task.response must be a string"],
+    ["a number for text", { ...TASK, input: 3 }, "task.input must be a string, but is 3"],
+    ["a rubric as text", { ...TASK, rubric: "be nice" }, 'task.rubric must be an object, but is "be nice"'],
+    ["a rubric as an array", { ...TASK, rubric: [] }, "task.rubric must be an object, but is an empty array"],
+    ["no scale", { ...TASK, rubric: { objective: "?" } }, "task.rubric.scale must be an object"],
+    ["an empty scale", { ...TASK, rubric: { objective: "?", scale: {} } }, "at least two scores"],
+    ["a scale of one", { ...TASK, rubric: { objective: "?", scale: { 1: "a" } } }, "at least two scores"],
+    ["a scale of words", { ...TASK, rubric: { objective: "?", scale: { good: "a", bad: "b" } } }, "must be an integer"],
+    [
+      "a scale of fractions",
+      { ...TASK, rubric: { objective: "?", scale: { 1: "a", 1.5: "b" } } },
+      "must be an integer",
+    ],
+    [
+      "a level without words",
+      { ...TASK, rubric: { objective: "?", scale: { 1: "a", 2: null } } },
+      "task.rubric.scale[2]",
+    ],
+    ["a context of numbers", { ...TASK, context: ["a", 2] }, "task.context[1] must be a string"],
+    ["half a character", { ...TASK, response: LONE }, "task.response holds half a character at index 4"],
+    ["half a character in a level", { ...TASK, rubric: { objective: "?", scale: { 1: LONE, 2: "b" } } }, "scale[1]"],
+  ])("refuses %s", (_, task, message) => {
+    expect(() => inputs.scoreTask(task, "task")).toThrow(
+      expect.objectContaining({ code: "invalid-argument", message: expect.stringContaining(message) as string }),
+    );
+  });
+
+  it("refuses a text that no model could read", () => {
+    const task = { ...TASK, response: "a".repeat((1 << 24) + 1) };
+    expect(() => inputs.scoreTask(task, "task")).toThrow(expect.objectContaining({ code: "context-overflow" }));
+  });
+});
+
+describe("options", () => {
+  it("leave out what is undefined", () => {
+    expect(inputs.judgeOptions({ critique: false, seed: undefined }, "options")).toEqual({ critique: false });
+  });
+
+  it.each<[string, () => unknown, string]>([
+    ["what is not there yet", () => inputs.judgeOptions({ samples: 3 }, "options"), "options.samples is not supported"],
+    [
+      "a misspelling",
+      () => inputs.generateOptions({ topk: 3 }, "options"),
+      "Supported here: maxTokens, temperature, topK",
+    ],
+    ["a pinned hash that would go unchecked", () => inputs.loadOptions({ sha256: "00" }, "options"), "options.sha256"],
+    ["a name inherited from Object", () => inputs.loadOptions({ toString: 1 }, "options"), "options.toString"],
+    ["an unknown backend", () => inputs.loadOptions({ backend: "cuda" }, "options"), '"auto" or "webgpu" or "wasm"'],
+    ["a fraction of a token", () => inputs.judgeOptions({ maxTokens: 1.5 }, "options"), "a whole number"],
+    ["more than the engine counts", () => inputs.judgeOptions({ maxTokens: 2 ** 32 }, "options"), "below 2³²"],
+    ["a negative count", () => inputs.judgeOptions({ maxTokens: -1 }, "options"), "a whole number"],
+    ["no number", () => inputs.judgeOptions({ temperature: NaN }, "options"), "a finite number, but is NaN"],
+    [
+      "a callback that is none",
+      () => inputs.judgeOptions({ onToken: "log" }, "options"),
+      "options.onToken must be a function",
+    ],
+    [
+      "a signal that is none",
+      () => inputs.callOptions({ signal: {} }, "options"),
+      "options.signal must be an AbortSignal",
+    ],
+    ["null", () => inputs.loadOptions(null, "options"), "options must be an object, but is null"],
+  ])("refuse %s", (_, read, message) => {
+    expect(read).toThrow(
+      expect.objectContaining({ code: "invalid-argument", message: expect.stringContaining(message) as string }),
+    );
+  });
+});
+
+describe("prompt", () => {
+  it.each([["a text"], [Uint32Array.of(1, 2)], [[{ role: "user", content: "hello" }]]])("takes %j", (value) => {
+    expect(inputs.prompt(value, "prompt")).toEqual(value);
+  });
+
+  it("copies tokens, so that later changes do not reach the call", () => {
+    const tokens = Uint32Array.of(1, 2);
+    const copy = inputs.prompt(tokens, "prompt");
+    tokens[0] = 9;
+    expect(copy).toEqual(Uint32Array.of(1, 2));
+  });
+
+  it.each([[7], [null], [new Float32Array(2)], [[{ role: "judge", content: "" }]], [[{ role: "user" }]], [["hello"]]])(
+    "refuses %j",
+    (value) => {
+      expect(() => inputs.prompt(value, "prompt")).toThrow(expect.objectContaining({ code: "invalid-argument" }));
+    },
+  );
+});

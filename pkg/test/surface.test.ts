@@ -1,0 +1,265 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { Engine, Judge, LunetteError } from "../src/index.js";
+import type { LoadOptions, ScoreTask } from "../src/index.js";
+import type { WasmModule } from "../src/wasm-contract.js";
+import { codedError, drain, fakeEngine, fakeModule, INFO, untilAborted, verdict } from "./fake-engine.js";
+
+const TASK: ScoreTask = { input: "q", response: "abc", rubric: { objective: "?", scale: { 1: "no", 2: "yes" } } };
+
+let engine = fakeEngine();
+const load = vi.fn<WasmModule["WasmEngine"]["load"]>();
+vi.mock("../src/wasm.js", () => ({ loadWasm: () => Promise.resolve(fakeModule(load)) }));
+
+beforeEach(() => {
+  engine = fakeEngine();
+  load.mockReset();
+  load.mockImplementation(async (source, _options, onProgress) => {
+    const loaded = await drain(source);
+    onProgress({ phase: "ready", loaded, total: loaded });
+    return engine;
+  });
+});
+
+const model = new Blob(["GGUF and so on"]);
+const loadJudge = (options: LoadOptions = {}) => Judge.load(model, { worker: false, ...options });
+
+describe("Judge.load", () => {
+  it("passes the options on and says what was loaded", async () => {
+    const onProgress = vi.fn();
+    const judge = await loadJudge({ backend: "wasm", contextLength: 8, disable: ["subgroups"], onProgress });
+    expect(judge.info).toEqual(INFO);
+    expect(load.mock.calls[0]?.[1]).toEqual({ backend: "wasm", contextLength: 8, disable: ["subgroups"] });
+    expect(onProgress).toHaveBeenLastCalledWith({ phase: "ready", loaded: 14, total: 14 });
+  });
+
+  it("does not flood the page with progress", async () => {
+    load.mockImplementation((_source, _options, onProgress) => {
+      for (let loaded = 0; loaded <= 1000; loaded += 1) onProgress({ phase: "download", loaded, total: 1000 });
+      onProgress({ phase: "compile", loaded: 0, total: 2 });
+      return Promise.resolve(engine);
+    });
+    const seen: string[] = [];
+    await loadJudge({
+      onProgress: ({ phase, loaded }) => {
+        seen.push(`${phase} ${loaded}`);
+      },
+    });
+    expect(seen.length).toBeLessThan(20);
+    expect(seen).toEqual(expect.arrayContaining(["download 0", "download 1000", "compile 0"]));
+  });
+
+  it("rejects with what the engine found wrong, and frees nothing that is not there", async () => {
+    load.mockRejectedValue(codedError("unsupported-architecture", 'the architecture "rwkv" is not supported.'));
+    await expect(loadJudge()).rejects.toMatchObject({ name: "LunetteError", code: "unsupported-architecture" });
+    expect(engine.free).not.toHaveBeenCalled();
+  });
+
+  it("rejects with the cause when the bytes cannot be read, whatever the engine makes of it", async () => {
+    load.mockImplementation(async (source) => {
+      await source.next().catch(() => {
+        throw codedError("source", "the model could not be read");
+      });
+      return engine;
+    });
+    const file = new Blob(["x"]);
+    file.slice = () =>
+      ({ size: 1, arrayBuffer: () => Promise.reject(new DOMException("no", "NotReadableError")) }) as unknown as Blob;
+    const stub = vi.spyOn(globalThis, "MessageChannel").mockImplementation(function () {
+      return pipe() as unknown as MessageChannel;
+    });
+    await expect(Judge.load(file, { worker: false })).rejects.toMatchObject({
+      code: "source",
+      cause: { name: "NotReadableError" },
+    });
+    stub.mockRestore();
+  });
+
+  it("can be aborted, before and while it runs", async () => {
+    const reason = new Error("changed my mind");
+    await expect(loadJudge({ signal: AbortSignal.abort(reason) })).rejects.toMatchObject({
+      code: "aborted",
+      cause: reason,
+    });
+    load.mockImplementation((_source, _options, _onProgress, control) => untilAborted(control));
+    const aborting = new AbortController();
+    const loading = loadJudge({ signal: aborting.signal });
+    await vi.waitFor(() => {
+      expect(load).toHaveBeenCalled();
+    });
+    aborting.abort(reason);
+    await expect(loading).rejects.toMatchObject({ code: "aborted", cause: reason });
+  });
+
+  it("adds the licence that the caller knows", async () => {
+    vi.stubGlobal("fetch", () => Promise.resolve(new Response("GGUF")));
+    const judge = await Judge.load({ url: "https://models.example/a.gguf", license: "MIT" }, { worker: false });
+    expect(judge.info.license).toBe("MIT");
+    vi.unstubAllGlobals();
+  });
+});
+
+describe("judge.score", () => {
+  it("streams the critique and returns the verdict", async () => {
+    const judge = await loadJudge();
+    const pieces: string[] = [];
+    const result = await judge.score(TASK, {
+      seed: 1,
+      onToken: (text) => {
+        pieces.push(text);
+      },
+    });
+    expect(pieces).toEqual(["Fair", " enough."]);
+    expect(result).toEqual(verdict(3, "Fair enough."));
+    expect(engine.score.mock.calls[0]?.slice(0, 2)).toEqual([TASK, { seed: 1 }]);
+  });
+
+  it("asks for no tokens when nobody listens", async () => {
+    const judge = await loadJudge();
+    await judge.score(TASK, { critique: false });
+    expect(engine.score.mock.calls[0]?.[2]).toBeUndefined();
+  });
+
+  it("gives overlapping calls their own verdicts", async () => {
+    const judge = await loadJudge();
+    const responses = Array.from({ length: 20 }, (_, index) => "x".repeat(index));
+    const verdicts = await Promise.all(responses.map((response) => judge.score({ ...TASK, response })));
+    expect(verdicts.map(({ score }) => score)).toEqual(responses.map(({ length }) => length));
+  });
+
+  it("stops at once when aborted, and the judge stays usable", async () => {
+    const judge = await loadJudge();
+    engine.score.mockImplementationOnce((_task, _options, _onToken, control) => untilAborted(control));
+    const aborting = new AbortController();
+    const onToken = vi.fn();
+    const call = judge.score(TASK, { signal: aborting.signal, onToken });
+    setTimeout(() => {
+      aborting.abort("enough");
+    }, 5);
+    await expect(call).rejects.toMatchObject({ code: "aborted", cause: "enough" });
+    expect((await judge.score(TASK)).score).toBe(3);
+  });
+
+  it("does not wait for an engine that is slow to notice the abort", async () => {
+    const judge = await loadJudge();
+    engine.score.mockImplementationOnce(() => new Promise(() => undefined));
+    await expect(judge.score(TASK, { signal: AbortSignal.timeout(5) })).rejects.toMatchObject({ code: "aborted" });
+    await judge.dispose();
+  });
+
+  it("rejects a wrong task without troubling the engine", async () => {
+    const judge = await loadJudge();
+    await expect(judge.score({ ...TASK, response: "\ud800" })).rejects.toBeInstanceOf(LunetteError);
+    expect(engine.score).not.toHaveBeenCalled();
+  });
+
+  it("survives a callback that throws, which surfaces as an uncaught error", async () => {
+    const uncaught = vi.fn();
+    const listeners = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException").on("uncaughtException", uncaught);
+    try {
+      const judge = await loadJudge();
+      const fault = new Error("mine");
+      expect(
+        (
+          await judge.score(TASK, {
+            onToken: () => {
+              throw fault;
+            },
+          })
+        ).score,
+      ).toBe(3);
+      expect(uncaught).toHaveBeenCalledWith(fault, expect.anything());
+    } finally {
+      process.removeAllListeners("uncaughtException");
+      for (const listener of listeners) process.on("uncaughtException", listener);
+    }
+  });
+});
+
+describe("Engine", () => {
+  it("tokenizes, detokenizes, and reads logits and log-probabilities", async () => {
+    const { engine: loaded } = await loadJudge();
+    expect(await loaded.tokenize("four")).toEqual(Uint32Array.of(4, 0));
+    expect(await loaded.tokenize("four", { special: true })).toEqual(Uint32Array.of(4, 1));
+    expect(await loaded.detokenize(Uint32Array.of(5, 6))).toBe("5 6");
+    expect(await loaded.logits(Uint32Array.of(5, 6))).toEqual(Float32Array.of(5, 6));
+    expect(await loaded.logprobs(Uint32Array.of(5, 6))).toEqual(Float32Array.of(6));
+  });
+
+  it("generates, and moves the arrays of the result", async () => {
+    const loaded = await Engine.load(model, { worker: false });
+    const { usage, timing } = verdict(1, null);
+    const tokens = Uint32Array.of(1, 2);
+    const generation = { text: "hi", tokens, finishReason: "stop" as const, usage, timing };
+    engine.generate.mockResolvedValueOnce(generation);
+    const result = await loaded.generate([{ role: "user", content: "hello" }], { maxTokens: 2, stop: ["\n"] });
+    expect(result).toEqual({ ...generation, tokens: Uint32Array.of(1, 2) });
+    expect(tokens.length).toBe(0);
+    expect(engine.generate.mock.calls[0]?.[1]).toEqual({ maxTokens: 2, stop: ["\n"] });
+  });
+
+  it("does not move a view of the engine's own memory", async () => {
+    const loaded = await Engine.load(model, { worker: false });
+    const memory = new Float32Array(8);
+    engine.logits.mockResolvedValueOnce(memory.subarray(2, 4));
+    expect(await loaded.logits(Uint32Array.of(1))).toHaveLength(2);
+    expect(memory.length).toBe(8);
+  });
+
+  it("rejects with the code and message that Rust gave", async () => {
+    const loaded = await Engine.load(model, { worker: false });
+    await expect(loaded.generate("hello")).rejects.toMatchObject({ code: "chat-template", message: "no template" });
+  });
+
+  it("is dead after a trap, and says so", async () => {
+    const loaded = await Engine.load(model, { worker: false });
+    engine.logits.mockRejectedValueOnce(new WebAssembly.RuntimeError("unreachable"));
+    const other = loaded.generate("never ends").catch((error: unknown) => error);
+    engine.generate.mockImplementationOnce(() => new Promise(() => undefined));
+    await expect(loaded.logits(Uint32Array.of(1))).rejects.toMatchObject({
+      code: "internal",
+      cause: { name: "RuntimeError" },
+    });
+    expect(await other).toMatchObject({ code: "internal" });
+    await expect(loaded.tokenize("a")).rejects.toMatchObject({
+      code: "internal",
+      message: expect.stringContaining("load the model again") as string,
+    });
+    await loaded.dispose();
+    expect(engine.free).not.toHaveBeenCalled();
+  });
+
+  it("frees the model when disposed of, once, after its calls have ended", async () => {
+    const loaded = await Engine.load(model, { worker: false });
+    let ended = false;
+    engine.logits.mockImplementationOnce(async (_tokens, ...[control]: unknown[]) => {
+      await untilAborted(control as Parameters<typeof untilAborted>[0]).finally(() => {
+        ended = true;
+      });
+      return new Float32Array();
+    });
+    engine.free.mockImplementation(() => {
+      expect(ended).toBe(true);
+    });
+    const call = loaded.logits(Uint32Array.of(1));
+    const disposing = [loaded.dispose(), loaded.dispose()];
+    await expect(call).rejects.toMatchObject({ code: "disposed" });
+    await Promise.all(disposing);
+    expect(engine.free).toHaveBeenCalledOnce();
+    await expect(loaded.tokenize("a")).rejects.toMatchObject({ code: "disposed" });
+  });
+});
+
+/** A message channel that does not clone, so that a stubbed Blob arrives as it is. */
+function pipe() {
+  const ends = [new EventTarget(), new EventTarget()] as const;
+  const port = (own: EventTarget, other: EventTarget) =>
+    Object.assign(own, {
+      postMessage: (data: unknown) => {
+        queueMicrotask(() => other.dispatchEvent(new MessageEvent("message", { data })));
+      },
+      start: () => undefined,
+      close: () => undefined,
+    });
+  return { port1: port(ends[0], ends[1]), port2: port(ends[1], ends[0]) };
+}

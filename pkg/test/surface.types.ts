@@ -1,0 +1,71 @@
+// Pins the public types: checked by the compiler, never run.
+import { expectTypeOf } from "vitest";
+import type * as lunette from "../src/index.js";
+import type { Engine, Judge, LunetteError } from "../src/index.js";
+
+type Model = string | URL | File | Blob | ArrayBuffer | lunette.ModelRef;
+
+expectTypeOf<typeof Judge.load>().toEqualTypeOf<(model: Model, options?: lunette.LoadOptions) => Promise<Judge>>();
+expectTypeOf<Judge["score"]>().toEqualTypeOf<
+  (task: lunette.ScoreTask, options?: lunette.JudgeOptions) => Promise<lunette.ScoreVerdict>
+>();
+expectTypeOf<Judge["engine"]>().toEqualTypeOf<Engine>();
+expectTypeOf<Judge["info"]>().toEqualTypeOf<lunette.ModelInfo>();
+expectTypeOf<Judge["dispose"]>().toEqualTypeOf<() => Promise<void>>();
+expectTypeOf<keyof Judge>().toEqualTypeOf<"score" | "engine" | "info" | "dispose">();
+
+expectTypeOf<typeof Engine.load>().toEqualTypeOf<(model: Model, options?: lunette.LoadOptions) => Promise<Engine>>();
+expectTypeOf<Engine["tokenize"]>().toEqualTypeOf<
+  (text: string, options?: { special?: boolean }) => Promise<Uint32Array>
+>();
+expectTypeOf<Engine["detokenize"]>().toEqualTypeOf<(tokens: Uint32Array) => Promise<string>>();
+expectTypeOf<Engine["logits"]>().toEqualTypeOf<
+  (tokens: Uint32Array, options?: lunette.CallOptions) => Promise<Float32Array>
+>();
+expectTypeOf<Engine["logprobs"]>().toEqualTypeOf<
+  (tokens: Uint32Array, options?: lunette.CallOptions) => Promise<Float32Array>
+>();
+expectTypeOf<Engine["generate"]>().toEqualTypeOf<
+  (
+    prompt: string | Uint32Array | lunette.ChatMessage[],
+    options?: lunette.GenerateOptions,
+  ) => Promise<lunette.Generation>
+>();
+expectTypeOf<keyof Engine>().toEqualTypeOf<
+  "tokenize" | "detokenize" | "logits" | "logprobs" | "generate" | "info" | "dispose"
+>();
+
+expectTypeOf<lunette.LoadOptions>().toEqualTypeOf<{
+  backend?: "auto" | "webgpu" | "wasm";
+  disable?: ("subgroups" | "f16" | "dp4a")[];
+  contextLength?: number;
+  worker?: boolean;
+  onProgress?: (progress: lunette.Progress) => void;
+  signal?: AbortSignal;
+}>();
+expectTypeOf<lunette.ScoreTask>().toEqualTypeOf<{
+  input: string;
+  response: string;
+  reference?: string;
+  context?: string | string[];
+  rubric: lunette.ScoreRubric;
+}>();
+expectTypeOf<lunette.ScoreRubric>().toEqualTypeOf<{ objective: string; scale: Record<number, string> }>();
+expectTypeOf<lunette.JudgeOptions>().toEqualTypeOf<{
+  critique?: boolean;
+  maxTokens?: number;
+  temperature?: number;
+  seed?: number;
+  onToken?: (text: string) => void;
+  signal?: AbortSignal;
+}>();
+expectTypeOf<lunette.ScoreVerdict>().toEqualTypeOf<{
+  score: number;
+  expected: number;
+  distribution: Record<string, number>;
+  outside: number;
+  critique: string | null;
+  usage: { promptTokens: number; cachedTokens: number; completionTokens: number };
+  timing: { prefillMs: number; decodeMs: number; totalMs: number };
+}>();
+expectTypeOf<LunetteError["code"]>().toEqualTypeOf<lunette.ErrorCode>();

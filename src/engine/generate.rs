@@ -1,0 +1,263 @@
+//! Text generation: prefill once, then a token a step.
+
+use super::sample::{Sampler, Sampling, log_sum_exp};
+use super::{Engine, Sequence};
+use crate::tokenizer::{Message, TextStream};
+use crate::{Control, Error, Result};
+use serde::{Deserialize, Serialize};
+use web_time::Instant;
+
+/// What to continue.
+pub enum Prompt {
+    /// Tokenized with control tokens parsed, as the caller's own words.
+    Text(String),
+    Tokens(Vec<u32>),
+    /// Rendered with the model's chat template; contents cannot become control tokens.
+    Messages(Vec<Message>),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct GenerateOptions {
+    pub max_tokens: usize,
+    pub temperature: f32,
+    pub top_k: usize,
+    pub top_p: f32,
+    pub min_p: f32,
+    pub seed: u64,
+    /// Texts that end the generation; they are not part of its text.
+    pub stop: Vec<String>,
+    /// Whether to return each token's log-probability (before temperature).
+    pub logprobs: bool,
+}
+
+impl Default for GenerateOptions {
+    fn default() -> Self {
+        GenerateOptions {
+            max_tokens: 256,
+            temperature: 0.0,
+            top_k: 0,
+            top_p: 1.0,
+            min_p: 0.0,
+            seed: 0,
+            stop: Vec::new(),
+            logprobs: false,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FinishReason {
+    /// A stop text, or a token that ends the turn.
+    Stop,
+    /// `max_tokens`, or the context is full.
+    Length,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    pub prompt_tokens: usize,
+    /// Of the prompt's tokens, those that were in the cache already.
+    pub cached_tokens: usize,
+    pub completion_tokens: usize,
+}
+
+/// Wall-clock milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timing {
+    pub prefill_ms: f64,
+    pub decode_ms: f64,
+    pub total_ms: f64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Generation {
+    pub text: String,
+    /// Every token that was generated, the one that ended the turn included.
+    pub tokens: Vec<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<Vec<f32>>,
+    pub finish_reason: FinishReason,
+    pub usage: Usage,
+    pub timing: Timing,
+}
+
+impl Engine {
+    pub fn prompt_tokens(&self, prompt: Prompt) -> Result<Vec<u32>> {
+        match prompt {
+            Prompt::Text(text) => {
+                let mut tokens = self.tokenizer.encode(&text, true)?;
+                if let Some(bos) = self.tokenizer.leading().filter(|bos| tokens.first() != Some(bos)) {
+                    tokens.insert(0, bos);
+                }
+                Ok(tokens)
+            }
+            Prompt::Tokens(tokens) => Ok(tokens),
+            Prompt::Messages(messages) => self.chat_prompt(&messages, ""),
+        }
+    }
+
+    pub async fn generate(
+        &self,
+        prompt: Prompt,
+        options: &GenerateOptions,
+        on_text: &mut dyn FnMut(&str),
+        control: &dyn Control,
+    ) -> Result<Generation> {
+        let tokens = self.prompt_tokens(prompt)?;
+        let mut sequence = self.sequence();
+        self.generate_from(&mut sequence, &tokens, options, on_text, control).await
+    }
+
+    /// Continues `prompt` on `sequence`, which keeps all that was computed.
+    pub async fn generate_from(
+        &self,
+        sequence: &mut Sequence,
+        prompt: &[u32],
+        options: &GenerateOptions,
+        on_text: &mut dyn FnMut(&str),
+        control: &dyn Control,
+    ) -> Result<Generation> {
+        if options.stop.iter().any(String::is_empty) {
+            return Err(Error::InvalidArgument("`stop` holds an empty text".into()));
+        }
+        let mut sampler = Sampler::new(Sampling {
+            temperature: options.temperature,
+            top_k: options.top_k,
+            top_p: options.top_p,
+            min_p: options.min_p,
+            seed: options.seed,
+        })?;
+        let start = Instant::now();
+        let (mut logits, cached) = self.advance(sequence, prompt, control).await?;
+        let prefill_ms = milliseconds(start);
+        let mut held = prompt.to_vec();
+        let mut output = Output::new(&options.stop);
+        let (mut tokens, mut logprobs) = (Vec::new(), Vec::new());
+        let mut finish_reason = FinishReason::Length;
+        while tokens.len() < options.max_tokens && held.len() < self.context_length() {
+            let token = sampler.sample(&logits);
+            tokens.push(token);
+            if options.logprobs {
+                logprobs.push((f64::from(logits[token as usize]) - log_sum_exp(&logits)) as f32);
+            }
+            if self.tokenizer.is_end(token) {
+                finish_reason = FinishReason::Stop;
+                break;
+            }
+            if !self.tokenizer.is_control(token) && output.push(self.tokenizer.bytes(token), on_text) {
+                finish_reason = FinishReason::Stop;
+                break;
+            }
+            if tokens.len() < options.max_tokens {
+                held.push(token);
+                logits = self.advance(sequence, &held, control).await?.0;
+            }
+        }
+        let total_ms = milliseconds(start);
+        Ok(Generation {
+            text: output.finish(on_text),
+            finish_reason,
+            usage: Usage {
+                prompt_tokens: prompt.len(),
+                cached_tokens: cached,
+                completion_tokens: tokens.len(),
+            },
+            timing: Timing { prefill_ms, decode_ms: total_ms - prefill_ms, total_ms },
+            tokens,
+            logprobs: options.logprobs.then_some(logprobs),
+        })
+    }
+}
+
+pub(crate) fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+/// The text so far, cut off at the first stop text; what could still become one is held back.
+struct Output<'a> {
+    stops: &'a [String],
+    stream: TextStream,
+    text: String,
+    /// Bytes of `text` that were given out.
+    given: usize,
+    stopped: bool,
+}
+
+impl<'a> Output<'a> {
+    fn new(stops: &'a [String]) -> Output<'a> {
+        Output { stops, stream: TextStream::default(), text: String::new(), given: 0, stopped: false }
+    }
+
+    /// Takes the bytes of a token; `true` when a stop text is complete.
+    fn push(&mut self, bytes: &[u8], on_text: &mut dyn FnMut(&str)) -> bool {
+        let more = self.stream.push(bytes);
+        self.text.push_str(&more);
+        let from = self.given;
+        if let Some(at) = self.stops.iter().filter_map(|stop| self.text[from..].find(stop.as_str())).min() {
+            self.text.truncate(from + at);
+            self.stopped = true;
+        }
+        self.give(if self.stopped { self.text.len() } else { self.settled() }, on_text);
+        self.stopped
+    }
+
+    /// The length of the text that no stop text can begin in.
+    fn settled(&self) -> usize {
+        let open = |stop: &String| {
+            let ends = stop.char_indices().map(|(i, _)| i).skip(1);
+            ends.filter(|&i| self.text.ends_with(&stop[..i])).max().unwrap_or(0)
+        };
+        self.text.len() - self.stops.iter().map(open).max().unwrap_or(0)
+    }
+
+    fn give(&mut self, end: usize, on_text: &mut dyn FnMut(&str)) {
+        if end > self.given {
+            on_text(&self.text[self.given..end]);
+            self.given = end;
+        }
+    }
+
+    fn finish(mut self, on_text: &mut dyn FnMut(&str)) -> String {
+        if !self.stopped {
+            let rest = self.stream.finish();
+            self.text.push_str(&rest);
+        }
+        self.give(self.text.len(), on_text);
+        self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(stops: &[&str], pieces: &[&str]) -> (String, String, bool) {
+        let stops: Vec<String> = stops.iter().map(|s| s.to_string()).collect();
+        let mut output = Output::new(&stops);
+        let mut streamed = String::new();
+        let mut stopped = false;
+        for piece in pieces {
+            stopped = output.push(piece.as_bytes(), &mut |text| streamed.push_str(text));
+            if stopped {
+                break;
+            }
+        }
+        let text = output.finish(&mut |text| streamed.push_str(text));
+        (text, streamed, stopped)
+    }
+
+    #[test]
+    fn stop_texts_cut_exactly_and_are_never_streamed() {
+        let expect = |text: &str, stopped| (text.to_string(), text.to_string(), stopped);
+        assert_eq!(run(&["**Result:**"], &["good ", "**Re", "sult", ":** 5"]), expect("good ", true));
+        assert_eq!(run(&["**Result:**"], &["good **Re", "ason"]), expect("good **Reason", false));
+        assert_eq!(run(&["aab"], &["a", "a", "a", "b"]), expect("a", true));
+        assert_eq!(run(&["é!"], &["caf", "é", "?"]), expect("café?", false));
+        assert_eq!(run(&[], &["moon"]), expect("moon", false));
+    }
+}

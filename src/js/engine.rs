@@ -1,0 +1,124 @@
+use super::convert::{argument, plain, thrown};
+use super::host::{ByteSource, HostControl, text_callback};
+use crate::engine::{Engine, GenerateOptions, LoadOptions, ModelInfo, Prompt};
+use crate::judge::{self, JudgeOptions, ScoreTask};
+use crate::tokenizer::{Message, Tokenizer};
+use crate::{Error, Result};
+use js_sys::{Float32Array, Function, Promise, Reflect, Uint32Array};
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
+
+/// A loaded model. Calls may overlap: they share the model's forward passes.
+#[wasm_bindgen]
+pub struct WasmEngine {
+    engine: Rc<Engine>,
+    tokenizer: Rc<Tokenizer>,
+    info: ModelInfo,
+}
+
+#[wasm_bindgen]
+impl WasmEngine {
+    /// Loads a model from `source`; `on_progress` is given `{ phase, loaded, total }`.
+    #[wasm_bindgen(unchecked_return_type = "Promise<WasmEngine>")]
+    pub fn load(
+        source: ByteSource,
+        options: JsValue,
+        on_progress: Function,
+        control: HostControl,
+    ) -> Promise {
+        promise(async move {
+            let options: LoadOptions = argument(options, "options")?;
+            let mut progress = |progress| {
+                if let Ok(progress) = plain(&progress) {
+                    let _ = on_progress.call1(&JsValue::NULL, &progress);
+                }
+            };
+            let engine = Engine::load(Box::new(source), &options, &mut progress, &control).await?;
+            let (tokenizer, info) = (engine.tokenizer().clone(), engine.info().clone());
+            Ok(WasmEngine { engine: Rc::new(engine), tokenizer, info }.into())
+        })
+    }
+
+    pub fn info(&self) -> Result<JsValue, JsValue> {
+        plain(&self.info).map_err(thrown)
+    }
+
+    pub fn tokenize(&self, text: &str, special: bool) -> Result<Uint32Array, JsValue> {
+        Ok(Uint32Array::from(&self.tokenizer.encode(text, special).map_err(thrown)?[..]))
+    }
+
+    pub fn detokenize(&self, tokens: &[u32]) -> Result<String, JsValue> {
+        self.tokenizer.decode(tokens).map_err(thrown)
+    }
+
+    #[wasm_bindgen(unchecked_return_type = "Promise<Float32Array>")]
+    pub fn logits(&self, tokens: Vec<u32>, control: HostControl) -> Promise {
+        let engine = self.engine.clone();
+        promise(async move {
+            let logits = engine.logits(&tokens, &control).await?;
+            Ok(Float32Array::from(&logits[..]).into())
+        })
+    }
+
+    #[wasm_bindgen(unchecked_return_type = "Promise<Float32Array>")]
+    pub fn logprobs(&self, tokens: Vec<u32>, control: HostControl) -> Promise {
+        let engine = self.engine.clone();
+        promise(async move {
+            let logprobs = engine.logprobs(&tokens, &control).await?;
+            Ok(Float32Array::from(&logprobs[..]).into())
+        })
+    }
+
+    /// Continues a text, tokens, or a conversation.
+    pub fn generate(
+        &self,
+        prompt: JsValue,
+        options: JsValue,
+        on_token: Option<Function>,
+        control: HostControl,
+    ) -> Promise {
+        let engine = self.engine.clone();
+        promise(async move {
+            let options: GenerateOptions = argument(options, "options")?;
+            let prompt = match (prompt.as_string(), prompt.dyn_ref::<Uint32Array>()) {
+                (Some(text), _) => Prompt::Text(text),
+                (_, Some(tokens)) => Prompt::Tokens(tokens.to_vec()),
+                _ => Prompt::Messages(argument::<Vec<Message>>(prompt, "prompt")?),
+            };
+            let mut on_text = text_callback(on_token);
+            let generation = engine.generate(prompt, &options, &mut on_text, &control).await?;
+            let result = plain(&generation)?;
+            let tokens = Uint32Array::from(&generation.tokens[..]);
+            Reflect::set(&result, &"tokens".into(), &tokens).map_err(|_| Error::Internal("tokens".into()))?;
+            if let Some(logprobs) = &generation.logprobs {
+                let logprobs = Float32Array::from(&logprobs[..]);
+                Reflect::set(&result, &"logprobs".into(), &logprobs)
+                    .map_err(|_| Error::Internal("logprobs".into()))?;
+            }
+            Ok(result)
+        })
+    }
+
+    /// Scores a response against a rubric.
+    pub fn score(
+        &self,
+        task: JsValue,
+        options: JsValue,
+        on_token: Option<Function>,
+        control: HostControl,
+    ) -> Promise {
+        let engine = self.engine.clone();
+        promise(async move {
+            let task: ScoreTask = argument(task, "task")?;
+            let options: JudgeOptions = argument(options, "options")?;
+            let mut on_text = text_callback(on_token);
+            let verdict = judge::score(&engine, &task, &options, &mut on_text, &control).await?;
+            plain(&verdict)
+        })
+    }
+}
+
+fn promise(work: impl Future<Output = Result<JsValue>> + 'static) -> Promise {
+    future_to_promise(async move { work.await.map_err(thrown) })
+}

@@ -1,0 +1,83 @@
+//! What the host gives to the engine: bytes, and a hand on long calls.
+
+use crate::source::ByteStream;
+use crate::{Control, Error, Result};
+use futures::future::LocalBoxFuture;
+use js_sys::{Function, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+#[wasm_bindgen(typescript_custom_section)]
+const TYPES: &str = r#"
+/** Pulled until it gives null. */
+export interface ByteSource { readonly size?: number; next(): Promise<Uint8Array | null> }
+/** Looked at between the steps of a call; `pause` resolves in a later task, so that messages can arrive. */
+export interface Control { readonly aborted: boolean; pause(): Promise<void> }
+"#;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(typescript_type = "ByteSource")]
+    pub type ByteSource;
+    #[wasm_bindgen(method, getter)]
+    fn size(this: &ByteSource) -> Option<f64>;
+    #[wasm_bindgen(method, catch)]
+    fn next(this: &ByteSource) -> std::result::Result<Promise, JsValue>;
+
+    #[wasm_bindgen(typescript_type = "Control")]
+    pub type HostControl;
+    #[wasm_bindgen(method, getter)]
+    fn aborted(this: &HostControl) -> bool;
+    #[wasm_bindgen(method)]
+    fn pause(this: &HostControl) -> Promise;
+}
+
+impl ByteStream for ByteSource {
+    fn len(&self) -> Option<u64> {
+        self.size().map(|size| size as u64)
+    }
+
+    fn next(&mut self) -> LocalBoxFuture<'_, Result<Option<Vec<u8>>>> {
+        Box::pin(async move {
+            let promise = ByteSource::next(self).map_err(failed)?;
+            let chunk = JsFuture::from(promise).await.map_err(failed)?;
+            if chunk.is_null() || chunk.is_undefined() {
+                return Ok(None);
+            }
+            let chunk: Uint8Array =
+                chunk.dyn_into().map_err(|_| Error::Source("a chunk is not a Uint8Array".into()))?;
+            Ok(Some(chunk.to_vec()))
+        })
+    }
+}
+
+/// An error of the host's source: its message is for people already.
+fn failed(error: JsValue) -> Error {
+    let text = |key: &str| Reflect::get(&error, &key.into()).ok().and_then(|value| value.as_string());
+    match text("code").as_deref() {
+        Some("aborted") => Error::Aborted,
+        _ => Error::Source(text("message").unwrap_or_else(|| format!("{error:?}"))),
+    }
+}
+
+impl Control for HostControl {
+    fn aborted(&self) -> bool {
+        HostControl::aborted(self)
+    }
+
+    fn pause(&self) -> LocalBoxFuture<'_, ()> {
+        Box::pin(async move {
+            // A host whose pause fails has nothing better to offer than going on.
+            let _ = JsFuture::from(HostControl::pause(self)).await;
+        })
+    }
+}
+
+/// A callback that takes text; its own failure is not the engine's.
+pub(super) fn text_callback(callback: Option<Function>) -> impl FnMut(&str) {
+    move |text| {
+        if let Some(callback) = &callback {
+            let _ = callback.call1(&JsValue::NULL, &text.into());
+        }
+    }
+}

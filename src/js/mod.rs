@@ -1,0 +1,12 @@
+//! The classes that JavaScript sees. The npm package wraps them; nothing else should use them.
+
+mod convert;
+mod engine;
+mod host;
+
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}

@@ -1,0 +1,98 @@
+//! Chat templates: the Jinja program in a model's metadata that turns messages into its prompt.
+
+use super::Tokenizer;
+use crate::gguf::Metadata;
+use crate::{Error, Result};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, ErrorKind, context};
+use serde::{Deserialize, Serialize};
+
+/// A turn of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// "system", "user" or "assistant".
+    pub role: String,
+    pub content: String,
+}
+
+impl Message {
+    pub fn user(content: impl Into<String>) -> Message {
+        Message { role: "user".into(), content: content.into() }
+    }
+}
+
+pub struct ChatTemplate {
+    environment: Environment<'static>,
+    source: String,
+}
+
+/// Instructions that a template may take: a prompt of thousands of messages needs a fraction of it.
+const FUEL: u64 = 2_000_000;
+const MAX_TEMPLATE_BYTES: usize = 1 << 20;
+const NAME: &str = "chat";
+
+impl ChatTemplate {
+    /// `Ok(None)` where the file has no template.
+    pub fn from_metadata(meta: &Metadata) -> Result<Option<ChatTemplate>> {
+        let Some(source) = meta.str("tokenizer.chat_template") else { return Ok(None) };
+        if source.len() > MAX_TEMPLATE_BYTES {
+            return Err(Error::ChatTemplate(format!("it has {} bytes", source.len())));
+        }
+        let mut environment = Environment::new();
+        environment.set_fuel(Some(FUEL));
+        // Hugging Face's settings, which published templates are written for.
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(failed)?;
+        environment.set_syntax(syntax);
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function("raise_exception", |message: String| -> Result<String, minijinja::Error> {
+            Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
+        });
+        // Templates print the date where they can; a judge's prompt must not change from day to day.
+        environment.add_function("strftime_now", |_format: String| "26 Jul 2024");
+        environment.add_template_owned(NAME, source.to_string()).map_err(failed)?;
+        Ok(Some(ChatTemplate { environment, source: source.to_string() }))
+    }
+
+    /// The prompt that makes the model answer `messages`, with `answer` as the beginning of its answer.
+    ///
+    /// Text that is a user's (the messages' contents, and `answer`) cannot become a control token.
+    pub fn prompt(&self, tokenizer: &Tokenizer, messages: &[Message], answer: &str) -> Result<Vec<u32>> {
+        let texts =
+            || messages.iter().flat_map(|m| [&m.role, &m.content]).map(String::as_str).chain([answer]);
+        let guard = unused_character(|c| self.source.contains(c) || texts().any(|text| text.contains(c)))?;
+        let guarded: Vec<Message> = messages
+            .iter()
+            .map(|m| Message {
+                role: tokenizer.guard(&m.role, guard),
+                content: tokenizer.guard(&m.content, guard),
+            })
+            .collect();
+        let template = self.environment.get_template(NAME).map_err(failed)?;
+        let mut text = template
+            .render(context! {
+                messages => minijinja::Value::from(Serde(guarded)),
+                add_generation_prompt => true,
+                bos_token => tokenizer.name(tokenizer.bos),
+                eos_token => tokenizer.name(tokenizer.ends.first().copied()),
+            })
+            .map_err(failed)?;
+        text.push_str(&tokenizer.guard(answer, guard));
+        let mut tokens = tokenizer.encode_guarded(&text, guard)?;
+        if let Some(bos) = tokenizer.leading().filter(|bos| tokens.first() != Some(bos)) {
+            tokens.insert(0, bos);
+        }
+        Ok(tokens)
+    }
+}
+
+fn failed(error: minijinja::Error) -> Error {
+    Error::ChatTemplate(error.to_string())
+}
+
+/// A character that occurs nowhere: one of Unicode's noncharacters, else one for private use.
+fn unused_character(occurs: impl Fn(char) -> bool) -> Result<char> {
+    ('\u{fdd0}'..='\u{fdef}').chain('\u{f0000}'..='\u{f00ff}').find(|c| !occurs(*c)).ok_or_else(|| {
+        Error::InvalidArgument("the text holds every character that could serve as a mark".into())
+    })
+}

@@ -1,0 +1,84 @@
+//! Finding special tokens in text: control tokens where they are allowed, user-defined tokens everywhere.
+
+use crate::{Error, Result};
+use aho_corasick::{AhoCorasick, MatchKind};
+use std::collections::HashMap;
+
+/// A part of a text.
+pub(super) enum Piece<'a> {
+    Token(u32),
+    Text(&'a str),
+}
+
+/// Names of special tokens, each with its id.
+struct Names {
+    finder: AhoCorasick,
+    ids: Vec<u32>,
+}
+
+impl Names {
+    /// The longest name wins where several begin at the same place.
+    fn new(names: &[(&str, u32)]) -> Result<Names> {
+        let finder = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(names.iter().map(|(name, _)| name))
+            .map_err(|e| Error::UnsupportedTokenizer(format!("its special tokens: {e}")))?;
+        Ok(Names { finder, ids: names.iter().map(|(_, id)| *id).collect() })
+    }
+}
+
+pub(super) struct Specials {
+    /// Control and user-defined tokens.
+    all: Names,
+    /// User-defined tokens: text that is always one token.
+    user_defined: Names,
+    control: HashMap<String, u32>,
+}
+
+impl Specials {
+    /// From `(name, id, is a control token)`.
+    pub fn new<'a>(tokens: impl Iterator<Item = (&'a str, u32, bool)>) -> Result<Specials> {
+        let tokens: Vec<_> = tokens.filter(|(name, ..)| !name.is_empty()).collect();
+        let all: Vec<_> = tokens.iter().map(|&(name, id, _)| (name, id)).collect();
+        let user_defined: Vec<_> = tokens.iter().filter(|t| !t.2).map(|&(name, id, _)| (name, id)).collect();
+        let control = tokens.iter().filter(|t| t.2).map(|&(name, id, _)| (name.to_string(), id)).collect();
+        Ok(Specials { all: Names::new(&all)?, user_defined: Names::new(&user_defined)?, control })
+    }
+
+    pub fn control(&self, name: &str) -> Option<u32> {
+        self.control.get(name).copied()
+    }
+
+    /// Cuts `text` at special tokens; control tokens count only with `special`.
+    pub fn split<'a>(
+        &self,
+        text: &'a str,
+        special: bool,
+        mut each: impl FnMut(Piece<'a>) -> Result<()>,
+    ) -> Result<()> {
+        let names = if special { &self.all } else { &self.user_defined };
+        let mut end = 0;
+        for found in names.finder.find_iter(text) {
+            each(Piece::Text(&text[end..found.start()]))?;
+            each(Piece::Token(names.ids[found.pattern().as_usize()]))?;
+            end = found.end();
+        }
+        each(Piece::Text(&text[end..]))
+    }
+
+    /// Puts `guard` behind the first character of everything that a control token could be found in.
+    pub fn break_up(&self, text: &str, guard: char) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(found) = self.all.finder.find(rest) {
+            // Only one character is passed at a time: breaking this name may bare another that overlaps it.
+            let first = rest[found.start()..].chars().next().map_or(1, char::len_utf8);
+            let cut = found.start() + first;
+            out.push_str(&rest[..cut]);
+            out.push(guard);
+            rest = &rest[cut..];
+        }
+        out.push_str(rest);
+        out
+    }
+}

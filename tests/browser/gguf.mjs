@@ -1,0 +1,133 @@
+// A writer of GGUF v3, small enough to be read at a glance: the tests need files that are whole, and files that are
+// broken in one place only.
+
+const VERSION = 3;
+const ALIGNMENT = 32;
+export const F32 = 0;
+/** A block type that needs data of its own to be read, and that no judge is published in. */
+export const IQ1_S = 19;
+
+const [UINT32, INT32, FLOAT32, STRING, ARRAY, UINT64] = [4, 5, 6, 8, 9, 10];
+
+/** A metadata value with its type. */
+export const u32 = (value) => ({ type: UINT32, value });
+export const i32 = (value) => ({ type: INT32, value });
+export const f32 = (value) => ({ type: FLOAT32, value });
+export const string = (value) => ({ type: STRING, value });
+export const array = (of, values) => ({ type: ARRAY, value: values.map((value) => of(value)), of: of(0).type });
+
+const bytes = {
+  [UINT32](value) {
+    const out = Buffer.alloc(4);
+    out.writeUInt32LE(value);
+    return out;
+  },
+  [INT32](value) {
+    const out = Buffer.alloc(4);
+    out.writeInt32LE(value);
+    return out;
+  },
+  [UINT64](value) {
+    const out = Buffer.alloc(8);
+    out.writeBigUInt64LE(BigInt(value));
+    return out;
+  },
+  [FLOAT32](value) {
+    const out = Buffer.alloc(4);
+    out.writeFloatLE(value);
+    return out;
+  },
+  [STRING](value) {
+    const text = Buffer.from(String(value));
+    return Buffer.concat([bytes[UINT64](text.length), text]);
+  },
+};
+
+function valueBytes({ type, value, of }) {
+  if (type !== ARRAY) return bytes[type](value);
+  return Buffer.concat([bytes[UINT32](of), bytes[UINT64](value.length), ...value.map(valueBytes)]);
+}
+
+/**
+ * The bytes of a file. `tensors` are `{ name, shape, type?, offset? }` (shape innermost first, as GGUF has it), all of
+ * small pseudo-random F32 values; `counts` overrides what the header says of their number.
+ */
+export function gguf(metadata, tensors, { magic = "GGUF", counts = {} } = {}) {
+  const align = (n) => Math.ceil(n / ALIGNMENT) * ALIGNMENT;
+  const entries = Object.entries(metadata);
+  const parts = [
+    Buffer.from(magic, "latin1"),
+    bytes[UINT32](VERSION),
+    bytes[UINT64](counts.tensors ?? tensors.length),
+    bytes[UINT64](counts.metadata ?? entries.length),
+  ];
+  for (const [key, value] of entries) {
+    parts.push(bytes[STRING](key), bytes[UINT32](value.type), valueBytes(value));
+  }
+  let end = 0;
+  for (const { name, shape, type = F32, offset } of tensors) {
+    parts.push(bytes[STRING](name), bytes[UINT32](shape.length), ...shape.map(bytes[UINT64]));
+    parts.push(bytes[UINT32](type), bytes[UINT64](offset ?? end));
+    end = align(end + 4 * elements(shape));
+  }
+  const head = Buffer.concat(parts);
+  const data = Buffer.alloc(end);
+  let state = 1;
+  for (let i = 0; i < end; i += 4) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    data.writeFloatLE((state / 2 ** 32 - 0.5) / 8, i);
+  }
+  return { head: head.length, file: Buffer.concat([head, Buffer.alloc(align(head.length) - head.length), data]) };
+}
+
+const elements = (shape) => shape.reduce((a, b) => a * b, 1);
+
+// The smallest Llama that is one: a block, two heads, a vocabulary of single bytes. 256 wide, so that a block of any
+// type would fill a row.
+const [WIDTH, HIDDEN, HEADS] = [256, 256, 2];
+
+/** Its metadata: the byte-level alphabet of GPT-2, one merge, and a token that ends the turn. */
+export function tinyMetadata() {
+  const printable = (byte) => (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
+  let stand_in = 256;
+  const alphabet = Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable(byte) ? byte : stand_in++));
+  const tokens = [...alphabet, "th", "<|end|>"];
+  const [NORMAL, CONTROL] = [1, 3];
+  return {
+    "general.architecture": string("llama"),
+    "general.name": string("tiny"),
+    "llama.context_length": u32(64),
+    "llama.embedding_length": u32(WIDTH),
+    "llama.block_count": u32(1),
+    "llama.feed_forward_length": u32(HIDDEN),
+    "llama.attention.head_count": u32(HEADS),
+    "llama.attention.head_count_kv": u32(HEADS),
+    "llama.attention.layer_norm_rms_epsilon": f32(1e-5),
+    "llama.rope.dimension_count": u32(WIDTH / HEADS),
+    "llama.rope.freq_base": f32(10000),
+    "llama.vocab_size": u32(tokens.length),
+    "tokenizer.ggml.model": string("gpt2"),
+    "tokenizer.ggml.pre": string("gpt-2"),
+    "tokenizer.ggml.tokens": array(string, tokens),
+    "tokenizer.ggml.token_type": array(
+      i32,
+      tokens.map((_, id) => (id < tokens.length - 1 ? NORMAL : CONTROL)),
+    ),
+    "tokenizer.ggml.merges": array(string, ["t h"]),
+    "tokenizer.ggml.bos_token_id": u32(tokens.length - 1),
+    "tokenizer.ggml.eos_token_id": u32(tokens.length - 1),
+  };
+}
+
+/** Its tensors; the embedding serves as the output matrix too. */
+export function tinyTensors() {
+  const vocabulary = tinyMetadata()["tokenizer.ggml.tokens"].value.length;
+  const square = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"];
+  return [
+    { name: "token_embd.weight", shape: [WIDTH, vocabulary] },
+    { name: "blk.0.attn_norm.weight", shape: [WIDTH] },
+    { name: "blk.0.ffn_norm.weight", shape: [WIDTH] },
+    ...square.map((name) => ({ name: `blk.0.${name}.weight`, shape: [WIDTH, HIDDEN] })),
+    { name: "output_norm.weight", shape: [WIDTH] },
+  ];
+}

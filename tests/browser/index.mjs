@@ -1,0 +1,6 @@
+// All the suites in one process, so that they share one browser and one loaded judge a backend. The order is by cost.
+
+import "./faults.test.mjs";
+import "./golden.test.mjs";
+import "./score.test.mjs";
+import "./page.test.mjs";

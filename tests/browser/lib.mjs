@@ -1,0 +1,124 @@
+// What every script here stands on: a static server for what was built, and a headless Chromium.
+
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { basename, dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import sirv from "sirv";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+
+/** `cargo xtask` sets these; the defaults serve whoever runs a script by hand. */
+export const model = process.env.LUNETTE_MODEL ?? join(root, "models/SmolLM2-135M-Instruct.Q4_1.gguf");
+export const golden = process.env.LUNETTE_GOLDEN ?? join(root, "../shared/golden");
+const chrome = process.env.CHROME ?? "/usr/bin/chromium";
+
+/** Where the default model is served. */
+export const modelUrl = `/models/${basename(model)}`;
+
+/** The built-in example: a task with its rubric. */
+export const example = JSON.parse(readFileSync(join(root, "tests/browser/example.json"), "utf8"));
+
+/**
+ * Serves the page's build at /, the package at /pkg, the model's folder at /models, and `files` at /files.
+ * No header but what a plain host sends: the package must not need COOP or COEP.
+ */
+export async function startServer() {
+  for (const [path, how] of [
+    [model, "cargo xtask fetch-model"],
+    [join(root, "pkg/dist"), "cargo xtask build"],
+    [join(root, "pkg/wasm"), "cargo xtask build"],
+  ]) {
+    if (!existsSync(path)) throw new Error(`${path} is missing; run \`${how}\` first`);
+  }
+  const files = new Map();
+  const folders = { "/models/": dirname(model), "/pkg/": join(root, "pkg"), "/": join(root, "www/dist") };
+  // `dev` reads the disk at each request, so that a build made in the meantime is what is served.
+  const handlers = Object.entries(folders).map(([at, folder]) => [at, sirv(folder, { dev: true })]);
+
+  const server = createServer((request, response) => {
+    const missing = () => response.writeHead(404).end("not found");
+    const path = new URL(request.url, "http://localhost").pathname;
+    if (path === "/blank.html") {
+      response.setHeader("content-type", "text/html; charset=utf-8");
+      response.end('<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>Lunette</title>');
+    } else if (path.startsWith("/files/")) {
+      const bytes = files.get(path.slice("/files/".length));
+      if (bytes) response.end(bytes);
+      else missing();
+    } else {
+      const [at, handler] = handlers.find(([at]) => path.startsWith(at));
+      request.url = request.url.slice(at.length - 1);
+      handler(request, response, missing);
+    }
+  });
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  return {
+    origin: `http://127.0.0.1:${server.address().port}`,
+    files,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+/**
+ * A headless browser with WebGPU: on SwiftShader, which computes the same everywhere, unless LUNETTE_ADAPTER=default
+ * leaves the choice to the browser.
+ */
+export function launch() {
+  const adapter = process.env.LUNETTE_ADAPTER ?? "swiftshader";
+  return chromium.launch({
+    executablePath: chrome,
+    headless: true,
+    args: [
+      // Containers and root users have no sandbox to give; all that is opened is our own page.
+      "--no-sandbox",
+      "--enable-unsafe-webgpu",
+      ...(adapter === "default" ? ["--enable-features=Vulkan"] : [`--use-webgpu-adapter=${adapter}`]),
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+/** A page that has imported the built package as `globalThis.lunette`, as its package.json exports it. */
+export async function openPackage(browser, origin) {
+  const page = await browser.newPage();
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) console.error(`[browser] ${message.text()}`);
+  });
+  page.on("pageerror", (error) => console.error(`[browser] ${error.message}`));
+  page.on("crash", () => console.error("[browser] the page crashed"));
+  await page.goto(`${origin}/blank.html`);
+  const manifest = JSON.parse(readFileSync(join(root, "pkg/package.json"), "utf8"));
+  const entry = new URL(manifest.exports["."].default, `${origin}/pkg/`).href;
+  await page.evaluate(async (entry) => {
+    globalThis.lunette = await import(entry);
+  }, entry);
+  return page;
+}
+
+/** Loads the default model into `globalThis.judge` of such a page. Returns its info and the progress events seen. */
+export function loadJudge(page, backend) {
+  return page.evaluate(
+    async ([url, backend]) => {
+      const progress = [];
+      const onProgress = (event) => progress.push({ ...event });
+      try {
+        globalThis.judge = await lunette.Judge.load(url, { backend, onProgress });
+      } catch (error) {
+        // What lies beneath is lost on the way out of the page.
+        const cause = error.cause ? ` (${error.cause.message})` : "";
+        throw new Error(`${error.message}${cause} [${error.code}]`, { cause: error });
+      }
+      return { info: judge.info, progress };
+    },
+    [modelUrl, backend],
+  );
+}

@@ -1,0 +1,7 @@
+//! Everything that a fresh machine lacks, installed when it is first needed.
+
+mod apt;
+pub mod browser;
+pub mod drivers;
+pub mod node;
+pub mod tools;

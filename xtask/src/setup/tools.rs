@@ -1,0 +1,119 @@
+//! The programs that turn Rust into a wasm module: the compiler's target, wasm-bindgen, wasm-pack and wasm-opt.
+
+use super::node;
+use crate::run::{Run, cargo, path_with, which};
+use crate::stamp::file_hash;
+use crate::{repo, say};
+use anyhow::{Context, Result};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const TARGET: &str = "wasm32-unknown-unknown";
+const WASM_PACK: &str = "0.15.1";
+
+/// wasm-opt comes from npm, pinned: Debian 12's (binaryen 108) writes a wrong index where a module exports its second
+/// table, and wasm-bindgen's modules do.
+const NPM: &str = "xtask/npm";
+
+/// The wasm tools, installed.
+pub struct Tools {
+    /// PATH, with the folders of wasm-pack and wasm-bindgen in front.
+    pub path: OsString,
+    /// To be run by node.
+    pub wasm_opt: PathBuf,
+    /// What decides, with their input, what they put out.
+    pub versions: String,
+}
+
+/// Installs what is missing.
+pub fn wasm() -> Result<Tools> {
+    target()?;
+    let bindgen = locked_version("wasm-bindgen")?;
+    let dirs = [
+        // Its published lock file does not build everywhere; its own requirements do.
+        cargo_tool("wasm-bindgen-cli", "wasm-bindgen", &bindgen, &[], "about 3 minutes")?,
+        cargo_tool("wasm-pack", "wasm-pack", WASM_PACK, &["--locked"], "about 5 minutes")?,
+    ];
+    node::packages(NPM)?;
+    let lock = file_hash(&repo::path(NPM).join("package-lock.json"))?;
+    Ok(Tools {
+        path: path_with(&dirs.into_iter().flatten().collect::<Vec<_>>())?,
+        wasm_opt: repo::path(NPM).join("node_modules/binaryen/bin/wasm-opt"),
+        versions: format!("wasm-bindgen {bindgen}, wasm-pack {WASM_PACK}, npm {lock}"),
+    })
+}
+
+/// The standard library for wasm. rustup adds it by itself from rust-toolchain.toml in most setups.
+pub fn target() -> Result<()> {
+    let sysroot = Run::new("rustc").args(["--print", "sysroot"]).output()?;
+    if !Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).is_dir() {
+        say!("adding the Rust target {TARGET}");
+        Run::new("rustup")
+            .args(["target", "add", TARGET])
+            .run()
+            .with_context(|| format!("the Rust target {TARGET} is missing, and rustup could not add it"))?;
+    }
+    Ok(())
+}
+
+/// A tool that cargo builds, at one version, in its own folder. Returns that folder, or `None` where PATH has it.
+fn cargo_tool(
+    package: &str,
+    program: &str,
+    version: &str,
+    flags: &[&str],
+    time: &str,
+) -> Result<Option<PathBuf>> {
+    let has_version = |program: &Path| {
+        let printed = Run::new(program).arg("--version").probe();
+        printed.is_some_and(|text| text.split_whitespace().last() == Some(version))
+    };
+    if which(&[program]).is_some_and(|found| has_version(&found)) {
+        return Ok(None);
+    }
+    let root = repo::tools()?.join(format!("{package}-{version}"));
+    let bin = root.join("bin");
+    if !has_version(&bin.join(program)) {
+        say!("installing {package} {version} into {} ({time} on two cores)", root.display());
+        cargo()
+            .args(["install", package, "--version", &format!("={version}"), "--force"])
+            .args(flags)
+            .arg("--root")
+            .arg(&root)
+            // Away from the repository's cargo configuration, which is for the engine.
+            .dir(std::env::temp_dir())
+            .run()
+            .with_context(|| format!("{package} {version} could not be installed"))?;
+    }
+    Ok(Some(bin))
+}
+
+/// The version of a crate in Cargo.lock: the wasm-bindgen program must match its library exactly.
+fn locked_version(name: &str) -> Result<String> {
+    let lock = fs::read_to_string(repo::path("Cargo.lock")).context("reading Cargo.lock")?;
+    let entry = lock.split("[[package]]").find(|entry| quoted_after(entry, "name").as_deref() == Some(name));
+    entry
+        .and_then(|entry| quoted_after(entry, "version"))
+        .with_context(|| format!("Cargo.lock has no {name}"))
+}
+
+/// The value of the first line `key = "value"`.
+fn quoted_after(text: &str, key: &str) -> Option<String> {
+    let line = text.lines().find(|line| line.split('=').next().map(str::trim) == Some(key))?;
+    Some(line.split('"').nth(1)?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted_after;
+
+    #[test]
+    fn reads_a_lock_entry() {
+        let entry = "\nname = \"wasm-bindgen\"\nversion = \"0.2.130\"\nsource = \"registry\"\n";
+        for (key, value) in [("name", Some("wasm-bindgen")), ("version", Some("0.2.130")), ("checksum", None)]
+        {
+            assert_eq!(quoted_after(entry, key).as_deref(), value, "{key}");
+        }
+    }
+}
