@@ -1,54 +1,33 @@
-//! (soon)
-use crate::model::*;
-use crate::quant::BlockType;
-use crate::{Control, Error, Result};
-use futures::future::LocalBoxFuture;
-pub struct GpuOptions {
-    pub disable: Vec<String>,
-    pub kv_type: KvType,
-    pub default_limits: bool,
-}
-pub struct Gpu;
-impl Gpu {
-    pub async fn request(_: &GpuOptions) -> Result<Gpu> {
-        Err(Error::NoGpu("soon".into()))
-    }
-    pub fn is_software(&self) -> bool {
-        true
-    }
-    pub fn adapter_name(&self) -> String {
-        String::new()
-    }
-}
-pub struct GpuStore;
-impl GpuStore {
-    pub fn new(_: &Gpu) -> GpuStore {
-        GpuStore
-    }
-}
-impl WeightStore for GpuStore {
-    type Weight = ();
-    fn allocate(&mut self, _: &str, _: BlockType, _: usize, _: usize) -> Result<()> {
-        Ok(())
-    }
-    fn write(&mut self, _: &mut (), _: usize, _: &[u8]) -> Result<()> {
-        Ok(())
-    }
-}
-pub struct GpuRunner;
-impl GpuRunner {
-    pub async fn new(_: Gpu, _: Llama<()>, _: KvShape, _: &mut dyn FnMut(u64, u64)) -> Result<GpuRunner> {
-        Ok(GpuRunner)
-    }
-}
-impl Runner for GpuRunner {
-    fn forward<'a>(&'a mut self, _: &'a Step, _: &'a dyn Control) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
-        Box::pin(async { Ok(vec![]) })
-    }
-    fn max_rows(&self) -> usize {
-        1
-    }
-    fn backend(&self) -> BackendInfo {
-        BackendInfo { backend: String::new(), adapter: String::new(), capabilities: vec![], gpu_bytes: 0 }
-    }
-}
+//! The ops on WebGPU, natively and in a browser from the same code.
+//!
+//! A forward step is data. [`record::Recorder`] implements [`crate::model::Ops`] by writing down what the model does;
+//! `lower` turns that, once, into a flat list of dispatches ([`plan::Plan`]) over buffers that live as long as the
+//! runner; [`decide`] chooses the kernel of each, as a pure function of shape, block type and adapter. A step then
+//! writes a few small buffers ([`step`]), encodes the list into one compute pass, submits it once and reads the logits
+//! back. Nothing blocks: every wait is a future.
+
+pub mod decide;
+mod device;
+mod fault;
+mod kernel;
+mod kv;
+mod lower;
+mod plan;
+#[cfg(not(target_arch = "wasm32"))]
+mod poller;
+mod readback;
+mod record;
+mod repack;
+mod runner;
+mod scratch;
+mod shader;
+mod step;
+mod trial;
+mod weight;
+
+pub use crate::model::KvType;
+pub use device::{Gpu, GpuOptions};
+pub use record::{Recorder, Value};
+pub use runner::GpuRunner;
+pub use trial::Trial;
+pub use weight::{GpuStore, GpuWeight};

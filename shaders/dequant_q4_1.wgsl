@@ -1,0 +1,16 @@
+// Q4_1: w = d q + m, 32 elements a block. Planes: quants, 4 words a block; scales, (d, m) as f16, a word a block.
+// Included; see shader.rs for what a dequantizer provides.
+@group(0) @binding(8) var<storage, read> quants: array<vec4<u32>>;
+@group(0) @binding(9) var<storage, read> scales: array<u32>;
+//!include nibbles
+
+const GROUP: u32 = 32u;
+
+fn group_scale(group: u32) -> vec2<f32> {
+    return unpack2x16float(scales[group]);
+}
+
+fn eight(i: u32) -> Eight {
+    let q = quants[i >> 2u][i & 3u];
+    return Eight(vec4<f32>(low_nibbles(q)), vec4<f32>(high_nibbles(q)));
+}

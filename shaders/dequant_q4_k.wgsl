@@ -1,0 +1,10 @@
+// Q4_K: 256 elements a superblock. Planes: quants, 32 words; scales, 4 words (see scales_k).
+// Included; see shader.rs for what a dequantizer provides.
+@group(0) @binding(8) var<storage, read> quants: array<vec4<u32>>;
+//!include nibbles
+//!include scales_k
+
+fn eight(i: u32) -> Eight {
+    let q = quants[i >> 2u][i & 3u];
+    return Eight(vec4<f32>(low_nibbles(q)), vec4<f32>(high_nibbles(q)));
+}

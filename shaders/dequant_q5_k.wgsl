@@ -1,0 +1,14 @@
+// Q5_K: 256 elements a superblock. Planes: quants, 32 words of 4-bit halves; high, the fifth bits, a byte for eight
+// elements; scales, 4 words (see scales_k). Included; see shader.rs for what a dequantizer provides.
+@group(0) @binding(8) var<storage, read> quants: array<vec4<u32>>;
+@group(0) @binding(10) var<storage, read> high: array<u32>;
+//!include nibbles
+//!include scales_k
+
+fn eight(i: u32) -> Eight {
+    let q = quants[i >> 2u][i & 3u];
+    let h = vec4<u32>(high[i >> 2u] >> ((i & 3u) * 8u));
+    let a = low_nibbles(q) | (((h >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(1u)) << vec4<u32>(4u));
+    let b = high_nibbles(q) | (((h >> vec4<u32>(4u, 5u, 6u, 7u)) & vec4<u32>(1u)) << vec4<u32>(4u));
+    return Eight(vec4<f32>(a), vec4<f32>(b));
+}

@@ -1,0 +1,8 @@
+// Eight unsigned 4-bit quants in a word: element e is the low half of byte e, element 4 + e its high half. Included.
+fn low_nibbles(q: u32) -> vec4<u32> {
+    return (vec4<u32>(q) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(15u);
+}
+
+fn high_nibbles(q: u32) -> vec4<u32> {
+    return (vec4<u32>(q) >> vec4<u32>(4u, 12u, 20u, 28u)) & vec4<u32>(15u);
+}

@@ -1,0 +1,294 @@
+//! Finding an adapter, opening a device on it, and saying what it is.
+
+use super::decide::{Capabilities, Kernels};
+use super::fault::{Fault, translate};
+#[cfg(not(target_arch = "wasm32"))]
+use super::poller::Poller;
+use crate::model::KvType;
+use crate::{Error, Result};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use wgpu::Features;
+
+/// How a device is opened.
+#[derive(Debug, Clone, Default)]
+pub struct GpuOptions {
+    /// Capabilities to leave unused though the adapter has them: "subgroups", "f16", "dp4a".
+    pub disable: Vec<String>,
+    /// How the KV cache is kept.
+    pub kv_type: KvType,
+    /// Ask for WebGPU's default limits instead of the adapter's own: what the smallest browser would give.
+    pub default_limits: bool,
+}
+
+/// The result of an error scope, on its way.
+pub(super) type Scope = LocalBoxFuture<'static, Option<Error>>;
+
+/// An open device.
+#[derive(Clone)]
+pub struct Gpu {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) capabilities: Capabilities,
+    pub(super) limits: wgpu::Limits,
+    pub(super) kv_type: KvType,
+    name: String,
+    fault: Fault,
+    /// Bytes of all buffers made with [`Gpu::buffer`].
+    bytes: Arc<AtomicU64>,
+    /// Answers not yet waited for, whether there was room for a buffer.
+    expected: Rc<RefCell<Vec<Scope>>>,
+    #[cfg(not(target_arch = "wasm32"))]
+    poller: Arc<Poller>,
+}
+
+impl Gpu {
+    /// Opens the best adapter: natively the fastest, in a browser the one it chooses.
+    pub async fn request(options: &GpuOptions) -> Result<Gpu> {
+        // In a place without WebGPU (an old browser, a Node process) wgpu panics where this function only says no.
+        #[cfg(target_arch = "wasm32")]
+        if !wgpu::util::is_browser_webgpu_supported().await {
+            return Err(Error::NoGpu("this browser offers no WebGPU adapter".into()));
+        }
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+        descriptor.flags = wgpu::InstanceFlags::empty();
+        let instance = wgpu::Instance::new(descriptor);
+        let adapter = instance
+            .request_adapter(&wgpu::RequestAdapterOptions {
+                power_preference: wgpu::PowerPreference::HighPerformance,
+                ..Default::default()
+            })
+            .await
+            .map_err(|e| Error::NoGpu(e.to_string()))?;
+        Gpu::open(&adapter, options).await
+    }
+
+    async fn open(adapter: &wgpu::Adapter, options: &GpuOptions) -> Result<Gpu> {
+        let enabled = |name: &str| !options.disable.iter().any(|d| d == name);
+        let mut features = Features::empty();
+        for (name, feature) in [("f16", Features::SHADER_F16), ("subgroups", Features::SUBGROUP)] {
+            if enabled(name) {
+                features |= adapter.features() & feature;
+            }
+        }
+        let limits = if options.default_limits { wgpu::Limits::default() } else { adapter.limits() };
+        let (device, queue) = adapter
+            .request_device(&wgpu::DeviceDescriptor {
+                label: Some("lunette"),
+                required_features: features,
+                required_limits: limits.clone(),
+                ..Default::default()
+            })
+            .await
+            .map_err(|e| Error::NoGpu(e.to_string()))?;
+
+        let fault = Fault::default();
+        device.set_device_lost_callback({
+            let fault = fault.clone();
+            move |reason, message| fault.set(Error::DeviceLost(lost(reason, &message)))
+        });
+        device.on_uncaptured_error({
+            let fault = fault.clone();
+            Arc::new(move |error: wgpu::Error| fault.set(translate(&error, "the GPU")))
+        });
+
+        let (name, software, subgroups) = facts(adapter, &device);
+        let capabilities = Capabilities {
+            software,
+            kernels: if software { Kernels::Independent } else { Kernels::Cooperative },
+            subgroups: subgroups.filter(|_| enabled("subgroups")),
+            f16: features.contains(Features::SHADER_F16),
+        };
+        Ok(Gpu {
+            #[cfg(not(target_arch = "wasm32"))]
+            poller: Arc::new(Poller::new(device.clone()).map_err(|e| Error::NoGpu(e.to_string()))?),
+            device,
+            queue,
+            capabilities,
+            limits,
+            kv_type: options.kv_type,
+            name,
+            fault,
+            bytes: Arc::default(),
+            expected: Rc::default(),
+        })
+    }
+
+    /// Uses a family of kernels whatever the adapter is.
+    pub fn with_kernels(mut self, kernels: Kernels) -> Gpu {
+        self.capabilities.kernels = kernels;
+        self
+    }
+
+    /// Whether the adapter is a program on the CPU (lavapipe, SwiftShader, WARP): slower than WebAssembly with SIMD.
+    pub fn is_software(&self) -> bool {
+        self.capabilities.software
+    }
+
+    pub fn adapter_name(&self) -> String {
+        self.name.clone()
+    }
+
+    /// Names of the capabilities in use.
+    pub fn capabilities(&self) -> Vec<String> {
+        let Capabilities { subgroups, f16, .. } = self.capabilities;
+        [("subgroups", subgroups.is_some()), ("f16", f16)]
+            .iter()
+            .filter(|(_, used)| *used)
+            .map(|(name, _)| name.to_string())
+            .collect()
+    }
+
+    /// Bytes of the buffers on the GPU.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The fault that befell the device since it was opened, if any.
+    pub fn check(&self) -> Result<()> {
+        self.expected.borrow_mut().retain_mut(|scope| match scope.now_or_never() {
+            Some(answer) => {
+                answer.into_iter().for_each(|error| self.fault.set(error));
+                false
+            }
+            None => true,
+        });
+        self.fault.check()
+    }
+
+    /// Leaves a scope's answer to a later [`Gpu::check`] or [`Gpu::settle`].
+    pub(super) fn expect(&self, scope: Scope) {
+        self.expected.borrow_mut().push(scope);
+    }
+
+    /// Waits for all answers that are expected.
+    pub(super) async fn settle(&self) -> Result<()> {
+        let scopes = std::mem::take(&mut *self.expected.borrow_mut());
+        for scope in scopes {
+            scope.await.into_iter().for_each(|error| self.fault.set(error));
+        }
+        self.fault.check()
+    }
+
+    /// Gives the device up; every later call fails with [`Error::DeviceLost`].
+    pub fn destroy(&self) {
+        self.fault.set(Error::DeviceLost("it was given up".into()));
+        self.device.destroy();
+    }
+
+    /// A storage buffer of `bytes`, and the future that says whether there was room for it.
+    pub(super) fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> (wgpu::Buffer, Scope) {
+        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(what),
+            size: bytes,
+            usage,
+            mapped_at_creation: false,
+        });
+        let (validation, memory) = (validation.pop(), memory.pop());
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let what = format!("{what} ({} MiB)", bytes.div_ceil(1 << 20));
+        let scope = async move {
+            let error = match memory.await {
+                Some(error) => Some(error),
+                None => validation.await,
+            };
+            error.map(|e| translate(&e, &what))
+        };
+        (buffer, Box::pin(scope))
+    }
+
+    /// As [`Gpu::buffer`], having waited for the answer.
+    pub(super) async fn buffer_checked(
+        &self,
+        what: &str,
+        bytes: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
+        let (buffer, scope) = self.buffer(what, bytes, usage);
+        match scope.await {
+            Some(error) => Err(error),
+            None => Ok(buffer),
+        }
+    }
+
+    /// Has the work submitted so far seen to its end; in a browser the browser does so.
+    pub(super) fn wake(&self) {
+        #[cfg(not(target_arch = "wasm32"))]
+        self.poller.wake();
+    }
+}
+
+fn lost(reason: wgpu::DeviceLostReason, message: &str) -> String {
+    match message {
+        "" => format!("{reason:?}"),
+        _ => message.to_string(),
+    }
+}
+
+/// The adapter's name, whether it is a software adapter, and its subgroup sizes where shaders may use subgroups.
+#[cfg(not(target_arch = "wasm32"))]
+fn facts(adapter: &wgpu::Adapter, device: &wgpu::Device) -> (String, bool, Option<(u32, u32)>) {
+    let info = adapter.get_info();
+    let software = info.device_type == wgpu::DeviceType::Cpu || is_software_name(&info.name);
+    let subgroups = device
+        .features()
+        .contains(Features::SUBGROUP)
+        .then_some((info.subgroup_min_size, info.subgroup_max_size));
+    (info.name, software, subgroups)
+}
+
+/// The same from the browser's own objects, of which wgpu passes on only a part.
+#[cfg(target_arch = "wasm32")]
+fn facts(adapter: &wgpu::Adapter, device: &wgpu::Device) -> (String, bool, Option<(u32, u32)>) {
+    use wgpu::web_sys::js_sys::Reflect;
+    let info = adapter.get_info();
+    let js = device.as_webgpu().map(wasm_bindgen::JsValue::from);
+    let get = |of: &wasm_bindgen::JsValue, key: &str| Reflect::get(of, &key.into()).ok();
+    let described = js.as_ref().and_then(|device| get(device, "adapterInfo"));
+    let field = |key: &str| {
+        described.as_ref().and_then(|d| get(d, key)).and_then(|v| v.as_string()).unwrap_or_default()
+    };
+    let words: Vec<String> = ["vendor", "architecture", "device", "description"]
+        .map(field)
+        .into_iter()
+        .filter(|w| !w.is_empty())
+        .collect();
+    let name = if words.is_empty() { "WebGPU adapter".to_string() } else { words.join(" ") };
+    let fallback =
+        described.as_ref().and_then(|d| get(d, "isFallbackAdapter")).is_some_and(|v| v.is_truthy());
+    let software = fallback || info.device_type == wgpu::DeviceType::Cpu || is_software_name(&name);
+    let subgroups = device.as_webgpu().is_some_and(|d| d.features().has("subgroups"));
+    let sizes = (info.subgroup_min_size.max(4), info.subgroup_max_size.clamp(4, 128));
+    (name, software, subgroups.then_some(sizes))
+}
+
+fn is_software_name(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["swiftshader", "llvmpipe", "lavapipe", "softpipe", "basic render driver", "warp"]
+        .iter()
+        .any(|s| name.contains(s))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_software_name;
+
+    #[test]
+    fn software_adapters_are_known_by_name() {
+        for name in
+            ["llvmpipe (LLVM 15.0.6, 256 bits)", "google swiftshader", "SwiftShader Device (LLVM 10.0.0)"]
+        {
+            assert!(is_software_name(name), "{name}");
+        }
+        for name in ["NVIDIA H100", "apple metal-3", "AMD Radeon RX 7900 XTX (RADV NAVI31)", "intel gen-12lp"]
+        {
+            assert!(!is_software_name(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! From what was recorded to dispatches: a kernel for each node, a buffer for each value.
+
+use super::Gpu;
+use super::decide::{self, LinearShape, ROW_PADDING};
+use super::kernel::{Access, Kernel, Pipelines};
+use super::kv::{KvBuffers, include};
+use super::plan::{Draft, Extent, Operand};
+use super::record::{Node, Per, Value};
+use super::scratch::{Scratch, Slot};
+use super::shader::dequantizer;
+use super::step::StepBuffers;
+use super::weight::{Matrix, Shard};
+use crate::model::RopeStyle;
+use std::collections::HashMap;
+
+/// What dispatches refer to.
+pub(super) struct Memory<'a> {
+    pub pipelines: &'a mut Pipelines,
+    pub scratch: &'a mut Scratch,
+    pub step: &'a StepBuffers,
+    pub kv: &'a KvBuffers,
+}
+
+/// One plan in the making.
+pub(super) struct Lowering<'a> {
+    gpu: &'a Gpu,
+    memory: Memory<'a>,
+    /// The most rows, and the most outputs, that the plan serves.
+    most_rows: usize,
+    most_outputs: usize,
+    /// Where the values are.
+    places: HashMap<usize, Place>,
+    drafts: Vec<Draft>,
+}
+
+enum Place {
+    /// In scratch memory, until it is read for the last time.
+    Slot(Slot),
+    /// In a buffer of its own, which outlives the plan.
+    Kept(wgpu::Buffer),
+}
+
+impl<'a> Lowering<'a> {
+    pub(super) fn new(
+        gpu: &'a Gpu,
+        memory: Memory<'a>,
+        most_rows: usize,
+        most_outputs: usize,
+    ) -> Lowering<'a> {
+        memory.scratch.start();
+        Lowering { gpu, memory, most_rows, most_outputs, places: HashMap::new(), drafts: Vec::new() }
+    }
+
+    /// Keeps `value` in `buffer` instead of scratch memory: what a plan begins with, and what it ends with.
+    pub(super) fn keep(&mut self, value: &Value, buffer: &wgpu::Buffer) {
+        self.places.insert(value.id, Place::Kept(buffer.clone()));
+    }
+
+    pub(super) fn run(mut self, nodes: &[Node]) -> Vec<Draft> {
+        let mut last_read = HashMap::new();
+        for (i, node) in nodes.iter().enumerate() {
+            node.reads().iter().for_each(|value| {
+                last_read.insert(value.id, i);
+            });
+        }
+        for (i, node) in nodes.iter().enumerate() {
+            if let Some(value) = node.makes()
+                && !self.places.contains_key(&value.id)
+            {
+                let slot = self.memory.scratch.take(self.bytes(value));
+                self.places.insert(value.id, Place::Slot(slot));
+            }
+            self.node(node);
+            for value in node.reads() {
+                if last_read.get(&value.id) == Some(&i)
+                    && let Some(Place::Slot(slot)) = self.places.get(&value.id)
+                {
+                    self.memory.scratch.give(*slot);
+                    self.places.remove(&value.id);
+                }
+            }
+        }
+        self.drafts
+    }
+
+    /// Bytes of a value, with its rows padded to whole tiles.
+    fn bytes(&self, value: &Value) -> u64 {
+        value_bytes(self.most(value.per), value.cols)
+    }
+
+    fn most(&self, per: Per) -> usize {
+        match per {
+            Per::Row => self.most_rows,
+            Per::Output => self.most_outputs,
+        }
+    }
+
+    fn node(&mut self, node: &Node) {
+        match node {
+            Node::Embed { table, y } => self.embed(table, y),
+            Node::Linear { w, x, y } => self.linear(w, x, y),
+            Node::RmsNorm { x, w, eps, y } => {
+                let kernel = Kernel::new("rms_norm").set("COLS", x.cols).set_f32("EPS", *eps);
+                let mut operands = vec![self.count(x.per), self.read(1, x), self.write(2, y)];
+                operands.extend(w.shards.iter().flat_map(planes));
+                self.dispatch(kernel, operands, [Extent::per(x.per, 4), Extent::Fixed(1), Extent::Fixed(1)]);
+            }
+            Node::Rope { x, rotations, half, style } => {
+                let halves = *style == RopeStyle::Halves;
+                let kernel =
+                    Kernel::new("rope").set("COLS", x.cols).set("HALF", *half).set("HALVES", halves.into());
+                let table = Operand::whole(&self.memory.step.rotations[*rotations]);
+                let operands = vec![self.count(x.per), (1, Access::Read, table), self.write(2, x)];
+                self.dispatch(kernel, operands, elementwise(x.cols / 2, x.per));
+            }
+            Node::Attention { layer, q, k, v, y } => self.attention(*layer, q, k, v, y),
+            Node::SwiGlu { gate, up, y } => {
+                let operands =
+                    vec![self.count(y.per), self.read(1, gate), self.read(2, up), self.write(3, y)];
+                self.dispatch(
+                    Kernel::new("swiglu").set("COLS", y.cols),
+                    operands,
+                    elementwise(y.cols / 4, y.per),
+                );
+            }
+            Node::Add { a, b, y } => {
+                let operands = vec![self.count(y.per), self.read(1, a), self.read(2, b), self.write(3, y)];
+                self.dispatch(
+                    Kernel::new("add").set("COLS", y.cols),
+                    operands,
+                    elementwise(y.cols / 4, y.per),
+                );
+            }
+            Node::Outputs { x, y } => {
+                let rows = (1, Access::Read, Operand::whole(&self.memory.step.outputs));
+                let operands = vec![self.count(y.per), rows, self.read(2, x), self.write(3, y)];
+                self.dispatch(
+                    Kernel::new("outputs").set("COLS", y.cols),
+                    operands,
+                    elementwise(y.cols / 4, y.per),
+                );
+            }
+        }
+    }
+
+    fn embed(&mut self, table: &Matrix, y: &Value) {
+        for shard in table.shards.iter() {
+            let kernel = Kernel::new("embed")
+                .role("dequant", dequantizer(table.block_type))
+                .set("COLS", table.cols)
+                .set("FIRST", shard.first)
+                .set("ROWS", shard.rows);
+            let mut operands = vec![self.count(y.per), self.rows(1), self.write(2, y)];
+            operands.extend(planes(shard));
+            self.dispatch(kernel, operands, elementwise(table.cols / 8, y.per));
+        }
+    }
+
+    fn linear(&mut self, w: &Matrix, x: &Value, y: &Value) {
+        for shard in w.shards.iter() {
+            let shape = LinearShape {
+                rows: shard.rows,
+                cols: w.cols,
+                block_type: w.block_type,
+                most: self.most(x.per),
+            };
+            let choice = decide::linear(shape, &self.gpu.capabilities);
+            let mut kernel = Kernel::new(choice.shader)
+                .role("dequant", dequantizer(w.block_type))
+                .set("COLS", w.cols)
+                .set("ROWS", shard.rows)
+                .set("FIRST", shard.first);
+            let mut operands = vec![self.read(1, x), self.write(2, y)];
+            if choice.tile_tokens > 1 {
+                kernel = kernel.set("OUT", w.rows);
+                operands.push(self.count(x.per));
+            }
+            operands.extend(planes(shard));
+            let tiles = Extent::Fixed(shard.rows.div_ceil(choice.tile_rows) as u32);
+            self.dispatch(
+                kernel,
+                operands,
+                [tiles, Extent::per(x.per, choice.tile_tokens), Extent::Fixed(1)],
+            );
+        }
+    }
+
+    fn attention(&mut self, layer: usize, q: &Value, k: &Value, v: &Value, y: &Value) {
+        let shape = self.memory.kv.shape;
+        let (keys, values) = &self.memory.kv.layers[layer];
+        let (keys, values) = (Operand::whole(keys), Operand::whole(values));
+        let kv = include(self.gpu.kv_type);
+        let entries = shape.head_dim / 4;
+
+        let kernel = Kernel::new("kv_store")
+            .role("kv", kv)
+            .set("DIM4", entries)
+            .set("KV_HEADS", shape.kv_heads)
+            .set("BLOCK_LEN", shape.block_len);
+        let operands = vec![
+            self.count(q.per),
+            self.rows(1),
+            self.read(2, k),
+            self.read(3, v),
+            (4, Access::Write, keys.clone()),
+            (5, Access::Write, values.clone()),
+        ];
+        self.dispatch(kernel, operands, elementwise(shape.kv_heads * entries, q.per));
+
+        let heads = q.cols / shape.head_dim;
+        let kernel = Kernel::new("attention_thread")
+            .role("kv", kv)
+            .constant("DIM4", entries)
+            .constant("BLOCK_LEN", shape.block_len)
+            .set("HEADS", heads)
+            .set("KV_HEADS", shape.kv_heads);
+        let operands = vec![
+            self.count(q.per),
+            self.rows(1),
+            (2, Access::Read, Operand::whole(&self.memory.step.tables)),
+            self.read(3, q),
+            (4, Access::Read, keys),
+            (5, Access::Read, values),
+            self.write(6, y),
+        ];
+        self.dispatch(
+            kernel,
+            operands,
+            [Extent::per(q.per, 8), Extent::Fixed(heads as u32), Extent::Fixed(1)],
+        );
+    }
+
+    fn dispatch(&mut self, kernel: Kernel, operands: Vec<(u32, Access, Operand)>, grid: [Extent; 3]) {
+        let bindings = operands.iter().map(|(binding, access, _)| (*binding, *access)).collect();
+        let pipeline = self.memory.pipelines.add(kernel, bindings);
+        self.drafts.push(Draft { pipeline, operands, grid });
+    }
+
+    /// Binding 0: how many rows there are.
+    fn count(&self, per: Per) -> (u32, Access, Operand) {
+        let offset = StepBuffers::count_offset(per);
+        (
+            0,
+            Access::Uniform,
+            Operand::Buffer { buffer: self.memory.step.counts.clone(), offset, size: Some(16) },
+        )
+    }
+
+    /// The rows of the step.
+    fn rows(&self, binding: u32) -> (u32, Access, Operand) {
+        (binding, Access::Read, Operand::whole(&self.memory.step.rows))
+    }
+
+    fn read(&self, binding: u32, value: &Value) -> (u32, Access, Operand) {
+        (binding, Access::Read, self.place(value))
+    }
+
+    fn write(&self, binding: u32, value: &Value) -> (u32, Access, Operand) {
+        (binding, Access::Write, self.place(value))
+    }
+
+    fn place(&self, value: &Value) -> Operand {
+        match &self.places[&value.id] {
+            Place::Slot(slot) => Operand::Slot(*slot),
+            Place::Kept(buffer) => Operand::whole(buffer),
+        }
+    }
+}
+
+/// Bytes of activations `[n ≤ most, cols]`, padded to whole tiles of rows.
+pub(super) fn value_bytes(most: usize, cols: usize) -> u64 {
+    (most.next_multiple_of(ROW_PADDING) * cols * 4) as u64
+}
+
+/// A thread for each of `across` elements of a row.
+fn elementwise(across: usize, per: Per) -> [Extent; 3] {
+    [Extent::Fixed(across.div_ceil(64) as u32), Extent::per(per, 1), Extent::Fixed(1)]
+}
+
+fn planes(shard: &Shard) -> impl Iterator<Item = (u32, Access, Operand)> {
+    shard.planes.iter().map(|plane| {
+        let buffer = shard.buffer.clone();
+        (
+            plane.binding,
+            Access::Read,
+            Operand::Buffer { buffer, offset: plane.offset, size: Some(plane.size) },
+        )
+    })
+}

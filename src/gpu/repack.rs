@@ -1,0 +1,245 @@
+//! From GGUF's blocks to planes of whole words.
+//!
+//! A block of GGUF is a struct of 18 to 210 bytes, which a shader, whose unit is the word, cannot read well. Here its
+//! parts are split over up to three planes, each contiguous over all blocks of a tensor:
+//!
+//! - **quants**: the quants, or their low four bits. Eight 4-bit quants share a word: element e is the low half of byte
+//!   e, element 4 + e its high half (e < 4), so that `w & 0x0f0f0f0f` and `w >> 4 & 0x0f0f0f0f` are four bytes each.
+//! - **high**: the fifth bits (Q5_K, 8 bits for eight elements) or the upper two (Q6_K, 16 bits for eight elements).
+//! - **scales**: what quants are multiplied with and added to.
+//!
+//! The shaders `dequant_*.wgsl` read the same layouts.
+
+use crate::quant::BlockType;
+
+/// Bytes of a block in each plane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Layout {
+    pub quants: usize,
+    pub scales: usize,
+    pub high: usize,
+}
+
+pub(super) const fn layout(block_type: BlockType) -> Layout {
+    let (quants, scales, high) = match block_type {
+        BlockType::F32 => (4, 0, 0),
+        BlockType::F16 => (2, 0, 0),
+        BlockType::Q4_0 => (16, 2, 0),
+        BlockType::Q4_1 => (16, 4, 0),
+        BlockType::Q8_0 => (32, 2, 0),
+        BlockType::Q4_K => (128, 16, 0),
+        BlockType::Q5_K => (128, 16, 32),
+        BlockType::Q6_K => (128, 20, 64),
+    };
+    Layout { quants, scales, high }
+}
+
+/// A piece of each plane, as bytes. Kept between calls, so that streaming a tensor does not allocate.
+#[derive(Debug, Default)]
+pub(super) struct Planes {
+    pub quants: Vec<u8>,
+    pub scales: Vec<u8>,
+    pub high: Vec<u8>,
+}
+
+impl Planes {
+    /// Splits whole blocks; each plane is padded to whole words.
+    pub(super) fn fill(&mut self, block_type: BlockType, blocks: &[u8]) {
+        for plane in [&mut self.quants, &mut self.scales, &mut self.high] {
+            plane.clear();
+        }
+        match block_type {
+            BlockType::F32 | BlockType::F16 => self.quants.extend_from_slice(blocks),
+            _ => {
+                blocks.chunks_exact(block_type.block_bytes()).for_each(|block| self.block(block_type, block))
+            }
+        }
+        for plane in [&mut self.quants, &mut self.scales, &mut self.high] {
+            plane.resize(plane.len().next_multiple_of(4), 0);
+        }
+    }
+
+    fn block(&mut self, block_type: BlockType, block: &[u8]) {
+        match block_type {
+            BlockType::F32 | BlockType::F16 => self.quants.extend_from_slice(block),
+            BlockType::Q4_0 => {
+                self.scales.extend_from_slice(&block[..2]);
+                self.nibbles(&block[2..18]);
+            }
+            BlockType::Q4_1 => {
+                self.scales.extend_from_slice(&block[..4]);
+                self.nibbles(&block[4..20]);
+            }
+            BlockType::Q8_0 => {
+                self.scales.extend_from_slice(&block[..2]);
+                self.quants.extend_from_slice(&block[2..34]);
+            }
+            BlockType::Q4_K => {
+                self.scales_k(&block[..16]);
+                block[16..144].chunks_exact(32).for_each(|run| self.nibbles(run));
+            }
+            BlockType::Q5_K => {
+                self.scales_k(&block[..16]);
+                self.fifth_bits(&block[16..48]);
+                block[48..176].chunks_exact(32).for_each(|run| self.nibbles(run));
+            }
+            BlockType::Q6_K => {
+                self.scales.extend_from_slice(&block[192..210]);
+                self.scales.extend_from_slice(&[0, 0]);
+                block[128..192].chunks_exact(32).for_each(|run| self.upper_pairs(run));
+                block[..128].chunks_exact(64).for_each(|run| self.nibbles(run));
+            }
+        }
+    }
+
+    /// `run` holds its first `run.len()` elements in the low halves of its bytes and as many more in the high halves.
+    fn nibbles(&mut self, run: &[u8]) {
+        const LOW: u32 = 0x0f0f_0f0f;
+        let word = |b: &[u8]| u32::from_le_bytes([b[0], b[1], b[2], b[3]]);
+        for eight in run.chunks_exact(8) {
+            let (a, b) = (word(eight), word(&eight[4..]));
+            self.quants.extend_from_slice(&((a & LOW) | ((b & LOW) << 4)).to_le_bytes());
+        }
+        for eight in run.chunks_exact(8) {
+            let (a, b) = (word(eight), word(&eight[4..]));
+            self.quants.extend_from_slice(&(((a >> 4) & LOW) | (b & !LOW)).to_le_bytes());
+        }
+    }
+
+    /// (d, dmin), then the low 4 bits of the eight scales, the low 4 bits of the eight minima, and the high 2 bits of
+    /// both. GGUF keeps the same 6-bit numbers in twelve bytes, the last four of each spread over two places.
+    fn scales_k(&mut self, head: &[u8]) {
+        self.scales.extend_from_slice(&head[..4]);
+        let packed = &head[4..16];
+        let (mut low_s, mut low_m, mut high) = (0u32, 0u32, 0u32);
+        for j in 0..8 {
+            let (s, m) = if j < 4 {
+                (packed[j] & 63, packed[j + 4] & 63)
+            } else {
+                let (s, m) = (packed[j + 4] & 15, packed[j + 4] >> 4);
+                (s | (packed[j - 4] >> 6) << 4, m | (packed[j] >> 6) << 4)
+            };
+            let (s, m) = (u32::from(s), u32::from(m));
+            low_s |= (s & 15) << (4 * j);
+            low_m |= (m & 15) << (4 * j);
+            high |= ((s >> 4) << (2 * j)) | ((m >> 4) << (16 + 2 * j));
+        }
+        for word in [low_s, low_m, high] {
+            self.scales.extend_from_slice(&word.to_le_bytes());
+        }
+    }
+
+    /// Q5_K: bit s of byte l is the fifth bit of element 32 s + l. Out: byte i holds those of elements 8 i .. 8 i + 8.
+    fn fifth_bits(&mut self, bits: &[u8]) {
+        for s in 0..8 {
+            for eight in bits.chunks_exact(8) {
+                let byte =
+                    eight.iter().enumerate().map(|(n, b)| ((b >> s) & 1) << n).fold(0, |all, bit| all | bit);
+                self.high.push(byte);
+            }
+        }
+    }
+
+    /// Q6_K: bits 2 s and 2 s + 1 of byte l are the upper bits of element 32 s + l (of 128). Out: 16 bits for eight.
+    fn upper_pairs(&mut self, pairs: &[u8]) {
+        for s in 0..4 {
+            for eight in pairs.chunks_exact(8) {
+                let half = eight
+                    .iter()
+                    .enumerate()
+                    .map(|(n, b)| u16::from((b >> (2 * s)) & 3) << (2 * n))
+                    .fold(0u16, |all, pair| all | pair);
+                self.high.extend_from_slice(&half.to_le_bytes());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the shaders do, on the CPU: the value of element `e` of the tensor in `planes`.
+    fn element(block_type: BlockType, planes: &Planes, e: usize) -> f32 {
+        let word = |plane: &[u8], i: usize| u32::from_le_bytes(plane[4 * i..4 * i + 4].try_into().unwrap());
+        let f16 = |bits: u32| half::f16::from_bits(bits as u16).to_f32();
+        let (eight, n) = (e / 8, (e % 8) as u32);
+        let nibble = || (word(&planes.quants, eight) >> (8 * (n % 4) + 4 * (n / 4))) & 15;
+        let block = e / block_type.block_len();
+        let pair = || f16(word(&planes.scales, block / 2) >> (16 * (block % 2)));
+        let k = || {
+            let j = (e / 32 % 8) as u32;
+            let w = [0, 1, 2, 3].map(|i| word(&planes.scales, block * 4 + i));
+            let s = ((w[1] >> (4 * j)) & 15) | (((w[3] >> (2 * j)) & 3) << 4);
+            let m = ((w[2] >> (4 * j)) & 15) | (((w[3] >> (16 + 2 * j)) & 3) << 4);
+            (f16(w[0]) * s as f32, f16(w[0] >> 16) * m as f32)
+        };
+        match block_type {
+            BlockType::F32 => f32::from_bits(word(&planes.quants, e)),
+            BlockType::F16 => f16(word(&planes.quants, e / 2) >> (16 * (e % 2))),
+            BlockType::Q4_0 => pair() * (nibble() as f32 - 8.0),
+            BlockType::Q4_1 => {
+                let w = word(&planes.scales, block);
+                f16(w) * nibble() as f32 + f16(w >> 16)
+            }
+            BlockType::Q8_0 => pair() * (word(&planes.quants, e / 4) >> (8 * (e % 4))) as u8 as i8 as f32,
+            BlockType::Q4_K => k().0 * nibble() as f32 - k().1,
+            BlockType::Q5_K => {
+                let high = (word(&planes.high, eight / 4) >> (8 * (eight % 4) as u32 + n)) & 1;
+                k().0 * (nibble() | high << 4) as f32 - k().1
+            }
+            BlockType::Q6_K => {
+                let high = (word(&planes.high, eight / 2) >> (16 * (eight % 2) as u32 + 2 * n)) & 3;
+                let s = planes.scales[block * 20 + e / 16 % 16] as i8;
+                let d = f16(word(&planes.scales, block * 5 + 4));
+                d * f32::from(s) * ((nibble() | high << 4) as f32 - 32.0)
+            }
+        }
+    }
+
+    #[test]
+    fn planes_hold_what_the_blocks_held() {
+        let values: Vec<f32> =
+            (0..1536).map(|i| ((i * 7919 % 1009) as f32 / 504.0 - 1.0) * (1.0 + i as f32 / 999.0)).collect();
+        for block_type in BlockType::ALL {
+            let blocks = block_type.quantize(&values);
+            let mut expected = vec![0.0; values.len()];
+            block_type.dequantize(&blocks, &mut expected);
+            let mut planes = Planes::default();
+            planes.fill(block_type, &blocks);
+            for (e, &expected) in expected.iter().enumerate() {
+                let got = element(block_type, &planes, e);
+                assert!(
+                    (got - expected).abs() <= 1e-6 * expected.abs().max(1e-3),
+                    "{block_type:?} {e}: {got} {expected}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_follow_on_one_another() {
+        let values: Vec<f32> = (0..256 * 128).map(|i| (i as f32 * 0.37).sin()).collect();
+        for block_type in BlockType::ALL {
+            let blocks = block_type.quantize(&values);
+            let mut whole = Planes::default();
+            whole.fill(block_type, &blocks);
+            let (mut quants, mut scales, mut high) = (Vec::new(), Vec::new(), Vec::new());
+            let mut piece = Planes::default();
+            for chunk in blocks.chunks(crate::model::CHUNK_BLOCKS * block_type.block_bytes()) {
+                piece.fill(block_type, chunk);
+                quants.extend_from_slice(&piece.quants);
+                scales.extend_from_slice(&piece.scales);
+                high.extend_from_slice(&piece.high);
+            }
+            assert!(quants == whole.quants && scales == whole.scales && high == whole.high, "{block_type:?}");
+            let sizes = layout(block_type);
+            let count = values.len() / block_type.block_len();
+            assert_eq!(
+                (quants.len(), scales.len(), high.len()),
+                (count * sizes.quants, count * sizes.scales, count * sizes.high),
+                "{block_type:?}"
+            );
+        }
+    }
+}

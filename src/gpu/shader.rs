@@ -1,0 +1,109 @@
+//! The sources of the kernels, and the little that WGSL lacks: includes.
+//!
+//! - `//!include name` is replaced by `shaders/name.wgsl`, once.
+//! - `//!include $role` by the file that the kernel plays that role with: `$dequant`, `$kv`.
+//! - `//!const NAME` by `const NAME: u32 = …;`, for the sizes of private arrays, which no `override` can give.
+//!
+//! A dequantizer (`dequant_*.wgsl`) binds the planes of a matrix (see [`super::repack`]) at 8 to 10 and provides
+//! - `GROUP`: how many elements share a scale (8, 16 or 32; rows hold whole groups),
+//! - `group_scale(g)`: (d, m) of the g-th group of the matrix, whose weights are `d q + m`,
+//! - `eight(i)`: the quants q of elements 8 i .. 8 i + 8 of the matrix.
+
+use crate::quant::BlockType;
+use std::fmt::Write;
+
+macro_rules! shaders {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../shaders/", $name, ".wgsl")))),*]
+    };
+}
+
+/// Every file of `shaders/`, by name.
+const FILES: &[(&str, &str)] = shaders! {
+    "add" "attention_thread" "dequant_f16" "dequant_f32" "dequant_q4_0" "dequant_q4_1" "dequant_q4_k" "dequant_q5_k"
+    "dequant_q6_k" "dequant_q8_0" "eight" "embed" "kv_f16" "kv_f32" "kv_store" "linear_one" "linear_tile" "nibbles"
+    "outputs" "rms_norm" "rope" "scales_k" "swiglu"
+};
+
+/// The file that dequantizes a block type.
+pub(super) const fn dequantizer(block_type: BlockType) -> &'static str {
+    match block_type {
+        BlockType::F32 => "dequant_f32",
+        BlockType::F16 => "dequant_f16",
+        BlockType::Q4_0 => "dequant_q4_0",
+        BlockType::Q4_1 => "dequant_q4_1",
+        BlockType::Q8_0 => "dequant_q8_0",
+        BlockType::Q4_K => "dequant_q4_k",
+        BlockType::Q5_K => "dequant_q5_k",
+        BlockType::Q6_K => "dequant_q6_k",
+    }
+}
+
+/// What a shader's directives stand for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Parts {
+    /// (role, file) for `//!include $role`.
+    pub roles: Vec<(&'static str, &'static str)>,
+    /// (name, value) for `//!const NAME`.
+    pub constants: Vec<(&'static str, u32)>,
+}
+
+/// The WGSL of the shader `name`; `Err` names what is missing.
+pub(super) fn source(name: &str, parts: &Parts) -> Result<String, String> {
+    let (mut out, mut included) = (String::new(), Vec::new());
+    expand(name, parts, &mut out, &mut included)?;
+    Ok(out)
+}
+
+fn expand(name: &str, parts: &Parts, out: &mut String, included: &mut Vec<String>) -> Result<(), String> {
+    if included.iter().any(|n| n == name) {
+        return Ok(());
+    }
+    included.push(name.to_string());
+    let text = FILES
+        .iter()
+        .find(|(n, _)| *n == name)
+        .map(|(_, text)| *text)
+        .ok_or_else(|| format!("shader {name}"))?;
+    for line in text.lines() {
+        if let Some(wanted) = line.strip_prefix("//!include ") {
+            let file = match wanted.strip_prefix('$') {
+                Some(role) => find(&parts.roles, role).ok_or_else(|| format!("{name}: role {role}"))?,
+                None => wanted,
+            };
+            expand(file, parts, out, included)?;
+        } else if let Some(constant) = line.strip_prefix("//!const ") {
+            let value =
+                find(&parts.constants, constant).ok_or_else(|| format!("{name}: constant {constant}"))?;
+            let _ = writeln!(out, "const {constant}: u32 = {value}u;");
+        } else {
+            out.push_str(line);
+            out.push('\n');
+        }
+    }
+    Ok(())
+}
+
+fn find<T: Copy>(pairs: &[(&'static str, T)], name: &str) -> Option<T> {
+    pairs.iter().find(|(n, _)| *n == name).map(|(_, value)| *value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn includes_are_expanded_once_and_roles_filled() {
+        let parts = Parts { roles: vec![("dequant", "dequant_q5_k")], constants: vec![] };
+        let text = source("embed", &parts).unwrap();
+        assert_eq!(text.matches("fn low_nibbles").count(), 1);
+        assert_eq!(text.matches("struct Eight").count(), 1);
+        assert!(!text.contains("//!"));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert!(source("embed", &Parts::default()).unwrap_err().contains("dequant"));
+        assert!(source("nothing", &Parts::default()).unwrap_err().contains("nothing"));
+    }
+}

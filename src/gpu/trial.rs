@@ -1,0 +1,99 @@
+//! A few ops alone, on inputs given: for tests against the CPU, and for benchmarks.
+
+use super::Gpu;
+use super::kernel::Pipelines;
+use super::kv::KvBuffers;
+use super::lower::{Lowering, Memory, value_bytes};
+use super::plan::Plan;
+use super::record::{Frequencies, Per, Recorder, Value};
+use super::scratch::Scratch;
+use super::step::StepBuffers;
+use crate::model::{KvShape, Step};
+use crate::{Error, Result};
+
+/// A plan of a few ops, with its inputs and its result.
+pub struct Trial {
+    gpu: Gpu,
+    step: StepBuffers,
+    pipelines: Pipelines,
+    plan: Plan,
+    inputs: Vec<wgpu::Buffer>,
+    result: wgpu::Buffer,
+    staging: wgpu::Buffer,
+    value: Value,
+}
+
+impl Trial {
+    /// Records `build`, which computes one value from inputs `[rows, cols]` with the `cols` given, for steps of at most
+    /// `most` rows (which decides the kernels).
+    pub async fn new(
+        gpu: &Gpu,
+        kv: KvShape,
+        most: usize,
+        cols: &[usize],
+        build: impl FnOnce(&mut Recorder, &[Value]) -> Value,
+    ) -> Result<Trial> {
+        use wgpu::BufferUsages as Usage;
+        gpu.settle().await?;
+        let mut frequencies = Frequencies::default();
+        let mut recorder = Recorder::new(&mut frequencies);
+        let values: Vec<Value> = cols.iter().map(|&cols| recorder.value(cols, Per::Row)).collect();
+        let value = build(&mut recorder, &values);
+        let nodes = recorder.nodes;
+
+        let cache = KvBuffers::new(gpu, kv).await?;
+        let step = StepBuffers::new(gpu, &kv, most, frequencies).await?;
+        let (mut pipelines, mut scratch) = (Pipelines::new(gpu), Scratch::default());
+        let bytes = value_bytes(most, value.cols);
+        let usage = Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC;
+        let result = gpu.buffer_checked("result", bytes, usage).await?;
+        let staging = gpu.buffer_checked("result", bytes, Usage::COPY_DST | Usage::MAP_READ).await?;
+
+        let memory = Memory { pipelines: &mut pipelines, scratch: &mut scratch, step: &step, kv: &cache };
+        let mut lowering = Lowering::new(gpu, memory, most, most);
+        let mut inputs = Vec::new();
+        for value in &values {
+            let buffer = gpu.buffer_checked("input", value_bytes(most, value.cols), usage).await?;
+            lowering.keep(value, &buffer);
+            inputs.push(buffer);
+        }
+        if !values.contains(&value) {
+            lowering.keep(&value, &result);
+        }
+        let drafts = lowering.run(&nodes);
+        scratch.allocate(gpu).await?;
+        let plan = Plan::link(gpu, &mut pipelines, &scratch, most, drafts);
+        pipelines.compile(&mut |_, _| ()).await?;
+        // An op in place has its result in its input.
+        let result = values.iter().position(|v| *v == value).map_or(result, |i| inputs[i].clone());
+        Ok(Trial { gpu: gpu.clone(), step, pipelines, plan, inputs, result, staging, value })
+    }
+
+    /// Computes `step`, whose rows have these `inputs`, `times` times over, and returns the result of the last.
+    pub async fn run(&mut self, step: &Step, inputs: &[&[f32]], times: usize) -> Result<Vec<f32>> {
+        if step.rows.len() > self.plan.most || inputs.len() != self.inputs.len() {
+            return Err(Error::Internal("malformed trial".into()));
+        }
+        self.step.write(&self.gpu, step)?;
+        self.step.write_outputs(&self.gpu, &step.outputs);
+        for (buffer, values) in self.inputs.iter().zip(inputs) {
+            self.gpu.queue.write_buffer(buffer, 0, bytemuck::cast_slice(values));
+        }
+        let (rows, outputs) = (step.rows.len() as u32, step.outputs.len() as u32);
+        let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            for _ in 0..times {
+                self.plan.encode(&mut pass, &self.pipelines, rows, outputs)?;
+            }
+        }
+        let count = match self.value.per {
+            Per::Row => rows,
+            Per::Output => outputs,
+        };
+        let len = count as usize * self.value.cols;
+        encoder.copy_buffer_to_buffer(&self.result, 0, &self.staging, 0, (len * 4) as u64);
+        self.gpu.queue.submit([encoder.finish()]);
+        self.gpu.read(&self.staging, len).await
+    }
+}

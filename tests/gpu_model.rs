@@ -1,0 +1,213 @@
+//! The whole model on the GPU against llama.cpp's logits, and what a runner does when things go wrong.
+
+mod gpu_support;
+
+use gpu_support::gpu;
+use lunette::gpu::decide::Kernels;
+use lunette::gpu::{Gpu, GpuRunner, GpuStore, KvType};
+use lunette::model::{Config, KvShape, Row, Runner, Step, load, read_header};
+use lunette::source::{Feed, FileStream};
+use lunette::{Error, Uninterrupted};
+use pollster::block_on;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+const MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
+
+/// Golden prompts by rising length; software adapters are slow, so a test runs those that it has time for.
+const SHORT: &[&str] = &["short", "short2"];
+const LONG: &[&str] = &["judge"];
+
+struct Golden {
+    tokens: Vec<u32>,
+    logits: Vec<f32>,
+}
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// `None`, said loudly, where the golden values or the model are not at hand.
+fn golden(name: &str) -> Option<Golden> {
+    let folder = std::env::var_os("LUNETTE_GOLDEN").map_or_else(|| root("../shared/golden"), PathBuf::from);
+    let (manifest, logits) = (folder.join("manifest.json"), folder.join(format!("{name}.f32ref.f32")));
+    if !manifest.exists() || !logits.exists() || !root(MODEL).exists() {
+        eprintln!("SKIPPED: golden \"{name}\" needs {} and {}", folder.display(), root(MODEL).display());
+        return None;
+    }
+    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(manifest).unwrap()).unwrap();
+    let tokens = manifest["prompts"][name]["token_ids"].as_array().unwrap();
+    let tokens = tokens.iter().map(|t| t.as_u64().unwrap() as u32).collect();
+    let bytes = std::fs::read(logits).unwrap();
+    let logits = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    Some(Golden { tokens, logits })
+}
+
+fn runner(gpu: &Gpu, positions: usize) -> (GpuRunner, KvShape) {
+    block_on(async {
+        let mut feed = Feed::new(Box::new(FileStream::open(root(MODEL)).unwrap()));
+        let header = read_header(&mut feed).await.unwrap();
+        let config = Config::from_header(&header).unwrap();
+        let mut store = GpuStore::new(gpu);
+        let model = load(&header, &config, &mut feed, &mut store, &mut |_| (), &Uninterrupted).await.unwrap();
+        let block_len = 16;
+        let kv = KvShape {
+            layers: config.layers,
+            kv_heads: config.kv_heads,
+            head_dim: config.head_dim,
+            block_len,
+            blocks: positions.div_ceil(block_len),
+        };
+        (GpuRunner::new(gpu.clone(), model, kv, &mut |_, _| ()).await.unwrap(), kv)
+    })
+}
+
+/// A step over `tokens` of one sequence from position `first` on, in blocks that are not in order.
+fn step(kv: &KvShape, tokens: &[u32], first: usize, outputs: Vec<u32>) -> Step {
+    let table: Vec<u32> = (0..kv.blocks as u32).rev().collect();
+    let rows = tokens.iter().enumerate().map(|(i, &token)| {
+        let position = first + i;
+        let slot = table[position / kv.block_len] as usize * kv.block_len + position % kv.block_len;
+        Row { token, position: position as u32, slot: slot as u32, sequence: 0 }
+    });
+    Step { rows: rows.collect(), tables: vec![table], outputs }
+}
+
+/// The logits after the last of `tokens`, computed in steps of at most `chunk` rows.
+fn prefill(runner: &mut GpuRunner, kv: &KvShape, tokens: &[u32], chunk: usize) -> Vec<f32> {
+    let chunk = chunk.min(runner.max_rows());
+    let mut logits = Vec::new();
+    for (i, part) in tokens.chunks(chunk).enumerate() {
+        let last = i * chunk + part.len() == tokens.len();
+        let outputs = if last { vec![part.len() as u32 - 1] } else { vec![] };
+        logits = block_on(runner.forward(&step(kv, part, i * chunk, outputs), &Uninterrupted)).unwrap();
+    }
+    logits
+}
+
+fn softmax(logits: &[f32]) -> Vec<f64> {
+    let most = logits.iter().copied().fold(f32::MIN, f32::max);
+    let weights: Vec<f64> = logits.iter().map(|l| f64::from(l - most).exp()).collect();
+    let total: f64 = weights.iter().sum();
+    weights.iter().map(|w| w / total).collect()
+}
+
+/// KL(p ‖ q) in nats.
+fn divergence(p: &[f32], q: &[f32]) -> f64 {
+    assert_eq!(p.len(), q.len());
+    let pairs = softmax(p).into_iter().zip(softmax(q));
+    pairs.filter(|(p, _)| *p > 0.0).map(|(p, q)| p * (p / q.max(1e-300)).ln()).sum()
+}
+
+fn golden_prompts(kernels: Kernels, kv_type: KvType, names: &[&str], bound: f64) {
+    let goldens: Vec<_> = names.iter().filter_map(|name| Some((name, golden(name)?))).collect();
+    if goldens.is_empty() {
+        return;
+    }
+    let gpu = gpu(Some(kernels), &[], kv_type);
+    let (mut runner, kv) = runner(&gpu, 512);
+    for (name, golden) in goldens {
+        let start = Instant::now();
+        let logits = prefill(&mut runner, &kv, &golden.tokens, usize::MAX);
+        let rate = golden.tokens.len() as f64 / start.elapsed().as_secs_f64();
+        let kl = divergence(&golden.logits, &logits);
+        println!("{name} on {} {kernels:?} {kv_type:?}: KL {kl:.2e}, {rate:.1} tokens/s", gpu.adapter_name());
+        assert!(kl <= bound, "{name}: KL {kl:e} exceeds {bound:e}");
+    }
+}
+
+#[test]
+fn short_prompts_give_the_golden_logits() {
+    golden_prompts(Kernels::Independent, KvType::F32, SHORT, 1e-4);
+    golden_prompts(Kernels::Cooperative, KvType::F32, SHORT, 1e-4);
+}
+
+#[test]
+fn a_cache_in_f16_stays_close() {
+    golden_prompts(Kernels::Independent, KvType::F16, SHORT, 5e-4);
+    golden_prompts(Kernels::Cooperative, KvType::F16, SHORT, 5e-4);
+}
+
+#[test]
+fn a_long_prompt_gives_the_golden_logits() {
+    golden_prompts(Kernels::Independent, KvType::F32, LONG, 1e-4);
+}
+
+/// One token at a time, in chunks of odd sizes, or all at once: the same logits.
+#[test]
+fn steps_of_any_size_agree() {
+    let Some(golden) = golden("short") else { return };
+    let tokens = &golden.tokens[..12];
+    let gpu = gpu(None, &[], KvType::F32);
+    let (mut runner, kv) = runner(&gpu, 64);
+    let whole = prefill(&mut runner, &kv, tokens, 12);
+    for chunk in [1, 5] {
+        let pieces = prefill(&mut runner, &kv, tokens, chunk);
+        assert!(divergence(&whole, &pieces) < 1e-9, "chunks of {chunk}");
+    }
+    // More outputs than a plan serves at once, out of order.
+    let long: Vec<u32> = golden.tokens.iter().copied().cycle().take(24).collect();
+    let outputs: Vec<u32> = (0..24).rev().collect();
+    let logits = block_on(runner.forward(&step(&kv, &long, 0, outputs), &Uninterrupted)).unwrap();
+    let vocab = whole.len();
+    assert_eq!(logits.len(), 24 * vocab);
+    assert!(divergence(&whole, &logits[12 * vocab..][..vocab]) < 1e-9);
+}
+
+/// Speed of the whole model: `cargo test --release --test gpu_model -- --ignored --nocapture speed`.
+#[test]
+#[ignore = "a measurement"]
+fn speed() {
+    for kernels in [Kernels::Independent, Kernels::Cooperative] {
+        let gpu = gpu(Some(kernels), &[], KvType::F16);
+        let (mut runner, kv) = runner(&gpu, 512);
+        let tokens: Vec<u32> = (0..160).map(|i| i * 131 % 49_152).collect();
+        prefill(&mut runner, &kv, &tokens[..40], 40);
+        let start = Instant::now();
+        prefill(&mut runner, &kv, &tokens, usize::MAX);
+        let prefilled = tokens.len() as f64 / start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        for i in 0..16 {
+            let decode = step(&kv, &tokens[i..i + 1], 160 + i, vec![0]);
+            block_on(runner.forward(&decode, &Uninterrupted)).unwrap();
+        }
+        let decoded = 16.0 / start.elapsed().as_secs_f64();
+        println!("{} {kernels:?}: prefill {prefilled:.1} tokens/s, decode {decoded:.1}", gpu.adapter_name());
+    }
+}
+
+#[test]
+fn a_lost_device_is_a_typed_error() {
+    if golden("short").is_none() {
+        return;
+    }
+    let gpu = gpu(None, &[], KvType::F16);
+    let (mut runner, kv) = runner(&gpu, 64);
+    gpu.destroy();
+    let result = block_on(runner.forward(&step(&kv, &[1], 0, vec![0]), &Uninterrupted));
+    assert!(matches!(result, Err(Error::DeviceLost(_))), "{result:?}");
+}
+
+#[test]
+fn a_cache_too_large_is_a_typed_error() {
+    if golden("short").is_none() {
+        return;
+    }
+    let gpu = gpu(None, &[], KvType::F32);
+    let error = block_on(async {
+        let mut feed = Feed::new(Box::new(FileStream::open(root(MODEL)).unwrap()));
+        let header = read_header(&mut feed).await.unwrap();
+        let config = Config::from_header(&header).unwrap();
+        let mut store = GpuStore::new(&gpu);
+        let model = load(&header, &config, &mut feed, &mut store, &mut |_| (), &Uninterrupted).await.unwrap();
+        let kv = KvShape {
+            layers: config.layers,
+            kv_heads: config.kv_heads,
+            head_dim: 64,
+            block_len: 16,
+            blocks: 1 << 20,
+        };
+        GpuRunner::new(gpu.clone(), model, kv, &mut |_, _| ()).await.err()
+    });
+    assert!(matches!(error, Some(Error::OutOfMemory(_))), "{error:?}");
+}

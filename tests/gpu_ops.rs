@@ -1,0 +1,251 @@
+//! Every op on the GPU against the CPU: tables of shapes, block types and kernel families.
+
+mod gpu_support;
+
+use gpu_support::*;
+use lunette::cpu::{CpuOps, CpuStore, KvCache, Tensor};
+use lunette::gpu::decide::Kernels;
+use lunette::gpu::{Gpu, GpuStore, KvType};
+use lunette::model::{KvShape, Ops, RopeStyle, Row, Step};
+use lunette::quant::BlockType;
+use pollster::block_on;
+
+/// Sums of a thousand or so products in f32, in another order.
+const BOUND: f32 = 1e-5;
+
+const ROWS: [usize; 6] = [1, 2, 3, 5, 17, 64];
+
+const FAMILIES: [Kernels; 2] = [Kernels::Independent, Kernels::Cooperative];
+
+fn devices() -> Vec<(Kernels, Gpu)> {
+    FAMILIES.into_iter().map(|family| (family, gpu(Some(family), &[], KvType::F32))).collect()
+}
+
+/// The classes of plans that serve `n` rows.
+fn classes(n: usize) -> Vec<usize> {
+    [1, 4, 64].into_iter().filter(|&most| most >= n).collect()
+}
+
+fn shapes(block_type: BlockType) -> &'static [(usize, usize)] {
+    match block_type.block_len() {
+        256 => &[(67, 256), (192, 768), (64, 1536)],
+        _ => &[(67, 64), (192, 576), (64, 1536), (1, 32), (130, 96)],
+    }
+}
+
+#[test]
+fn linear() {
+    for (family, gpu) in devices() {
+        for block_type in BlockType::ALL {
+            for &(rows_w, cols) in shapes(block_type) {
+                let (w, cpu_w) = weights(&gpu, block_type, rows_w, cols, 1);
+                let x = random(64 * cols, 2);
+                for most in [1, 4, 64] {
+                    let mut trial = trial(&gpu, NO_KV, most, &[cols], |o, x| o.linear(&w, &x[0]));
+                    for n in ROWS.into_iter().filter(|&n| n <= most) {
+                        let step = rows(n);
+                        let got = block_on(trial.run(&step, &[&x[..n * cols]], 1)).unwrap();
+                        let mut kv = KvCache::new(NO_KV, KvType::F32);
+                        let mut ops = CpuOps { step: &step, kv: &mut kv };
+                        let expected = ops.linear(&cpu_w, &Tensor::new(n, cols, x[..n * cols].to_vec()));
+                        let what = format!("{family:?} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
+                        assert_close(&got, &expected.data, BOUND, &what);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn embed() {
+    for (family, gpu) in devices() {
+        for block_type in BlockType::ALL {
+            for &(vocab, cols) in shapes(block_type) {
+                let (table, cpu_table) = weights(&gpu, block_type, vocab, cols, 3);
+                let mut step = rows(17);
+                step.rows.iter_mut().enumerate().for_each(|(i, row)| row.token = (i * 31 % vocab) as u32);
+                let mut trial = trial(&gpu, NO_KV, 64, &[], |o, _| o.embed(&table));
+                let got = block_on(trial.run(&step, &[], 1)).unwrap();
+                let mut kv = KvCache::new(NO_KV, KvType::F32);
+                let expected = CpuOps { step: &step, kv: &mut kv }.embed(&cpu_table);
+                assert_close(
+                    &got,
+                    &expected.data,
+                    1e-6,
+                    &format!("{family:?} {block_type:?} {vocab}×{cols}"),
+                );
+            }
+        }
+    }
+}
+
+/// A matrix larger than a buffer may be is split by rows.
+#[test]
+fn shards() {
+    let gpu = gpu(None, &[], KvType::F32);
+    for block_type in BlockType::ALL {
+        let (vocab, cols) = (300, 256 * 3);
+        let bytes = block_type.quantize(&random(vocab * cols, 4));
+        let most = block_type.bytes_of(vocab * cols) as u64 / 2;
+        let w = written(GpuStore::new(&gpu).with_buffer_limit(most), block_type, vocab, cols, &bytes);
+        let cpu_w = written(CpuStore, block_type, vocab, cols, &bytes);
+        let mut step = rows(5);
+        step.rows.iter_mut().enumerate().for_each(|(i, row)| row.token = (i * 74) as u32);
+        let mut trial = trial(&gpu, NO_KV, 64, &[], |o, _| {
+            let x = o.embed(&w);
+            o.linear(&w, &x)
+        });
+        let got = block_on(trial.run(&step, &[], 1)).unwrap();
+        let mut kv = KvCache::new(NO_KV, KvType::F32);
+        let mut ops = CpuOps { step: &step, kv: &mut kv };
+        let x = ops.embed(&cpu_w);
+        let expected = ops.linear(&cpu_w, &x);
+        assert_close(&got, &expected.data, BOUND, &format!("{block_type:?}"));
+    }
+}
+
+#[test]
+fn rms_norm() {
+    for (family, gpu) in devices() {
+        for cols in [4, 36, 576, 1536, 4096] {
+            let (w, cpu_w) = weights(&gpu, BlockType::F32, 1, cols, 5);
+            let x: Vec<f32> = random(64 * cols, 6).iter().map(|v| v * 3.0 + 0.5).collect();
+            for n in ROWS {
+                for most in classes(n) {
+                    let mut trial = trial(&gpu, NO_KV, most, &[cols], |o, x| o.rms_norm(&x[0], &w, 1e-5));
+                    let step = rows(n);
+                    let got = block_on(trial.run(&step, &[&x[..n * cols]], 1)).unwrap();
+                    let mut kv = KvCache::new(NO_KV, KvType::F32);
+                    let x = Tensor::new(n, cols, x[..n * cols].to_vec());
+                    let expected = CpuOps { step: &step, kv: &mut kv }.rms_norm(&x, &cpu_w, 1e-5);
+                    assert_close(&got, &expected.data, BOUND, &format!("{family:?} {n} of {most} × {cols}"));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn rope() {
+    for (family, gpu) in devices() {
+        for (heads, head_dim) in [(1, 4), (3, 20), (9, 64), (5, 128)] {
+            let cols = heads * head_dim;
+            let angles: Vec<f32> =
+                (0..head_dim / 2).map(|i| 10_000f32.powf(-2.0 * i as f32 / head_dim as f32)).collect();
+            let bytes = BlockType::F32.quantize(&angles);
+            let w = written(GpuStore::new(&gpu), BlockType::F32, 1, angles.len(), &bytes);
+            let cpu_w = written(CpuStore, BlockType::F32, 1, angles.len(), &bytes);
+            for style in [RopeStyle::Interleaved, RopeStyle::Halves] {
+                for n in ROWS {
+                    let x = random(n * cols, 7);
+                    let mut step = rows(n);
+                    // Only the rotation looks at these positions: far ones too.
+                    step.rows.iter_mut().for_each(|row| row.position = row.position * 97 + 5);
+                    let mut trial = trial(&gpu, NO_KV, 64, &[cols], |o, x| o.rope(x[0].clone(), &w, style));
+                    let got = block_on(trial.run(&step, &[&x], 1)).unwrap();
+                    let mut kv = KvCache::new(NO_KV, KvType::F32);
+                    let x = Tensor::new(n, cols, x);
+                    let expected = CpuOps { step: &step, kv: &mut kv }.rope(x, &cpu_w, style);
+                    let what = format!("{family:?} {style:?} {n} × {heads} × {head_dim}");
+                    assert_close(&got, &expected.data, BOUND, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn elementwise() {
+    for (family, gpu) in devices() {
+        for (n, cols) in [(1, 4), (3, 576), (17, 1536), (64, 36)] {
+            // Large enough for the exponential to overflow on both sides.
+            let a: Vec<f32> = random(n * cols, 8).iter().map(|v| v * 95.0).collect();
+            let b = random(n * cols, 9);
+            let mut step = rows(n);
+            step.outputs = vec![n as u32 - 1, 0, n as u32 / 2];
+            step.outputs.truncate(n.min(3));
+            let mut kv = KvCache::new(NO_KV, KvType::F32);
+            let mut ops = CpuOps { step: &step, kv: &mut kv };
+            let (ta, tb) = (Tensor::new(n, cols, a.clone()), Tensor::new(n, cols, b.clone()));
+            let sum = ops.add(&ta, &tb);
+            let cases: [(&str, Tensor); 3] =
+                [("swiglu", ops.swiglu(&ta, &tb)), ("add", sum.clone()), ("outputs", ops.outputs(&sum))];
+            for (name, expected) in cases {
+                let mut trial = trial(&gpu, NO_KV, 64, &[cols, cols], |o, x| match name {
+                    "swiglu" => o.swiglu(&x[0], &x[1]),
+                    "add" => o.add(&x[0], &x[1]),
+                    _ => {
+                        let sum = o.add(&x[0], &x[1]);
+                        o.outputs(&sum)
+                    }
+                });
+                let got = block_on(trial.run(&step, &[&a, &b], 1)).unwrap();
+                assert_close(&got, &expected.data, BOUND, &format!("{family:?} {name} {n} × {cols}"));
+            }
+        }
+    }
+}
+
+/// Several sequences over shuffled blocks: prefills in pieces of 1 to 37 rows, then decodes.
+#[test]
+fn attention() {
+    let table = [(4, 4, 64, 16), (9, 3, 64, 16), (8, 1, 128, 32), (6, 2, 20, 8), (4, 2, 96, 16)];
+    for family in FAMILIES {
+        for (kv_type, bound) in [(KvType::F32, BOUND), (KvType::F16, 2e-3)] {
+            let gpu = gpu(Some(family), &[], kv_type);
+            for (heads, kv_heads, head_dim, block_len) in table {
+                let kv = KvShape { layers: 2, kv_heads, head_dim, block_len, blocks: 23 };
+                let steps = conversation(&kv);
+                let most = steps.iter().map(|s| s.rows.len()).max().unwrap();
+                let cols = [heads * head_dim, kv_heads * head_dim, kv_heads * head_dim];
+                let mut trial = trial(&gpu, kv, most, &cols, |o, x| o.attention(1, &x[0], &x[1], &x[2]));
+                let mut cache = KvCache::new(kv, KvType::F32);
+                for (i, step) in steps.iter().enumerate() {
+                    let n = step.rows.len();
+                    let inputs: Vec<Vec<f32>> =
+                        (0..3).map(|j| random(n * cols[j], (i * 3 + j) as u64)).collect();
+                    // Sharp and flat distributions: the scores of some rows are large.
+                    let q: Vec<f32> =
+                        inputs[0].iter().enumerate().map(|(j, v)| v * (1 + j / cols[0] % 9) as f32).collect();
+                    let got = block_on(trial.run(step, &[&q, &inputs[1], &inputs[2]], 1)).unwrap();
+                    let [q, k, v] = [q, inputs[1].clone(), inputs[2].clone()];
+                    cache.prepare(step).unwrap();
+                    let expected = CpuOps { step, kv: &mut cache }.attention(
+                        1,
+                        &Tensor::new(n, cols[0], q),
+                        &Tensor::new(n, cols[1], k),
+                        &Tensor::new(n, cols[2], v),
+                    );
+                    let what = format!(
+                        "{family:?} {kv_type:?} {heads}/{kv_heads} × {head_dim}, step {i} of {n} rows"
+                    );
+                    assert_close(&got, &expected.data, bound, &what);
+                }
+            }
+        }
+    }
+}
+
+/// Steps that extend three sequences, whose blocks are interleaved, by various numbers of rows at once.
+fn conversation(kv: &KvShape) -> Vec<Step> {
+    let blocks = kv.blocks as u32;
+    let tables: Vec<Vec<u32>> = (0..3).map(|s| (0..7).map(|i| (s * 7 + i) * 5 % blocks).collect()).collect();
+    let room = (7 * kv.block_len) as u32;
+    let mut lengths = [0u32; 3];
+    let mut steps = Vec::new();
+    for counts in [[1, 0, 0], [5, 3, 0], [0, 17, 20], [1, 1, 1], [2, 0, 1], [16, 0, 8], [1, 1, 1]] {
+        let mut step = Step { tables: tables.clone(), ..Step::default() };
+        for (sequence, &count) in counts.iter().enumerate() {
+            for _ in 0..count.min(room - lengths[sequence]) {
+                let position = lengths[sequence];
+                let block = tables[sequence][position as usize / kv.block_len];
+                let slot = block * kv.block_len as u32 + position % kv.block_len as u32;
+                step.rows.push(Row { token: 0, position, slot, sequence: sequence as u32 });
+                lengths[sequence] += 1;
+            }
+        }
+        steps.push(step);
+    }
+    steps
+}

@@ -1,0 +1,107 @@
+//! What the GPU tests share: a device on a software adapter, weights on both backends, steps, and a bound on errors.
+#![allow(dead_code)]
+
+use lunette::cpu::{CpuStore, CpuWeight};
+use lunette::gpu::decide::Kernels;
+use lunette::gpu::{Gpu, GpuOptions, GpuStore, GpuWeight, KvType, Recorder, Trial, Value};
+use lunette::model::{CHUNK_BLOCKS, KvShape, Row, Step, WeightStore};
+use lunette::quant::BlockType;
+use pollster::block_on;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::path::PathBuf;
+use std::sync::Once;
+
+/// A device as the smallest browser would give it. Without `VK_ICD_FILENAMES` it is lavapipe's, so that the tests need
+/// no GPU; a machine without any Vulkan driver fails them.
+pub fn gpu(kernels: Option<Kernels>, disable: &[&str], kv_type: KvType) -> Gpu {
+    static DRIVER: Once = Once::new();
+    DRIVER.call_once(|| {
+        if std::env::var_os("VK_ICD_FILENAMES").is_none() {
+            let driver =
+                lavapipe().expect("no lavapipe driver: install mesa-vulkan-drivers, or set VK_ICD_FILENAMES");
+            // SAFETY: the first device is opened after this, and nothing else of the tests reads the environment.
+            unsafe { std::env::set_var("VK_ICD_FILENAMES", driver) };
+        }
+    });
+    let disable = disable.iter().map(|d| d.to_string()).collect();
+    let options = GpuOptions { disable, kv_type, default_limits: true };
+    let gpu = block_on(Gpu::request(&options)).expect("a Vulkan adapter");
+    kernels.map_or(gpu.clone(), |family| gpu.with_kernels(family))
+}
+
+fn lavapipe() -> Option<PathBuf> {
+    let drivers = std::fs::read_dir("/usr/share/vulkan/icd.d").ok()?;
+    drivers.filter_map(|f| Some(f.ok()?.path())).find(|p| p.to_string_lossy().contains("lvp_icd"))
+}
+
+pub fn random(n: usize, seed: u64) -> Vec<f32> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    (0..n).map(|_| rng.random_range(-1.0f32..1.0)).collect()
+}
+
+/// The same weights on both backends, written in several pieces as a loader does.
+pub fn weights(
+    gpu: &Gpu,
+    block_type: BlockType,
+    rows: usize,
+    cols: usize,
+    seed: u64,
+) -> (GpuWeight, CpuWeight) {
+    let bytes = block_type.quantize(&random(rows * cols, seed));
+    let store = GpuStore::new(gpu);
+    (written(store, block_type, rows, cols, &bytes), written(CpuStore, block_type, rows, cols, &bytes))
+}
+
+pub fn written<S: WeightStore>(
+    mut store: S,
+    block_type: BlockType,
+    rows: usize,
+    cols: usize,
+    bytes: &[u8],
+) -> S::Weight {
+    let mut weight = store.allocate("test", block_type, rows, cols).unwrap();
+    let piece = CHUNK_BLOCKS * block_type.block_bytes() * 7;
+    for (i, part) in bytes.chunks(piece).enumerate() {
+        store.write(&mut weight, i * piece, part).unwrap();
+    }
+    weight
+}
+
+/// The cache of ops that need none.
+pub const NO_KV: KvShape = KvShape { layers: 1, kv_heads: 1, head_dim: 4, block_len: 16, blocks: 8 };
+
+/// A step of `n` rows whose positions matter to nobody.
+pub fn rows(n: usize) -> Step {
+    let rows = (0..n as u32).map(|i| Row { token: i, position: i, slot: i, sequence: 0 }).collect();
+    Step { rows, tables: vec![(0..8).collect()], outputs: vec![] }
+}
+
+/// A few ops on the GPU, planned.
+pub fn trial(
+    gpu: &Gpu,
+    kv: KvShape,
+    most: usize,
+    cols: &[usize],
+    build: impl FnOnce(&mut Recorder, &[Value]) -> Value,
+) -> Trial {
+    block_on(Trial::new(gpu, kv, most, cols, build)).unwrap()
+}
+
+/// The greatest difference, relative to the largest value expected.
+pub fn error(got: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(got.len(), expected.len());
+    let most = expected.iter().fold(1e-20f32, |m, v| m.max(v.abs()));
+    let worst = got
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0f32, |m, d| if d.is_nan() { d } else { m.max(d) });
+    worst / most
+}
+
+#[track_caller]
+pub fn assert_close(got: &[f32], expected: &[f32], bound: f32, what: &str) {
+    let error = error(got, expected);
+    assert!(error <= bound, "{what}: error {error:e} exceeds {bound:e}");
+}
