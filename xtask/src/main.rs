@@ -1,5 +1,8 @@
 //! Every developer task: `cargo xtask <task>`. Each sets up what it needs first, and does again only what has changed.
 
+mod bench;
+mod bench_peers;
+mod bench_report;
 mod browser;
 mod check;
 mod demo;
@@ -10,6 +13,7 @@ mod run;
 mod screenshots;
 mod setup;
 mod stamp;
+mod synth;
 mod test;
 mod verdict;
 mod wasm;
@@ -54,6 +58,10 @@ enum Task {
         #[arg(long)]
         dev: bool,
     },
+    /// Measure speed and memory
+    Bench(bench::Options),
+    /// Write a model of random weights with the shapes of a published one
+    Synth(synth::Options),
     /// Fetch the default model into models/, once
     FetchModel,
     /// Take the pictures of the demo page that the README shows
@@ -69,6 +77,8 @@ fn main() -> ExitCode {
         }
         Task::Check => check::check(),
         Task::Build { dev } => pkg::build(if dev { wasm::Profile::Dev } else { wasm::Profile::Release }),
+        Task::Bench(options) => bench::bench(&options),
+        Task::Synth(options) => synth::synth(&options),
         Task::FetchModel => model::fetch().map(|model| println!("{}", model.display())),
         Task::Screenshots => screenshots::take(),
     };

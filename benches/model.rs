@@ -1,0 +1,102 @@
+//! Speed of a whole model, natively: prefill, decode, and decode of several sequences at once.
+//!
+//! `cargo bench --bench model -- --model FILE [--backend wasm|webgpu] [--prompt 512,1024] [--decode 64]
+//! [--batch 1,4,8,16] [--reps 3]`; the backend "wasm" is the CPU here. `cargo xtask bench model` runs this.
+
+mod common;
+
+use common::{fail, list, number, sample, text};
+use futures::future::join_all;
+use lunette::engine::{Backend, Engine, GenerateOptions, Generation, LoadOptions, Prompt};
+use lunette::source::FileStream;
+use lunette::{Result, Uninterrupted};
+use std::time::Instant;
+
+fn main() {
+    let Some(path) = text("model") else { fail("--model FILE is missing") };
+    let backend = match text("backend").as_deref() {
+        None | Some("wasm") => Backend::Wasm,
+        Some("webgpu") => Backend::Webgpu,
+        Some(other) => fail(&format!("there is no backend \"{other}\"")),
+    };
+    if let Err(error) = pollster::block_on(run(&path, backend)) {
+        fail(&error.to_string());
+    }
+}
+
+async fn run(path: &str, backend: Backend) -> Result<()> {
+    let start = Instant::now();
+    let options = LoadOptions { backend, ..LoadOptions::default() };
+    let stream = Box::new(FileStream::open(path)?);
+    let engine = Engine::load(stream, &options, &mut |_| (), &Uninterrupted).await?;
+    let info = engine.info();
+    let backend = if info.backend.backend == "wasm" { "native CPU" } else { "native GPU" };
+    let report = |name: &str, unit: &str, value| sample(name, backend, &info.backend.adapter, unit, value);
+    eprintln!("▸ {} {} on {}", info.name, info.quantization, info.backend.adapter);
+    report("load", "ms", start.elapsed().as_secs_f64() * 1e3);
+
+    let (prompts, decode) = (list("prompt", &[512, 1024]), number("decode", 64));
+    let mut random = Random(1);
+    for rep in 0..number("reps", 3) {
+        eprintln!("▸ repetition {}", rep + 1);
+        for &n in &prompts {
+            let done = generate(&engine, random.tokens(n), 1).await?;
+            report(&format!("prefill {n}"), "tok/s", n as f64 / done.timing.prefill_ms * 1e3);
+        }
+        for batch in list("batch", &[1, 4, 8, 16]) {
+            let rate = decode_rate(&engine, &mut random, prompts[0], batch, decode).await?;
+            report(&name(decode, prompts[0], batch), "tok/s", rate);
+        }
+    }
+    Ok(())
+}
+
+fn name(decode: usize, context: usize, batch: usize) -> String {
+    match batch {
+        1 => format!("decode {decode} after {context}"),
+        _ => format!("decode {decode} after {context}, batch {batch}"),
+    }
+}
+
+/// Tokens a second that `batch` sequences gain together, each behind `context` tokens. They share their beginning, so
+/// that only their last tokens are to be computed for each.
+async fn decode_rate(
+    engine: &Engine,
+    random: &mut Random,
+    context: usize,
+    batch: usize,
+    decode: usize,
+) -> Result<f64> {
+    let own = 16.min(context);
+    let shared = random.tokens(context - own);
+    if !shared.is_empty() {
+        generate(engine, shared.clone(), 1).await?;
+    }
+    let prompts: Vec<_> = (0..batch).map(|_| [&shared[..], &random.tokens(own)].concat()).collect();
+    let all = join_all(prompts.into_iter().map(|prompt| generate(engine, prompt, decode + 1))).await;
+    let all = all.into_iter().collect::<Result<Vec<_>>>()?;
+    // From the first sequence that has its first token to the last that has its last.
+    let from = all.iter().map(|done| done.timing.prefill_ms).fold(f64::INFINITY, f64::min);
+    let to = all.iter().map(|done| done.timing.total_ms).fold(0.0, f64::max);
+    let steps: usize = all.iter().map(|done| done.tokens.len() - 1).sum();
+    Ok(steps as f64 / (to - from) * 1e3)
+}
+
+async fn generate(engine: &Engine, tokens: Vec<u32>, max_tokens: usize) -> Result<Generation> {
+    let options = GenerateOptions { max_tokens, ..GenerateOptions::default() };
+    engine.generate(Prompt::Tokens(tokens), &options, &mut |_| (), &Uninterrupted).await
+}
+
+/// Prompts that no cache has seen: tokens of plain text, which begin behind the bytes of a vocabulary.
+struct Random(u32);
+
+impl Random {
+    fn tokens(&mut self, n: usize) -> Vec<u32> {
+        (0..n)
+            .map(|_| {
+                self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                300 + (self.0 >> 8) % 30_000
+            })
+            .collect()
+    }
+}

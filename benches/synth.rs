@@ -1,0 +1,122 @@
+//! `synth SHAPE QUANT OUT [LAYERS]` writes a model of random weights, of exactly a published model's shapes and tensor
+//! types, so that scale can be measured where its weights are not at hand. `synth check FILE` loads a file on the CPU
+//! and looks at the logits of a text. `cargo xtask synth` runs this.
+//!
+//! Weights are made as blocks, not quantized from floats, and go to the file piece by piece. Their scales keep the
+//! activations near 1, so that logits are finite however many layers there are.
+
+#[path = "synth/blocks.rs"]
+mod blocks;
+#[path = "synth/shape.rs"]
+mod shape;
+#[path = "synth/vocabulary.rs"]
+mod vocabulary;
+
+use blocks::Blocks;
+use lunette::Uninterrupted;
+use lunette::engine::{Backend, Engine, LoadOptions};
+use lunette::gguf::{Value, Writer};
+use lunette::quant::BlockType;
+use lunette::source::FileStream;
+use lunette::tokenizer::Message;
+use shape::{Mix, Shape};
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+
+/// Bytes of weights in memory at a time.
+const PIECE: usize = 4 << 20;
+
+fn main() {
+    // Cargo adds its own flag.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    if let Err(error) = run(&arguments) {
+        eprintln!("error: {error}");
+        std::process::exit(1);
+    }
+}
+
+fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    if let [command, path] = arguments
+        && command == "check"
+    {
+        return pollster::block_on(check(path));
+    }
+    let [shape, quant, out, layers @ ..] = arguments else {
+        return Err("usage: synth SHAPE QUANT OUT [LAYERS]".into());
+    };
+    let mut shape = Shape::named(shape).ok_or_else(|| format!("there is no shape \"{shape}\""))?;
+    let mix = Mix::named(quant).ok_or_else(|| format!("there is no quantization \"{quant}\""))?;
+    if let Some(layers) = layers.first() {
+        shape.layers = layers.parse().ok().filter(|n| *n > 0).ok_or("LAYERS is a number above 0")?;
+    }
+    let tensors = shape.tensors(mix)?;
+
+    let mut header = metadata(&shape, mix, quant);
+    for (name, dims, block_type) in &tensors {
+        header.tensor(name, dims, *block_type);
+    }
+    let mut file = BufWriter::new(File::create(out).map_err(|e| format!("{out}: {e}"))?);
+    file.write_all(&header.header())?;
+    let mut blocks = Blocks::new();
+    for (name, dims, block_type) in &tensors {
+        let elements = dims.iter().product::<u64>() as usize;
+        let data: Box<dyn Iterator<Item = Vec<u8>>> = match &name[..] {
+            "rope_freqs.weight" => Box::new(std::iter::once(block_type.quantize(&shape.rope_factors()))),
+            _ if dims.len() == 1 => Box::new(std::iter::once(block_type.quantize(&blocks.norm(elements)))),
+            _ => Box::new(blocks.matrix(*block_type, dims[0] as usize, elements, PIECE)),
+        };
+        let mut written = 0;
+        for piece in data {
+            file.write_all(&piece)?;
+            written += piece.len() as u64;
+        }
+        file.write_all(&vec![0; Writer::padding(written)])?;
+    }
+    file.into_inner()?.sync_all()?;
+    eprintln!("{out}: {} tensors, {:.2} GB", tensors.len(), std::fs::metadata(out)?.len() as f64 / 1e9);
+    Ok(())
+}
+
+async fn check(path: &str) -> Result<(), Box<dyn Error>> {
+    let options = LoadOptions { backend: Backend::Wasm, ..LoadOptions::default() };
+    let stream = Box::new(FileStream::open(path)?);
+    let engine = Engine::load(stream, &options, &mut |_| (), &Uninterrupted).await?;
+    let text = "The moon goes round the earth once in twenty-seven days.";
+    let tokens = engine.chat_prompt(&[Message::user(text)], "")?;
+    if engine.tokenizer().decode(&engine.tokenizer().encode(text, false)?)? != text {
+        return Err("its tokenizer does not give a text back".into());
+    }
+    let logits = engine.logits(&tokens, &Uninterrupted).await?;
+    let mean_square = logits.iter().map(|x| f64::from(x * x)).sum::<f64>() / logits.len() as f64;
+    if !mean_square.is_finite() {
+        return Err("its logits are not finite".into());
+    }
+    let (size, deviation) = (logits.len(), mean_square.sqrt());
+    eprintln!("{path}: {} tokens of chat, {size} logits with a deviation of {deviation:.2}", tokens.len());
+    Ok(())
+}
+
+fn metadata(shape: &Shape, mix: Mix, quant: &str) -> Writer {
+    let mut w = Writer::default();
+    let number = |n: usize| Value::Unsigned(n as u64);
+    let text = |s: &str| Value::String(s.into());
+    w.set("general.architecture", text("llama"));
+    w.set("general.name", text(&format!("synthetic {} {quant}, {} layers", shape.name, shape.layers)));
+    w.set("general.file_type", number(mix.file_type()));
+    w.set("llama.context_length", number(shape.context));
+    w.set("llama.embedding_length", number(shape.width));
+    w.set("llama.block_count", number(shape.layers));
+    w.set("llama.feed_forward_length", number(shape.mlp));
+    w.set("llama.attention.head_count", number(shape.heads));
+    w.set("llama.attention.head_count_kv", number(shape.kv_heads));
+    w.set("llama.attention.layer_norm_rms_epsilon", Value::Float(1e-5));
+    w.set("llama.rope.dimension_count", number(shape.head_dim()));
+    w.set("llama.rope.freq_base", Value::Float(shape.rope_base));
+    w.set("llama.vocab_size", number(shape.vocab));
+    vocabulary::describe(&mut w, shape.vocab);
+    w
+}
+
+/// Name, dimensions (innermost first), type.
+type Tensor = (String, Vec<u64>, BlockType);

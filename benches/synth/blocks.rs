@@ -1,0 +1,113 @@
+//! Random weights, block by block.
+
+use half::f16;
+use lunette::quant::BlockType;
+
+/// Marsaglia's xorshift: fast, and good enough to be nobody's pattern.
+pub struct Blocks {
+    state: u64,
+}
+
+impl Blocks {
+    /// Repeatable.
+    pub fn new() -> Blocks {
+        Blocks { state: 0x9e37_79b9_7f4a_7c15 }
+    }
+
+    fn next(&mut self) -> u64 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state
+    }
+
+    /// Uniform in -0.5..0.5.
+    fn uniform(&mut self) -> f32 {
+        (self.next() >> 40) as f32 / (1 << 24) as f32 - 0.5
+    }
+
+    /// The weights of a norm: near 1.
+    pub fn norm(&mut self, elements: usize) -> Vec<f32> {
+        (0..elements).map(|_| 1.0 + 0.1 * self.uniform()).collect()
+    }
+
+    /// A matrix with rows of `cols`, whose elements have the mean 0 and the deviation 1/√cols: what it makes of a
+    /// normalized row is normalized again. In pieces of about `piece` bytes.
+    pub fn matrix(
+        &mut self,
+        block_type: BlockType,
+        cols: usize,
+        elements: usize,
+        piece: usize,
+    ) -> impl Iterator<Item = Vec<u8>> {
+        let size = block_type.block_bytes();
+        let deviation = 1.0 / (cols as f32).sqrt();
+        let mut left = elements / block_type.block_len();
+        std::iter::from_fn(move || {
+            let count = left.min(piece / size);
+            left -= count;
+            (count > 0).then(|| self.piece(block_type, count, deviation))
+        })
+    }
+
+    /// `count` blocks: random bits, with the scales set.
+    fn piece(&mut self, block_type: BlockType, count: usize, deviation: f32) -> Vec<u8> {
+        let size = block_type.block_bytes();
+        let mut bytes = Vec::with_capacity(count * size + 8);
+        while bytes.len() < count * size {
+            bytes.extend(self.next().to_le_bytes());
+        }
+        bytes.truncate(count * size);
+        bytes.chunks_exact_mut(size).for_each(|block| scale(block_type, block, deviation));
+        bytes
+    }
+}
+
+/// Sets a block's scales so that its elements, whose quants are uniform, have the mean 0 and this deviation. The divisors
+/// are the deviations at `d = 1`.
+fn scale(block_type: BlockType, block: &mut [u8], deviation: f32) {
+    let put = |block: &mut [u8], at: usize, value: f32| {
+        block[at..at + 2].copy_from_slice(&f16::from_f32(value).to_le_bytes());
+    };
+    // Sixteen scales or minima below 16, so that `d` is not so small that a half has few bits for it.
+    let small = |scales: &mut [u8]| scales.iter_mut().for_each(|byte| *byte &= 15);
+    match block_type {
+        BlockType::F32 => {
+            let uniform = u16::from_le_bytes([block[0], block[1]]);
+            block.copy_from_slice(&spread(uniform, deviation).to_le_bytes());
+        }
+        BlockType::F16 => {
+            let uniform = u16::from_le_bytes([block[0], block[1]]);
+            put(block, 0, spread(uniform, deviation));
+        }
+        // d (q − 8)
+        BlockType::Q4_0 => put(block, 0, deviation / 4.6),
+        // d q + m
+        BlockType::Q4_1 => {
+            put(block, 0, deviation / 4.6);
+            put(block, 2, -7.5 * deviation / 4.6);
+        }
+        // d q
+        BlockType::Q8_0 => put(block, 0, deviation / 74.0),
+        // d s q − dmin m; s and m are packed into bytes 4 to 15, their upper two bits into the first eight of these.
+        BlockType::Q4_K => {
+            put(block, 0, deviation / 63.5);
+            put(block, 2, 7.5 * deviation / 63.5);
+            small(&mut block[4..12]);
+        }
+        BlockType::Q5_K => {
+            put(block, 0, deviation / 130.0);
+            put(block, 2, 15.5 * deviation / 130.0);
+            small(&mut block[4..12]);
+        }
+        // d s (q − 32) with signed s, here -8 to 7.
+        BlockType::Q6_K => {
+            block[192..208].iter_mut().for_each(|byte| *byte = (*byte & 15).wrapping_sub(8));
+            put(block, 208, deviation / 85.7);
+        }
+    }
+}
+
+fn spread(uniform: u16, deviation: f32) -> f32 {
+    (f32::from(uniform) / 65536.0 - 0.5) * 12f32.sqrt() * deviation
+}

@@ -1,0 +1,213 @@
+//! The shapes of published models, and the tensor types that llama.cpp's quantizer gives them.
+
+use super::Tensor;
+use lunette::quant::BlockType;
+
+pub struct Shape {
+    pub name: &'static str,
+    pub width: usize,
+    pub layers: usize,
+    pub heads: usize,
+    pub kv_heads: usize,
+    pub mlp: usize,
+    pub vocab: usize,
+    pub context: usize,
+    pub rope_base: f64,
+    /// Llama 3's long-context factor: angles of long waves are divided by it.
+    rope_factor: Option<f64>,
+    /// Whether the embedding is the output matrix too.
+    tied: bool,
+}
+
+/// A file's quantization: a type for most matrices and rules for the others.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Mix {
+    F16,
+    Q4_0,
+    Q4_1,
+    Q8_0,
+    Q4KM,
+    Q5KM,
+    Q6K,
+}
+
+impl Shape {
+    pub fn named(name: &str) -> Option<Shape> {
+        Some(match name {
+            "llama-3.1-8b" => Shape {
+                name: "Llama 3.1 8B",
+                width: 4096,
+                layers: 32,
+                heads: 32,
+                kv_heads: 8,
+                mlp: 14336,
+                vocab: 128_256,
+                context: 131_072,
+                rope_base: 500_000.0,
+                rope_factor: Some(8.0),
+                tied: false,
+            },
+            "llama-3.2-1b" => Shape {
+                name: "Llama 3.2 1B",
+                width: 2048,
+                layers: 16,
+                heads: 32,
+                kv_heads: 8,
+                mlp: 8192,
+                vocab: 128_256,
+                context: 131_072,
+                rope_base: 500_000.0,
+                rope_factor: Some(32.0),
+                tied: true,
+            },
+            "smollm2-135m" => Shape {
+                name: "SmolLM2 135M",
+                width: 576,
+                layers: 30,
+                heads: 9,
+                kv_heads: 3,
+                mlp: 1536,
+                vocab: 49_152,
+                context: 8192,
+                rope_base: 100_000.0,
+                rope_factor: None,
+                tied: true,
+            },
+            "tiny" => Shape {
+                name: "tiny",
+                width: 256,
+                layers: 2,
+                heads: 4,
+                kv_heads: 2,
+                mlp: 512,
+                vocab: 512,
+                context: 4096,
+                rope_base: 10_000.0,
+                rope_factor: None,
+                tied: true,
+            },
+            _ => return None,
+        })
+    }
+
+    pub fn head_dim(&self) -> usize {
+        self.width / self.heads
+    }
+
+    /// Every tensor of the file, in its order.
+    pub fn tensors(&self, mix: Mix) -> Result<Vec<Tensor>, String> {
+        let (d, kv, mlp) = (self.width, self.kv_heads * self.head_dim(), self.mlp);
+        let mut all: Vec<Tensor> = Vec::new();
+        let mut add = |name: String, dims: &[usize], block_type: BlockType| {
+            if !dims[0].is_multiple_of(block_type.block_len()) {
+                return Err(format!(
+                    "{name} has rows of {} elements, which is not a multiple of {}: {} has no {block_type:?} \
+                     matrices; take q4_0, q4_1 or q8_0",
+                    dims[0],
+                    block_type.block_len(),
+                    self.name
+                ));
+            }
+            all.push((name, dims.iter().map(|n| *n as u64).collect(), block_type));
+            Ok(())
+        };
+        if self.rope_factor.is_some() {
+            add("rope_freqs.weight".into(), &[self.head_dim() / 2], BlockType::F32)?;
+        }
+        let output = mix.output(d);
+        add("token_embd.weight".into(), &[d, self.vocab], if self.tied { output } else { mix.usual() })?;
+        for i in 0..self.layers {
+            let more = if mix.uses_more_bits(i, self.layers) { BlockType::Q6_K } else { mix.usual() };
+            for (part, dims, block_type) in [
+                ("attn_norm", vec![d], BlockType::F32),
+                ("attn_q", vec![d, d], mix.usual()),
+                ("attn_k", vec![d, kv], mix.usual()),
+                ("attn_v", vec![d, kv], more),
+                ("attn_output", vec![d, d], mix.usual()),
+                ("ffn_norm", vec![d], BlockType::F32),
+                ("ffn_gate", vec![d, mlp], mix.usual()),
+                ("ffn_up", vec![d, mlp], mix.usual()),
+                ("ffn_down", vec![mlp, d], more),
+            ] {
+                add(format!("blk.{i}.{part}.weight"), &dims, block_type)?;
+            }
+        }
+        add("output_norm.weight".into(), &[d], BlockType::F32)?;
+        if !self.tied {
+            add("output.weight".into(), &[d, self.vocab], output)?;
+        }
+        Ok(all)
+    }
+
+    /// By what each rotary angle is divided, as the published files' `rope_freqs.weight`: 1 for short waves, the
+    /// factor for those longer than the original context, and in between a slide from one to the other.
+    pub fn rope_factors(&self) -> Vec<f32> {
+        const CONTEXT: f64 = 8192.0;
+        let factor = self.rope_factor.unwrap_or(1.0);
+        let half = self.head_dim() / 2;
+        (0..half)
+            .map(|i| {
+                let turns = CONTEXT / (std::f64::consts::TAU * self.rope_base.powf(i as f64 / half as f64));
+                let slide = ((turns - 1.0) / 3.0).clamp(0.0, 1.0);
+                (1.0 / ((1.0 - slide) / factor + slide)) as f32
+            })
+            .collect()
+    }
+}
+
+impl Mix {
+    pub fn named(name: &str) -> Option<Mix> {
+        Some(match name {
+            "f16" => Mix::F16,
+            "q4_0" => Mix::Q4_0,
+            "q4_1" => Mix::Q4_1,
+            "q8_0" => Mix::Q8_0,
+            "q4_k_m" => Mix::Q4KM,
+            "q5_k_m" => Mix::Q5KM,
+            "q6_k" => Mix::Q6K,
+            _ => return None,
+        })
+    }
+
+    /// llama.cpp's number for it, `general.file_type`.
+    pub fn file_type(self) -> usize {
+        match self {
+            Mix::F16 => 1,
+            Mix::Q4_0 => 2,
+            Mix::Q4_1 => 3,
+            Mix::Q8_0 => 7,
+            Mix::Q4KM => 15,
+            Mix::Q5KM => 17,
+            Mix::Q6K => 18,
+        }
+    }
+
+    fn usual(self) -> BlockType {
+        match self {
+            Mix::F16 => BlockType::F16,
+            Mix::Q4_0 => BlockType::Q4_0,
+            Mix::Q4_1 => BlockType::Q4_1,
+            Mix::Q8_0 => BlockType::Q8_0,
+            Mix::Q4KM => BlockType::Q4_K,
+            Mix::Q5KM => BlockType::Q5_K,
+            Mix::Q6K => BlockType::Q6_K,
+        }
+    }
+
+    /// The output matrix, or the embedding that serves as such: six bits where its rows are whole blocks of them.
+    fn output(self, width: usize) -> BlockType {
+        match self {
+            Mix::F16 | Mix::Q8_0 => self.usual(),
+            _ if width.is_multiple_of(BlockType::Q6_K.block_len()) => BlockType::Q6_K,
+            _ => BlockType::Q8_0,
+        }
+    }
+
+    /// llama.cpp's `use_more_bits`: in the first and last eighth of the layers and in every third between, V and the
+    /// MLP's last matrix have six bits.
+    fn uses_more_bits(self, layer: usize, layers: usize) -> bool {
+        let eighth = layers / 8;
+        matches!(self, Mix::Q4KM | Mix::Q5KM)
+            && (layer < eighth || layer >= 7 * layers / 8 || (layer - eighth) % 3 == 2)
+    }
+}

@@ -1,0 +1,82 @@
+//! Models of random weights, for measuring at a scale whose real weights are not at hand.
+
+use crate::run::cargo;
+use crate::{repo, say};
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use std::fs;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub struct Options {
+    /// Whose shapes
+    #[arg(long)]
+    shape: Shape,
+    /// Which quantization, as llama.cpp mixes it
+    #[arg(long)]
+    quant: Quant,
+    /// Only this many layers [default: the shape's own]
+    #[arg(long)]
+    layers: Option<usize>,
+    /// Where to [default: models/synthetic-<shape>-<quant>.gguf]
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Load the file afterwards, on the CPU, and see that its logits are finite
+    #[arg(long)]
+    check: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Shape {
+    #[value(name = "llama-3.1-8b")]
+    Llama31,
+    #[value(name = "llama-3.2-1b")]
+    Llama32,
+    #[value(name = "smollm2-135m")]
+    Smol,
+    Tiny,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum Quant {
+    Q4_0,
+    Q4_1,
+    Q8_0,
+    #[value(name = "q4_k_m")]
+    Q4KM,
+    #[value(name = "q5_k_m")]
+    Q5KM,
+    #[value(name = "q6_k")]
+    Q6K,
+    F16,
+}
+
+/// Writes the file and prints its path.
+pub fn synth(options: &Options) -> Result<()> {
+    let (shape, quant) = (name(options.shape), name(options.quant));
+    let layers = options.layers.map(|n| n.to_string());
+    let out = match &options.out {
+        // What runs next has another working directory than the caller.
+        Some(out) => std::path::absolute(out)?,
+        None => {
+            let short = layers.as_ref().map(|n| format!("-{n}-layers")).unwrap_or_default();
+            repo::path("models").join(format!("synthetic-{shape}-{quant}{short}.gguf"))
+        }
+    };
+    let folder = out.parent().context("the file needs a folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    say!("writing {}", out.display());
+    // In the profile of the tests, which is there already; it is the disk that takes the time.
+    let program = || cargo().args(["bench", "--quiet", "--profile", "dev", "--bench", "synth", "--"]);
+    program().args([&shape, &quant]).arg(&out).args(layers).run()?;
+    if options.check {
+        program().arg("check").arg(&out).run()?;
+    }
+    println!("{}", out.display());
+    Ok(())
+}
+
+fn name(value: impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
