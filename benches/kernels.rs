@@ -1,68 +1,196 @@
-//! Speed of the CPU's matrix products, natively: block type × shape × rows, in GFLOP/s and in GB/s of weights read.
+//! Speed of matrix products, natively: block type × shape × rows, in GFLOP/s and in GB/s of weights read; on the GPU also
+//! how fast memory is (an addition: two streams in, one out), to hold the others against.
 //!
-//! `cargo bench --bench kernels [-- --reps 5]`; `cargo xtask bench kernels` runs this.
+//! `cargo bench --bench kernels [-- --backend wasm|webgpu] [--reps 5]`; the backend "wasm" is the CPU here.
+//! `cargo xtask bench kernels` runs this.
 
 mod common;
 
-use common::{number, sample};
+use common::{fail, number, sample, text};
+use lunette::Result;
 use lunette::cpu::{CpuOps, CpuStore, CpuWeight, KvCache, Tensor};
-use lunette::model::{KvShape, KvType, Ops, Step, WeightStore};
+use lunette::gpu::{Gpu, GpuOptions, GpuStore, Recorder, Trial, Value};
+use lunette::model::{KvShape, KvType, Ops, Row, Step, WeightStore};
 use lunette::quant::BlockType;
 use std::time::{Duration, Instant};
 
-/// `out × in`: the MLP of a 135M model, and that of a 1B model.
-const SHAPES: [(usize, usize); 2] = [(1536, 576), (8192, 2048)];
+/// `out × in`: the MLP of a 135M model, that of a 1B model, and on hardware that of an 8B model.
+const SHAPES: [(usize, usize); 3] = [(1536, 576), (8192, 2048), (14336, 4096)];
 /// One token, a batch of decoding sequences, a prefill's step.
 const ROWS: [usize; 3] = [1, 16, 128];
 /// A sample is the mean of as many runs as fit into this.
 const SAMPLE: Duration = Duration::from_millis(50);
+/// Rows and columns of the addition: 192 MiB pass by, more than caches hold.
+const STREAM: (usize, usize) = (1024, 16384);
 
 fn main() {
-    let reps = number("reps", 5);
+    let result = match text("backend").as_deref() {
+        None | Some("wasm") => products(&SHAPES[..2], &mut Cpu),
+        Some("webgpu") => pollster::block_on(Gpu::request(&GpuOptions::default())).and_then(on_gpu),
+        Some(other) => fail(&format!("there is no backend \"{other}\"")),
+    };
+    if let Err(error) = result {
+        fail(&error.to_string());
+    }
+}
+
+fn on_gpu(gpu: Gpu) -> Result<()> {
+    let mut device = Device { gpu };
+    let (rows, cols) = STREAM;
+    let mut add = device.trial(rows, &[cols, cols], |ops, x| ops.add(&x[0], &x[1]))?;
+    let x = values(rows * cols);
+    for _ in 0..number("reps", 5) {
+        let seconds = device.time(&mut add, rows, &[&x, &x])?;
+        let (backend, adapter) = device.name();
+        sample(
+            "add, two streams in and one out",
+            backend,
+            &adapter,
+            "GB/s",
+            (12 * x.len()) as f64 / seconds / 1e9,
+        );
+    }
+    let shapes = if device.gpu.is_software() { &SHAPES[..1] } else { &SHAPES[..] };
+    products(shapes, &mut device)
+}
+
+/// Where a product is computed.
+trait Place {
+    type Weight;
+    type Product;
+    /// Backend and adapter.
+    fn name(&self) -> (&'static str, String);
+    fn weight(&mut self, block_type: BlockType, rows: usize, cols: usize) -> Result<Self::Weight>;
+    /// What can be prepared once for products with this many rows of `x`.
+    fn product(&mut self, w: &Self::Weight, cols: usize, rows: usize) -> Result<Self::Product>;
+    /// Seconds of one product.
+    fn seconds(&mut self, w: &Self::Weight, product: &mut Self::Product, x: &Tensor) -> Result<f64>;
+}
+
+fn products(shapes: &[(usize, usize)], place: &mut impl Place) -> Result<()> {
     for block_type in BlockType::ALL {
-        for (out, width) in SHAPES {
-            if width % block_type.block_len() != 0 {
-                continue;
-            }
-            let w = weight(block_type, out, width);
+        for &(out, width) in shapes.iter().filter(|(_, width)| width % block_type.block_len() == 0) {
+            let w = place.weight(block_type, out, width)?;
             for rows in ROWS {
                 let x = Tensor::new(rows, width, values(rows * width));
-                let name = format!("{block_type:?} {out} × {width}, n = {rows}");
-                let flops = 2.0 * (rows * out * width) as f64;
-                for _ in 0..reps {
-                    let seconds = time(&w, &x);
+                let mut product = place.product(&w, width, rows)?;
+                for _ in 0..number("reps", 5) {
+                    let seconds = place.seconds(&w, &mut product, &x)?;
+                    let (backend, adapter) = place.name();
+                    let name = format!("{block_type:?} {out} × {width}, n = {rows}");
                     let report =
-                        |unit, value| sample(&name, "native CPU", std::env::consts::ARCH, unit, value);
-                    report("GFLOP/s", flops / seconds / 1e9);
+                        |unit, value: f64| sample(&name, backend, &adapter, unit, value / seconds / 1e9);
+                    report("GFLOP/s", 2.0 * (rows * out * width) as f64);
                     if rows == 1 {
-                        report("GB/s", block_type.bytes_of(out * width) as f64 / seconds / 1e9);
+                        report("GB/s", block_type.bytes_of(out * width) as f64);
                     }
                 }
             }
         }
     }
+    Ok(())
 }
 
-/// Seconds of one product.
-fn time(w: &CpuWeight, x: &Tensor) -> f64 {
-    let shape = KvShape { layers: 1, kv_heads: 1, head_dim: 4, block_len: 1, blocks: 1 };
-    let (step, mut kv) = (Step::default(), KvCache::new(shape, KvType::F16));
-    let mut ops = CpuOps { step: &step, kv: &mut kv };
-    std::hint::black_box(ops.linear(w, x));
-    let (start, mut runs) = (Instant::now(), 0);
-    while start.elapsed() < SAMPLE {
-        std::hint::black_box(ops.linear(w, x));
-        runs += 1;
+struct Cpu;
+
+impl Place for Cpu {
+    type Weight = CpuWeight;
+    type Product = ();
+
+    fn name(&self) -> (&'static str, String) {
+        ("native CPU", std::env::consts::ARCH.into())
     }
-    start.elapsed().as_secs_f64() / f64::from(runs)
+
+    fn weight(&mut self, block_type: BlockType, rows: usize, cols: usize) -> Result<CpuWeight> {
+        written(CpuStore, block_type, rows, cols)
+    }
+
+    fn product(&mut self, _: &CpuWeight, _: usize, _: usize) -> Result<()> {
+        Ok(())
+    }
+
+    fn seconds(&mut self, w: &CpuWeight, (): &mut (), x: &Tensor) -> Result<f64> {
+        let (step, mut kv) = (Step::default(), KvCache::new(KV, KvType::F16));
+        let mut ops = CpuOps { step: &step, kv: &mut kv };
+        std::hint::black_box(ops.linear(w, x));
+        let (start, mut runs) = (Instant::now(), 0);
+        while start.elapsed() < SAMPLE {
+            std::hint::black_box(ops.linear(w, x));
+            runs += 1;
+        }
+        Ok(start.elapsed().as_secs_f64() / f64::from(runs))
+    }
 }
 
-fn weight(block_type: BlockType, rows: usize, cols: usize) -> CpuWeight {
-    let mut store = CpuStore;
+struct Device {
+    gpu: Gpu,
+}
+
+impl Device {
+    fn trial(
+        &self,
+        rows: usize,
+        cols: &[usize],
+        build: impl FnOnce(&mut Recorder, &[Value]) -> Value,
+    ) -> Result<Trial> {
+        pollster::block_on(Trial::new(&self.gpu, KV, rows, cols, build))
+    }
+
+    /// Seconds of one run: what many take more than one, so that the way to the GPU and back does not count.
+    fn time(&self, trial: &mut Trial, rows: usize, inputs: &[&[f32]]) -> Result<f64> {
+        let slots = (0..rows as u32).map(|i| Row { token: 0, position: i, slot: i, sequence: 0 });
+        let step =
+            Step { rows: slots.collect(), tables: vec![(0..KV.blocks as u32).collect()], outputs: vec![] };
+        let mut seconds = |times| {
+            let start = Instant::now();
+            pollster::block_on(trial.run(&step, inputs, times)).map(|_| start.elapsed().as_secs_f64())
+        };
+        seconds(1)?;
+        let mut more = 4;
+        loop {
+            let (one, many) = (seconds(1)?, seconds(1 + more)?);
+            if many - one > SAMPLE.as_secs_f64() || more > 1 << 16 {
+                return Ok((many - one) / more as f64);
+            }
+            more *= 4;
+        }
+    }
+}
+
+impl Place for Device {
+    type Weight = <GpuStore as WeightStore>::Weight;
+    type Product = Trial;
+
+    fn name(&self) -> (&'static str, String) {
+        ("native GPU", self.gpu.adapter_name())
+    }
+
+    fn weight(&mut self, block_type: BlockType, rows: usize, cols: usize) -> Result<Self::Weight> {
+        written(GpuStore::new(&self.gpu), block_type, rows, cols)
+    }
+
+    fn product(&mut self, w: &Self::Weight, cols: usize, rows: usize) -> Result<Trial> {
+        self.trial(rows, &[cols], |ops, x| ops.linear(w, &x[0]))
+    }
+
+    fn seconds(&mut self, _: &Self::Weight, trial: &mut Trial, x: &Tensor) -> Result<f64> {
+        self.time(trial, x.rows, &[&x.data])
+    }
+}
+
+/// Room for the positions of every step here; no op looks into it.
+const KV: KvShape = KvShape { layers: 1, kv_heads: 1, head_dim: 4, block_len: 16, blocks: 64 };
+
+fn written<S: WeightStore>(
+    mut store: S,
+    block_type: BlockType,
+    rows: usize,
+    cols: usize,
+) -> Result<S::Weight> {
     let bytes = block_type.quantize(&values(rows * cols));
-    let mut weight = store.allocate("benchmark", block_type, rows, cols).expect("room for a small matrix");
-    store.write(&mut weight, 0, &bytes).expect("room was made");
-    weight
+    let mut weight = store.allocate("benchmark", block_type, rows, cols)?;
+    store.write(&mut weight, 0, &bytes)?;
+    Ok(weight)
 }
 
 fn values(n: usize) -> Vec<f32> {

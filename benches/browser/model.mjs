@@ -1,7 +1,18 @@
 // node model.mjs [--backend wasm|webgpu] [--prompt 512,1024] [--decode 64] [--batch 1,4,8,16] [--reps 3]
 // Prefill, decode, and decode of several sequences at once, in a new browser for each repetition.
 
-import { CpuClock, inFreshBrowser, isSoftware, main, memory, numbers, options, randomTokens, sample, say } from "./lib.mjs";
+import {
+  CpuClock,
+  inFreshBrowser,
+  isSoftware,
+  main,
+  memory,
+  numbers,
+  options,
+  randomTokens,
+  sample,
+  say,
+} from "./lib.mjs";
 import { modelUrl } from "../../tests/browser/lib.mjs";
 
 const o = options({ prompt: "", decode: "", batch: "1,4,8,16" });

@@ -129,7 +129,7 @@ pub fn bench(options: &Options) -> Result<()> {
 
 fn backends(part: Part, asked: &[Backend]) -> Vec<Backend> {
     let known: &[Backend] = match part {
-        Part::Kernels => &[Backend::Native],
+        Part::Kernels => &[Backend::Native, Backend::NativeGpu],
         Part::Model => &[Backend::Native, Backend::NativeGpu, Backend::Wasm, Backend::Webgpu],
         _ => &[Backend::Wasm, Backend::Webgpu],
     };

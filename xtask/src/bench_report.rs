@@ -76,7 +76,7 @@ impl Report {
         println!("model {}", file_name(model));
         let mut parts: Vec<&str> = Vec::new();
         for m in &self.measurements {
-            if parts.last() != Some(&&m.part[..]) {
+            if !parts.contains(&&m.part[..]) {
                 parts.push(&m.part);
             }
         }
