@@ -14,8 +14,8 @@ use lunette::model::{KvShape, KvType, Ops, Row, Step, WeightStore};
 use lunette::quant::BlockType;
 use std::time::{Duration, Instant};
 
-/// `out × in`: the MLP of a 135M model, that of a 1B model, and on hardware that of an 8B model.
-const SHAPES: [(usize, usize); 3] = [(1536, 576), (8192, 2048), (14336, 4096)];
+/// `out × in`: the MLP of a 135M model; attention and MLP of a 1B model; the MLP of an 8B model.
+const SHAPES: [(usize, usize); 4] = [(1536, 576), (2048, 2048), (8192, 2048), (14336, 4096)];
 /// One token, a batch of decoding sequences, a prefill's step.
 const ROWS: [usize; 3] = [1, 16, 128];
 /// A sample is the mean of as many runs as fit into this.
@@ -25,7 +25,7 @@ const STREAM: (usize, usize) = (1024, 16384);
 
 fn main() {
     let result = match text("backend").as_deref() {
-        None | Some("wasm") => products(&SHAPES[..2], &mut Cpu),
+        None | Some("wasm") => products(&SHAPES[..3], &mut Cpu),
         Some("webgpu") => pollster::block_on(Gpu::request(&GpuOptions::default())).and_then(on_gpu),
         Some(other) => fail(&format!("there is no backend \"{other}\"")),
     };
@@ -50,7 +50,7 @@ fn on_gpu(gpu: Gpu) -> Result<()> {
             (12 * x.len()) as f64 / seconds / 1e9,
         );
     }
-    let shapes = if device.gpu.is_software() { &SHAPES[..1] } else { &SHAPES[..] };
+    let shapes = if device.gpu.is_software() { &SHAPES[..2] } else { &SHAPES[..] };
     products(shapes, &mut device)
 }
 

@@ -46,7 +46,7 @@ async function load(page) {
     async ([url, backend]) => {
       // The file is fetched once: a new engine on the same page costs no more than it must.
       globalThis.file ??= await (await fetch(url)).blob();
-      return (globalThis.judge = await lunette.Judge.load(file, { backend })).info;
+      return (globalThis.judge = await lunette.Judge.load(globalThis.file, { backend })).info;
     },
     [modelUrl, o.backend],
   );

@@ -1,6 +1,7 @@
 // What the browser benchmarks share: arguments, samples, the CPU time of the browser, prompts that no cache has seen.
 
 import { readdirSync, readFileSync } from "node:fs";
+import { clearInterval, setInterval } from "node:timers";
 import { parseArgs } from "node:util";
 import { launch, openPackage, startServer } from "../../tests/browser/lib.mjs";
 

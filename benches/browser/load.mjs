@@ -46,7 +46,7 @@ async function fromFile({ browser, origin }) {
   const { info, ready, opened, again, usage, longest } = await page.evaluate(
     async ([entry, task, backend]) => {
       const tasks = [];
-      new PerformanceObserver((list) => tasks.push(...list.getEntries())).observe({ type: "longtask" });
+      new globalThis.PerformanceObserver((list) => tasks.push(...list.getEntries())).observe({ type: "longtask" });
       const { Judge } = await import(entry);
       const start = performance.now();
       const judge = await Judge.load(document.querySelector("input").files[0], { backend });

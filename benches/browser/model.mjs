@@ -86,7 +86,7 @@ function generate(page, prompts, maxTokens) {
       const now = () => performance.timeOrigin + performance.now();
       const one = async (tokens) => {
         const start = now();
-        const done = await engine.generate(Uint32Array.from(tokens), { maxTokens });
+        const done = await globalThis.engine.generate(Uint32Array.from(tokens), { maxTokens });
         const end = now();
         // What the call itself costs counts as prefill.
         return { start, end, first: end - done.timing.decodeMs, tokens: done.tokens.length };
