@@ -104,6 +104,7 @@ fn metadata(shape: &Shape, mix: Mix, quant: &str) -> Writer {
     w.set("general.architecture", text("llama"));
     w.set("general.name", text(&format!("synthetic {} {quant}, {} layers", shape.name, shape.layers)));
     w.set("general.file_type", number(mix.file_type()));
+    w.set("general.quantization_version", number(2));
     w.set("llama.context_length", number(shape.context));
     w.set("llama.embedding_length", number(shape.width));
     w.set("llama.block_count", number(shape.layers));

@@ -41,7 +41,7 @@ impl Writer {
         for (key, value) in &self.metadata {
             string(&mut out, key);
             out.extend(kind(value).to_le_bytes());
-            write(&mut out, value);
+            write(&mut out, value, kind(value));
         }
         for (name, dims, type_id, offset) in &self.tensors {
             string(&mut out, name);
@@ -60,28 +60,35 @@ fn string(out: &mut Vec<u8>, text: &str) {
     out.extend(text.as_bytes());
 }
 
+/// The types that llama.cpp's readers ask for: 32 bits, unless a number needs more.
 fn kind(value: &Value) -> u32 {
     match value {
+        Value::Unsigned(n) if u32::try_from(*n).is_ok() => 4,
         Value::Unsigned(_) => 10,
+        Value::Signed(n) if i32::try_from(*n).is_ok() => 5,
         Value::Signed(_) => 11,
-        Value::Float(_) => 12,
+        Value::Float(_) => 6,
         Value::Bool(_) => 7,
         Value::String(_) => 8,
         Value::Array(_) => 9,
     }
 }
 
-fn write(out: &mut Vec<u8>, value: &Value) {
+fn write(out: &mut Vec<u8>, value: &Value, kind: u32) {
     match value {
+        Value::Unsigned(n) if kind == 4 => out.extend((*n as u32).to_le_bytes()),
         Value::Unsigned(n) => out.extend(n.to_le_bytes()),
+        Value::Signed(n) if kind == 5 => out.extend((*n as i32).to_le_bytes()),
         Value::Signed(n) => out.extend(n.to_le_bytes()),
-        Value::Float(x) => out.extend(x.to_le_bytes()),
+        Value::Float(x) => out.extend((*x as f32).to_le_bytes()),
         Value::Bool(b) => out.push(u8::from(*b)),
         Value::String(text) => string(out, text),
         Value::Array(values) => {
-            out.extend(values.first().map_or(10, kind).to_le_bytes());
+            // One type for all: the widest that one of them needs.
+            let element = values.iter().map(self::kind).max().unwrap_or(4);
+            out.extend(element.to_le_bytes());
             out.extend((values.len() as u64).to_le_bytes());
-            values.iter().for_each(|value| write(out, value));
+            values.iter().for_each(|value| write(out, value, element));
         }
     }
 }
