@@ -71,23 +71,25 @@ fn columns<const T: usize>(x: &[f32], tile: &[f32], y: &mut [f32], k: usize, str
 /// so that a text gives the same bits however it is cut into steps.
 #[inline]
 fn dots<const T: usize, const R: usize>(xs: [&[f32]; T], ws: [&[f32]; R]) -> [[f32; R]; T] {
-    let k = ws[0].len();
+    let (x_fours, x_rest) = (xs.map(|x| x.as_chunks::<4>().0), xs.map(|x| x.as_chunks::<4>().1));
+    let (w_fours, w_rest) = (ws.map(|w| w.as_chunks::<4>().0), ws.map(|w| w.as_chunks::<4>().1));
+    let len = w_fours[0].len();
+    // With these lengths known the loop below needs no bounds checks.
+    assert!(x_fours.iter().all(|x| x.len() == len) && w_fours.iter().all(|w| w.len() == len));
     let mut sums = [[f32x4::ZERO; R]; T];
-    for i in (0..k - k % 4).step_by(4) {
-        let w: [f32x4; R] = std::array::from_fn(|r| load(ws[r], i));
-        for (sums, x) in sums.iter_mut().zip(xs) {
-            let x = load(x, i);
+    for i in 0..len {
+        let w = w_fours.map(|w| f32x4::new(w[i]));
+        for (sums, x) in sums.iter_mut().zip(x_fours) {
+            let x = f32x4::new(x[i]);
             for (sum, w) in sums.iter_mut().zip(w) {
                 *sum = x.mul_add(w, *sum);
             }
         }
     }
     let mut out = sums.map(|row| row.map(|sum| sum.reduce_add()));
-    for i in k - k % 4..k {
-        for (out, x) in out.iter_mut().zip(xs) {
-            for (out, w) in out.iter_mut().zip(ws) {
-                *out += x[i] * w[i];
-            }
+    for (out, x) in out.iter_mut().zip(x_rest) {
+        for (out, w) in out.iter_mut().zip(w_rest) {
+            *out += x.iter().zip(w).map(|(x, w)| x * w).sum::<f32>();
         }
     }
     out
