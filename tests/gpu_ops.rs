@@ -35,10 +35,13 @@ fn classes(n: usize) -> Vec<usize> {
 
 fn shapes(block_type: BlockType) -> &'static [(usize, usize)] {
     match block_type.block_len() {
-        256 => &[(67, 256), (192, 768), (64, 1536)],
-        _ => &[(67, 64), (192, 576), (64, 1536), (1, 32), (130, 96), (9, 4160)],
+        256 => &[(67, 256), (130, 768), (9, 4352)],
+        _ => &[(67, 64), (130, 576), (1, 32), (9, 4160)],
     }
 }
+
+/// The classes of plans, with numbers of rows that each serves: all of a tile, and parts of it.
+const LINEAR_ROWS: [(usize, &[usize]); 4] = [(1, &[1]), (4, &[3]), (16, &[5, 16]), (80, &[17, 80])];
 
 #[test]
 fn linear() {
@@ -46,10 +49,10 @@ fn linear() {
         for block_type in BlockType::ALL {
             for &(rows_w, cols) in shapes(block_type) {
                 let (w, cpu_w) = weights(&gpu, block_type, rows_w, cols, 1);
-                let x = random(64 * cols, 2);
-                for most in [1, 4, 16, 64] {
+                let x = random(80 * cols, 2);
+                for (most, counts) in LINEAR_ROWS {
                     let mut trial = trial(&gpu, NO_KV, most, &[cols], |o, x| o.linear(&w, &x[0]));
-                    for n in ROWS.into_iter().filter(|&n| n <= most) {
+                    for &n in counts {
                         let step = rows(n);
                         let got = block_on(trial.run(&step, &[&x[..n * cols]], 1)).unwrap();
                         let mut kv = KvCache::new(NO_KV, KvType::F32);
