@@ -220,15 +220,15 @@ mod tests {
     fn linear_kernels() {
         let without = Capabilities { subgroups: None, ..HARDWARE };
         let table = [
-            (SOFTWARE, 4096, BlockType::Q4K, 1, "linear_one", None),
-            (SOFTWARE, 4096, BlockType::Q4K, 16, "linear_tile", None),
-            (HARDWARE, 4096, BlockType::Q4K, 1, "linear_vector", Some((64, "reduce_subgroups", 2))),
-            (HARDWARE, 14336, BlockType::Q4K, 1, "linear_vector", Some((128, "reduce_subgroups", 2))),
+            (SOFTWARE, 4096, BlockType::Q4_K, 1, "linear_one", None),
+            (SOFTWARE, 4096, BlockType::Q4_K, 16, "linear_tile", None),
+            (HARDWARE, 4096, BlockType::Q4_K, 1, "linear_vector", Some((64, "reduce_subgroups", 2))),
+            (HARDWARE, 14336, BlockType::Q4_K, 1, "linear_vector", Some((128, "reduce_subgroups", 2))),
             (HARDWARE, 576, BlockType::Q4_1, 1, "linear_vector", Some((32, "reduce_subgroups", 2))),
             (HARDWARE, 576, BlockType::F16, 1, "linear_vector", Some((64, "reduce_subgroups", 1))),
-            (without, 14336, BlockType::Q6K, 4, "linear_vector", Some((128, "reduce_shared", 1))),
-            (without, 14336, BlockType::Q6K, 16, "linear_vector", Some((64, "reduce_shared", 1))),
-            (without, 4096, BlockType::Q4K, 17, "linear_matrix", None),
+            (without, 14336, BlockType::Q6_K, 4, "linear_vector", Some((128, "reduce_shared", 1))),
+            (without, 14336, BlockType::Q6_K, 16, "linear_vector", Some((64, "reduce_shared", 1))),
+            (without, 4096, BlockType::Q4_K, 17, "linear_matrix", None),
         ];
         for (capabilities, cols, block_type, most, shader, sums) in table {
             let kernel = linear(LinearShape { rows: 4096, cols, block_type, most }, &capabilities);
