@@ -203,7 +203,8 @@ const CONVERSATIONS: [&[[u32; 3]]; 4] = [
 /// Several sequences over shuffled blocks.
 #[test]
 fn attention() {
-    let table = [(4, 4, 64, 16), (9, 3, 64, 16), (8, 1, 128, 32), (6, 2, 20, 8), (4, 2, 96, 16)];
+    let table =
+        [(4, 4, 64, 16), (9, 3, 64, 16), (8, 1, 128, 32), (6, 2, 20, 8), (4, 2, 96, 16), (8, 1, 256, 16)];
     for (kv_type, bound) in [(KvType::F32, BOUND), (KvType::F16, 2e-3)] {
         for (family, gpu) in devices(kv_type) {
             for (shape, counts) in table.into_iter().flat_map(|t| CONVERSATIONS.map(|counts| (t, counts))) {

@@ -132,7 +132,7 @@ pub fn attention(shape: AttentionShape, capabilities: &Capabilities) -> Attentio
     }
     let most_rows = if shape.most <= FEW { 1 } else { (16 / group).max(1) };
     let rows = (0..5).map(|halvings| (most_rows >> halvings).max(1));
-    let tiles = rows.flat_map(|rows| [(rows, 32), (rows, 16)]).chain([(1, 8)]);
+    let tiles = rows.flat_map(|rows| [(rows, 32), (rows, 16)]).chain([(1, 8), (1, 4)]);
     let fits =
         |(rows, positions): &(usize, usize)| attention_bytes(&shape, rows * group, *positions) <= SHARED;
     let Some((rows, positions)) = tiles.into_iter().find(fits) else {
@@ -262,7 +262,8 @@ mod tests {
             ((9, 3, 64, KvType::F16, 2048, 512), Tile { rows: 5, positions: 32, splits: 1 }),
             // A context of one piece, many heads over one, and heads too large for a tile.
             ((9, 3, 64, KvType::F16, 64, 1), Tile { rows: 1, positions: 32, splits: 1 }),
-            ((8, 1, 256, KvType::F32, 4096, 512), Tile { rows: 1, positions: 8, splits: 1 }),
+            ((4, 1, 256, KvType::F16, 4096, 512), Tile { rows: 1, positions: 16, splits: 1 }),
+            ((8, 1, 256, KvType::F32, 4096, 512), Tile { rows: 1, positions: 4, splits: 1 }),
             ((71, 1, 64, KvType::F16, 2048, 512), Thread),
             ((4, 4, 512, KvType::F16, 2048, 512), Thread),
         ];
