@@ -1,13 +1,15 @@
 // y[t, r] = Σₖ w[r, k] x[t, k] for many rows of activations, bound by arithmetic.
 //
 // w: [ROWS, COLS] quantized, a shard whose rows are FIRST .. FIRST + ROWS of the OUT columns of y.
-// x: [n, COLS] f32; y: [n, OUT] f32. Grid: x over tiles of 64 rows of w, y over tiles of 64 rows of x. A workgroup of 128
-// threads owns a tile of 64 × 64 sums, a thread 8 rows of w × 4 rows of x of it. For each 32 columns the workgroup brings
-// both tiles into shared memory, the weights dequantized: once for 64 products each; 12 loads of four elements from there
-// serve 128 products.
+// x: [n, COLS] f32; y: [n, OUT] f32. Grid: x over tiles of 64 rows of w, y over tiles of 4 · THREADS rows of x. A
+// workgroup of 8 · THREADS threads (THREADS is 8 or 16) owns a tile of sums, a thread 8 rows of w × 4 rows of x of it.
+// For each 32 columns the workgroup brings both tiles into shared memory, the weights dequantized: once for as many
+// products as x has rows there; 12 loads of four elements serve 128 products.
 //
-// Both tiles are [64 rows, 8 fours], 16 KiB together. The fours of a row are permuted by the row's number: else threads
-// that read the same column of neighbouring rows would all meet in the same four banks.
+// The tiles are [64 rows, 8 fours] and [4 · THREADS rows, 8 fours], 16 KiB together at most. The fours of a row are
+// permuted by the row's number: else threads that read the same column of neighbouring rows would all meet in the same
+// four banks.
+//!const THREADS
 //!include eight
 //!include $dequant
 
@@ -21,16 +23,16 @@ override OUT: u32;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 var<workgroup> tile_w: array<vec4<f32>, 512>;
-var<workgroup> tile_x: array<vec4<f32>, 512>;
+var<workgroup> tile_x: array<vec4<f32>, 32u * THREADS>;
 
 fn place(row: u32, four: u32) -> u32 {
     return row * 8u + (four ^ (row & 7u));
 }
 
-// Thread `lane` brings 2 eights of w, from rows 32 apart; rows and columns past the end are not used, or zero.
+// Thread `lane` brings eights of w, from rows 2 · THREADS apart; rows and columns past the end are not used, or zero.
 fn load_w(lane: u32, first: u32, column: u32) {
     let k = column / 8u + (lane & 3u);
-    for (var row = lane >> 2u; row < 64u; row += 32u) {
+    for (var row = lane >> 2u; row < 64u; row += 2u * THREADS) {
         var a = vec4<f32>();
         var b = vec4<f32>();
         if (k < COLS / 8u) {
@@ -45,10 +47,10 @@ fn load_w(lane: u32, first: u32, column: u32) {
     }
 }
 
-// … and 4 fours of x, from rows 16 apart.
+// … and 4 fours of x, from rows THREADS apart.
 fn load_x(lane: u32, first: u32, column: u32) {
     let k = column / 4u + (lane & 7u);
-    for (var row = lane >> 3u; row < 64u; row += 16u) {
+    for (var row = lane >> 3u; row < 4u * THREADS; row += THREADS) {
         var a = vec4<f32>();
         if (k < COLS / 4u) {
             a = x[min(first + row, count.x - 1u) * (COLS / 4u) + k];
@@ -73,11 +75,11 @@ fn store(token: u32, row: u32, sums: vec4<f32>) {
     }
 }
 
-@compute @workgroup_size(128)
+@compute @workgroup_size(8u * THREADS)
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) tile: vec3<u32>) {
     let first_row = tile.x * 64u;
-    let first_token = tile.y * 64u;
-    // The thread's rows are r, r + 8, …, r + 56 of the one tile and t, t + 16, t + 32, t + 48 of the other.
+    let first_token = tile.y * (4u * THREADS);
+    // The thread's rows are r, r + 8, …, r + 56 of the one tile and t, t + THREADS, … of the other.
     let r = lane & 7u;
     let t = lane >> 3u;
     var low0 = vec4<f32>();
@@ -97,9 +99,9 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) tile:
             let from_w = place(r, four);
             let from_x = place(t, four);
             let x0 = tile_x[from_x];
-            let x1 = tile_x[from_x + 128u];
-            let x2 = tile_x[from_x + 256u];
-            let x3 = tile_x[from_x + 384u];
+            let x1 = tile_x[from_x + 8u * THREADS];
+            let x2 = tile_x[from_x + 16u * THREADS];
+            let x3 = tile_x[from_x + 24u * THREADS];
             let w0 = tile_w[from_w];
             let w1 = tile_w[from_w + 64u];
             let w2 = tile_w[from_w + 128u];
@@ -121,11 +123,11 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) tile:
     let row = first_row + r;
     let token = first_token + t;
     store(token, row, low0);
-    store(token + 16u, row, low1);
-    store(token + 32u, row, low2);
-    store(token + 48u, row, low3);
+    store(token + THREADS, row, low1);
+    store(token + 2u * THREADS, row, low2);
+    store(token + 3u * THREADS, row, low3);
     store(token, row + 32u, high0);
-    store(token + 16u, row + 32u, high1);
-    store(token + 32u, row + 32u, high2);
-    store(token + 48u, row + 32u, high3);
+    store(token + THREADS, row + 32u, high1);
+    store(token + 2u * THREADS, row + 32u, high2);
+    store(token + 3u * THREADS, row + 32u, high3);
 }

@@ -40,8 +40,10 @@ fn shapes(block_type: BlockType) -> &'static [(usize, usize)] {
     }
 }
 
-/// The classes of plans, with numbers of rows that each serves: all of a tile, and parts of it.
-const LINEAR_ROWS: [(usize, &[usize]); 4] = [(1, &[1]), (4, &[3]), (16, &[5, 16]), (80, &[17, 80])];
+/// The classes of plans, with numbers of rows that each serves: all of a tile, and parts of it. The last is for products
+/// large enough for large tiles.
+const LINEAR_ROWS: [(usize, &[usize]); 5] =
+    [(1, &[1]), (4, &[3]), (16, &[5, 16]), (80, &[17, 64]), (4096, &[75])];
 
 #[test]
 fn linear() {

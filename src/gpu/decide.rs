@@ -61,7 +61,7 @@ const FEW: usize = 16;
 pub fn linear(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
     match (capabilities.kernels, shape.most) {
         (Kernels::Cooperative, ..=FEW) => linear_vector(shape, capabilities),
-        (Kernels::Cooperative, _) => tiles("linear_matrix", 64, 64),
+        (Kernels::Cooperative, _) => linear_matrix(shape),
         (Kernels::Independent, 1) => tiles("linear_one", 64, 1),
         (Kernels::Independent, _) => tiles("linear_tile", 64, 8),
     }
@@ -69,6 +69,13 @@ pub fn linear(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
 
 fn tiles(shader: &'static str, tile_rows: usize, tile_tokens: usize) -> LinearKernel {
     LinearKernel { shader, tile_rows, tile_tokens, sum: None, eights: None }
+}
+
+fn linear_matrix(shape: LinearShape) -> LinearKernel {
+    // Small results are cut into more tiles, so that there is one for every core of a large GPU.
+    const ENOUGH: usize = 128;
+    let large = shape.rows.div_ceil(64) * shape.most.div_ceil(64);
+    tiles("linear_matrix", 64, if large < ENOUGH { 32 } else { 64 })
 }
 
 fn linear_vector(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
@@ -230,6 +237,10 @@ mod tests {
             (without, 14336, BlockType::Q6_K, 16, "linear_vector", Some((64, "reduce_shared", 1))),
             (without, 4096, BlockType::Q4_K, 17, "linear_matrix", None),
         ];
+        for (rows, most, tile_tokens) in [(4096, 512, 64), (1024, 512, 64), (576, 512, 32), (4096, 64, 32)] {
+            let shape = LinearShape { rows, cols: 576, block_type: BlockType::Q4_1, most };
+            assert_eq!(linear(shape, &HARDWARE).tile_tokens, tile_tokens, "{rows} × {most}");
+        }
         for (capabilities, cols, block_type, most, shader, sums) in table {
             let kernel = linear(LinearShape { rows: 4096, cols, block_type, most }, &capabilities);
             let got = kernel.sum.map(|s| (s.lanes, s.reduce, kernel.eights.unwrap_or(0)));

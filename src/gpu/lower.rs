@@ -187,6 +187,9 @@ impl<'a> Lowering<'a> {
                 kernel = kernel.set("OUT", w.rows);
                 operands.push(self.count(x.per));
             }
+            if choice.shader == "linear_matrix" {
+                kernel = kernel.constant("THREADS", choice.tile_tokens / 4);
+            }
             if let Some(sum) = choice.sum {
                 kernel = kernel.sum(sum);
             }
