@@ -28,6 +28,16 @@ fn devices(kv_type: KvType) -> Vec<(String, Gpu)> {
     named.collect()
 }
 
+/// What is disabled is left unused, so that the fallbacks are what runs.
+#[test]
+fn variants() {
+    for (family, disable) in VARIANTS {
+        let used = gpu(Some(family), disable, KvType::F32).capabilities();
+        println!("{family:?} without {disable:?}: {used:?}");
+        assert!(disable.iter().all(|name| !used.iter().any(|u| u == name)));
+    }
+}
+
 /// The classes of plans that serve `n` rows.
 fn classes(n: usize) -> Vec<usize> {
     [1, 4, 16, 64].into_iter().filter(|&most| most >= n).collect()
