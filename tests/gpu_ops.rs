@@ -15,40 +15,62 @@ const BOUND: f32 = 1e-5;
 
 const ROWS: [usize; 6] = [1, 2, 3, 5, 17, 64];
 
-const FAMILIES: [Kernels; 2] = [Kernels::Independent, Kernels::Cooperative];
+/// Every family of kernels, and what is kept from it so that its fallbacks run.
+const VARIANTS: [(Kernels, &[&str]); 3] =
+    [(Kernels::Independent, &[]), (Kernels::Cooperative, &[]), (Kernels::Cooperative, &["subgroups", "f16"])];
 
-fn devices() -> Vec<(Kernels, Gpu)> {
-    FAMILIES.into_iter().map(|family| (family, gpu(Some(family), &[], KvType::F32))).collect()
+/// A device for each variant, with the variant's name.
+fn devices(kv_type: KvType) -> Vec<(String, Gpu)> {
+    let named = VARIANTS.into_iter().map(|(family, disable)| {
+        let gpu = gpu(Some(family), disable, kv_type);
+        (format!("{family:?} with {:?}", gpu.capabilities()), gpu)
+    });
+    named.collect()
+}
+
+/// What is disabled is left unused, so that the fallbacks are what runs.
+#[test]
+fn variants() {
+    for (family, disable) in VARIANTS {
+        let used = gpu(Some(family), disable, KvType::F32).capabilities();
+        println!("{family:?} without {disable:?}: {used:?}");
+        assert!(disable.iter().all(|name| !used.iter().any(|u| u == name)));
+    }
 }
 
 /// The classes of plans that serve `n` rows.
 fn classes(n: usize) -> Vec<usize> {
-    [1, 4, 64].into_iter().filter(|&most| most >= n).collect()
+    [1, 4, 16, 64].into_iter().filter(|&most| most >= n).collect()
 }
 
 fn shapes(block_type: BlockType) -> &'static [(usize, usize)] {
     match block_type.block_len() {
-        256 => &[(67, 256), (192, 768), (64, 1536)],
-        _ => &[(67, 64), (192, 576), (64, 1536), (1, 32), (130, 96)],
+        256 => &[(67, 256), (130, 768), (9, 4352)],
+        _ => &[(67, 64), (130, 576), (1, 32), (9, 4160)],
     }
 }
 
+/// The classes of plans, with numbers of rows that each serves: all of a tile, and parts of it. The last is for products
+/// large enough for large tiles.
+const LINEAR_ROWS: [(usize, &[usize]); 5] =
+    [(1, &[1]), (4, &[3]), (16, &[5, 16]), (80, &[17, 64]), (4096, &[75])];
+
 #[test]
 fn linear() {
-    for (family, gpu) in devices() {
+    for (family, gpu) in devices(KvType::F32) {
         for block_type in BlockType::ALL {
             for &(rows_w, cols) in shapes(block_type) {
                 let (w, cpu_w) = weights(&gpu, block_type, rows_w, cols, 1);
-                let x = random(64 * cols, 2);
-                for most in [1, 4, 64] {
+                let x = random(80 * cols, 2);
+                for (most, counts) in LINEAR_ROWS {
                     let mut trial = trial(&gpu, NO_KV, most, &[cols], |o, x| o.linear(&w, &x[0]));
-                    for n in ROWS.into_iter().filter(|&n| n <= most) {
+                    for &n in counts {
                         let step = rows(n);
                         let got = block_on(trial.run(&step, &[&x[..n * cols]], 1)).unwrap();
                         let mut kv = KvCache::new(NO_KV, KvType::F32);
                         let mut ops = CpuOps { step: &step, kv: &mut kv };
                         let expected = ops.linear(&cpu_w, &Tensor::new(n, cols, x[..n * cols].to_vec()));
-                        let what = format!("{family:?} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
+                        let what = format!("{family} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
                         assert_close(&got, &expected.data, BOUND, &what);
                     }
                 }
@@ -59,7 +81,7 @@ fn linear() {
 
 #[test]
 fn embed() {
-    for (family, gpu) in devices() {
+    for (family, gpu) in devices(KvType::F32) {
         for block_type in BlockType::ALL {
             for &(vocab, cols) in shapes(block_type) {
                 let (table, cpu_table) = weights(&gpu, block_type, vocab, cols, 3);
@@ -69,12 +91,7 @@ fn embed() {
                 let got = block_on(trial.run(&step, &[], 1)).unwrap();
                 let mut kv = KvCache::new(NO_KV, KvType::F32);
                 let expected = CpuOps { step: &step, kv: &mut kv }.embed(&cpu_table);
-                assert_close(
-                    &got,
-                    &expected.data,
-                    1e-6,
-                    &format!("{family:?} {block_type:?} {vocab}×{cols}"),
-                );
+                assert_close(&got, &expected.data, 1e-6, &format!("{family} {block_type:?} {vocab}×{cols}"));
             }
         }
     }
@@ -107,7 +124,7 @@ fn shards() {
 
 #[test]
 fn rms_norm() {
-    for (family, gpu) in devices() {
+    for (family, gpu) in devices(KvType::F32) {
         for cols in [4, 36, 576, 1536, 4096] {
             let (w, cpu_w) = weights(&gpu, BlockType::F32, 1, cols, 5);
             let x: Vec<f32> = random(64 * cols, 6).iter().map(|v| v * 3.0 + 0.5).collect();
@@ -119,7 +136,7 @@ fn rms_norm() {
                     let mut kv = KvCache::new(NO_KV, KvType::F32);
                     let x = Tensor::new(n, cols, x[..n * cols].to_vec());
                     let expected = CpuOps { step: &step, kv: &mut kv }.rms_norm(&x, &cpu_w, 1e-5);
-                    assert_close(&got, &expected.data, BOUND, &format!("{family:?} {n} of {most} × {cols}"));
+                    assert_close(&got, &expected.data, BOUND, &format!("{family} {n} of {most} × {cols}"));
                 }
             }
         }
@@ -128,7 +145,7 @@ fn rms_norm() {
 
 #[test]
 fn rope() {
-    for (family, gpu) in devices() {
+    for (family, gpu) in devices(KvType::F32) {
         for (heads, head_dim) in [(1, 4), (3, 20), (9, 64), (5, 128)] {
             let cols = heads * head_dim;
             let angles: Vec<f32> =
@@ -147,7 +164,7 @@ fn rope() {
                     let mut kv = KvCache::new(NO_KV, KvType::F32);
                     let x = Tensor::new(n, cols, x);
                     let expected = CpuOps { step: &step, kv: &mut kv }.rope(x, &cpu_w, style);
-                    let what = format!("{family:?} {style:?} {n} × {heads} × {head_dim}");
+                    let what = format!("{family} {style:?} {n} × {heads} × {head_dim}");
                     assert_close(&got, &expected.data, BOUND, &what);
                 }
             }
@@ -157,7 +174,7 @@ fn rope() {
 
 #[test]
 fn elementwise() {
-    for (family, gpu) in devices() {
+    for (family, gpu) in devices(KvType::F32) {
         for (n, cols) in [(1, 4), (3, 576), (17, 1536), (64, 36)] {
             // Large enough for the exponential to overflow on both sides.
             let a: Vec<f32> = random(n * cols, 8).iter().map(|v| v * 95.0).collect();
@@ -181,60 +198,69 @@ fn elementwise() {
                     }
                 });
                 let got = block_on(trial.run(&step, &[&a, &b], 1)).unwrap();
-                assert_close(&got, &expected.data, BOUND, &format!("{family:?} {name} {n} × {cols}"));
+                assert_close(&got, &expected.data, BOUND, &format!("{family} {name} {n} × {cols}"));
             }
         }
     }
 }
 
-/// Several sequences over shuffled blocks: prefills in pieces of 1 to 37 rows, then decodes.
+/// Rows that each of three sequences gets, step by step: prefills and decodes by plans for many rows, for few, for one.
+const CONVERSATIONS: [&[[u32; 3]]; 4] = [
+    &[[1, 0, 0], [5, 3, 0], [0, 17, 20], [1, 1, 1], [2, 0, 1], [16, 0, 8], [1, 1, 1]],
+    &[[1, 0, 0], [7, 5, 4], [0, 16, 0], [16, 0, 0], [14, 1, 1], [16, 0, 0], [16, 0, 0], [1, 1, 1]],
+    &[[1, 0, 0], [0, 3, 0], [2, 1, 1]],
+    &[[1, 0, 0], [1, 0, 0], [0, 0, 1]],
+];
+
+/// Several sequences over shuffled blocks.
 #[test]
 fn attention() {
-    let table = [(4, 4, 64, 16), (9, 3, 64, 16), (8, 1, 128, 32), (6, 2, 20, 8), (4, 2, 96, 16)];
-    for family in FAMILIES {
-        for (kv_type, bound) in [(KvType::F32, BOUND), (KvType::F16, 2e-3)] {
-            let gpu = gpu(Some(family), &[], kv_type);
-            for (heads, kv_heads, head_dim, block_len) in table {
+    let table =
+        [(4, 4, 64, 16), (9, 3, 64, 16), (8, 1, 128, 32), (6, 2, 20, 8), (4, 2, 96, 16), (8, 1, 256, 16)];
+    for (kv_type, bound) in [(KvType::F32, BOUND), (KvType::F16, 2e-3)] {
+        for (family, gpu) in devices(kv_type) {
+            for (shape, counts) in table.into_iter().flat_map(|t| CONVERSATIONS.map(|counts| (t, counts))) {
+                let (heads, kv_heads, head_dim, block_len) = shape;
                 let kv = KvShape { layers: 2, kv_heads, head_dim, block_len, blocks: 23 };
-                let steps = conversation(&kv);
-                let most = steps.iter().map(|s| s.rows.len()).max().unwrap();
-                let cols = [heads * head_dim, kv_heads * head_dim, kv_heads * head_dim];
-                let mut trial = trial(&gpu, kv, most, &cols, |o, x| o.attention(1, &x[0], &x[1], &x[2]));
-                let mut cache = KvCache::new(kv, KvType::F32);
-                for (i, step) in steps.iter().enumerate() {
-                    let n = step.rows.len();
-                    let inputs: Vec<Vec<f32>> =
-                        (0..3).map(|j| random(n * cols[j], (i * 3 + j) as u64)).collect();
-                    // Sharp and flat distributions: the scores of some rows are large.
-                    let q: Vec<f32> =
-                        inputs[0].iter().enumerate().map(|(j, v)| v * (1 + j / cols[0] % 9) as f32).collect();
-                    let got = block_on(trial.run(step, &[&q, &inputs[1], &inputs[2]], 1)).unwrap();
-                    let [q, k, v] = [q, inputs[1].clone(), inputs[2].clone()];
-                    cache.prepare(step).unwrap();
-                    let expected = CpuOps { step, kv: &mut cache }.attention(
-                        1,
-                        &Tensor::new(n, cols[0], q),
-                        &Tensor::new(n, cols[1], k),
-                        &Tensor::new(n, cols[2], v),
-                    );
-                    let what = format!(
-                        "{family:?} {kv_type:?} {heads}/{kv_heads} × {head_dim}, step {i} of {n} rows"
-                    );
-                    assert_close(&got, &expected.data, bound, &what);
-                }
+                converse(&gpu, kv, heads, counts, bound, &format!("{family} {kv_type:?} {shape:?}"));
             }
         }
+    }
+}
+
+fn converse(gpu: &Gpu, kv: KvShape, heads: usize, counts: &[[u32; 3]], bound: f32, what: &str) {
+    let steps = conversation(&kv, counts);
+    let most = steps.iter().map(|s| s.rows.len()).max().unwrap();
+    let cols = [heads * kv.head_dim, kv.kv_heads * kv.head_dim, kv.kv_heads * kv.head_dim];
+    let mut trial = trial(gpu, kv, most, &cols, |o, x| o.attention(1, &x[0], &x[1], &x[2]));
+    let mut cache = KvCache::new(kv, KvType::F32);
+    for (i, step) in steps.iter().enumerate() {
+        let n = step.rows.len();
+        let inputs: Vec<Vec<f32>> = (0..3).map(|j| random(n * cols[j], (i * 3 + j) as u64)).collect();
+        // Sharp and flat distributions: the scores of some rows are large.
+        let q: Vec<f32> =
+            inputs[0].iter().enumerate().map(|(j, v)| v * (1 + j / cols[0] % 9) as f32).collect();
+        let got = block_on(trial.run(step, &[&q, &inputs[1], &inputs[2]], 1)).unwrap();
+        let [q, k, v] = [q, inputs[1].clone(), inputs[2].clone()];
+        cache.prepare(step).unwrap();
+        let expected = CpuOps { step, kv: &mut cache }.attention(
+            1,
+            &Tensor::new(n, cols[0], q),
+            &Tensor::new(n, cols[1], k),
+            &Tensor::new(n, cols[2], v),
+        );
+        assert_close(&got, &expected.data, bound, &format!("{what}, step {i} of {n} rows"));
     }
 }
 
 /// Steps that extend three sequences, whose blocks are interleaved, by various numbers of rows at once.
-fn conversation(kv: &KvShape) -> Vec<Step> {
+fn conversation(kv: &KvShape, counts: &[[u32; 3]]) -> Vec<Step> {
     let blocks = kv.blocks as u32;
     let tables: Vec<Vec<u32>> = (0..3).map(|s| (0..7).map(|i| (s * 7 + i) * 5 % blocks).collect()).collect();
     let room = (7 * kv.block_len) as u32;
     let mut lengths = [0u32; 3];
     let mut steps = Vec::new();
-    for counts in [[1, 0, 0], [5, 3, 0], [0, 17, 20], [1, 1, 1], [2, 0, 1], [16, 0, 8], [1, 1, 1]] {
+    for counts in counts {
         let mut step = Step { tables: tables.clone(), ..Step::default() };
         for (sequence, &count) in counts.iter().enumerate() {
             for _ in 0..count.min(room - lengths[sequence]) {

@@ -1,5 +1,6 @@
 //! Which kernel computes what: pure functions of shapes, block types and what the adapter can do.
 
+use crate::model::KvType;
 use crate::quant::BlockType;
 
 /// What the adapter offers, and what of it is to be used.
@@ -32,37 +33,153 @@ pub struct LinearShape {
 }
 
 /// A kernel for a linear map, with the tile of the result that a workgroup computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinearKernel {
     pub shader: &'static str,
     /// Rows of the matrix.
     pub tile_rows: usize,
     /// Rows of the activations.
     pub tile_tokens: usize,
+    /// What the threads of a workgroup sum up together, if they do.
+    pub sum: Option<Sum>,
+    /// Eights of a row that a thread takes at a time, where the shader wants to know.
+    pub eights: Option<usize>,
 }
 
-pub fn linear(shape: LinearShape, _capabilities: &Capabilities) -> LinearKernel {
-    match shape.most {
-        1 => LinearKernel { shader: "linear_one", tile_rows: 64, tile_tokens: 1 },
-        _ => LinearKernel { shader: "linear_tile", tile_rows: 64, tile_tokens: 8 },
+/// `count` sums over the `lanes` threads of a workgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sum {
+    pub lanes: usize,
+    pub count: usize,
+    /// The file that does it.
+    pub reduce: &'static str,
+}
+
+/// Rows of activations up to which a product is bound by reading the weights: they are read once for all.
+const FEW: usize = 16;
+
+pub fn linear(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
+    match (capabilities.kernels, shape.most) {
+        (Kernels::Cooperative, ..=FEW) => linear_vector(shape, capabilities),
+        (Kernels::Cooperative, _) => linear_matrix(shape),
+        (Kernels::Independent, 1) => tiles("linear_one", 64, 1),
+        (Kernels::Independent, _) => tiles("linear_tile", 64, 8),
     }
+}
+
+fn tiles(shader: &'static str, tile_rows: usize, tile_tokens: usize) -> LinearKernel {
+    LinearKernel { shader, tile_rows, tile_tokens, sum: None, eights: None }
+}
+
+fn linear_matrix(shape: LinearShape) -> LinearKernel {
+    // Small results are cut into more tiles, so that there is one for every core of a large GPU.
+    const ENOUGH: usize = 128;
+    let large = shape.rows.div_ceil(64) * shape.most.div_ceil(64);
+    tiles("linear_matrix", 64, if large < ENOUGH { 32 } else { 64 })
+}
+
+fn linear_vector(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
+    let quantized = !matches!(shape.block_type, BlockType::F32 | BlockType::F16);
+    // One row of activations leaves registers for longer runs, which scale twice as many products at once.
+    let eights = if shape.most == 1 && quantized { 2 } else { 1 };
+    let lanes = match shape.cols / (8 * eights) {
+        0..=64 => 32,
+        65..=511 => 64,
+        // Without subgroups the sums of 16 rows and more threads would not fit into 16 KiB.
+        _ if shape.most > 8 => 64,
+        _ => 128,
+    };
+    LinearKernel {
+        sum: Some(sum(lanes, shape.most, capabilities)),
+        eights: Some(eights),
+        ..tiles("linear_vector", 4, shape.most)
+    }
+}
+
+fn sum(lanes: usize, count: usize, capabilities: &Capabilities) -> Sum {
+    let reduce = match capabilities.subgroups {
+        Some(_) => "reduce_subgroups",
+        None => "reduce_shared",
+    };
+    Sum { lanes, count, reduce }
+}
+
+/// How the sum of squares of a row of `cols` is shared; `None`: a thread does it alone.
+pub fn rms_norm(cols: usize, capabilities: &Capabilities) -> Option<Sum> {
+    let lanes = (cols / 4).next_power_of_two().clamp(32, 256);
+    (capabilities.kernels == Kernels::Cooperative).then(|| sum(lanes, 1, capabilities))
+}
+
+/// An attention over a cache of `slots` positions, for at most `most` rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttentionShape {
+    pub heads: usize,
+    pub kv_heads: usize,
+    pub head_dim: usize,
+    pub kv_type: KvType,
+    pub slots: usize,
+    pub most: usize,
+}
+
+/// How attention is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttentionKernel {
+    /// A thread for each head of a row.
+    Thread,
+    /// A workgroup for `rows` rows, the heads of one KV head and one of `splits` pieces of the context, `positions` of
+    /// which are in shared memory at a time.
+    Tile { rows: usize, positions: usize, splits: usize },
+}
+
+pub fn attention(shape: AttentionShape, capabilities: &Capabilities) -> AttentionKernel {
+    let group = shape.heads / shape.kv_heads;
+    // A thread owns one entry of four elements in a tile of 64 threads.
+    if capabilities.kernels == Kernels::Independent || shape.head_dim > 4 * 64 {
+        return AttentionKernel::Thread;
+    }
+    let most_rows = if shape.most <= FEW { 1 } else { (16 / group).max(1) };
+    let rows = (0..5).map(|halvings| (most_rows >> halvings).max(1));
+    let tiles = rows.flat_map(|rows| [(rows, 32), (rows, 16)]).chain([(1, 8), (1, 4)]);
+    let fits =
+        |(rows, positions): &(usize, usize)| attention_bytes(&shape, rows * group, *positions) <= SHARED;
+    let Some((rows, positions)) = tiles.into_iter().find(fits) else {
+        return AttentionKernel::Thread;
+    };
+    // Few rows leave a GPU idle unless their context is shared out, in pieces that are worth their own workgroup.
+    let wanted = (512 / (shape.kv_heads * shape.most)).clamp(4, 32);
+    let splits = if shape.most <= FEW { wanted.min(shape.slots.div_ceil(2 * positions)) } else { 1 };
+    AttentionKernel::Tile { rows, positions, splits }
+}
+
+/// Shared memory of a workgroup on any adapter.
+const SHARED: usize = 16 << 10;
+
+/// What `attention_tile` needs of it.
+fn attention_bytes(shape: &AttentionShape, queries: usize, positions: usize) -> usize {
+    let keys = positions * (shape.head_dim + 4) * shape.kv_type.bytes();
+    let (scores, statistics) = (queries * positions * 4, queries * 12);
+    queries * shape.head_dim * 4 + keys + scores + statistics
 }
 
 /// Activation buffers have room for a multiple of this many rows, so that kernels may read whole tiles.
 pub const ROW_PADDING: usize = 8;
 
 /// The numbers of rows that plans are made for, ascending: a step runs the first that holds it.
-pub fn row_classes(max_rows: usize) -> Vec<usize> {
-    classes(max_rows)
+pub fn row_classes(max_rows: usize, capabilities: &Capabilities) -> Vec<usize> {
+    classes(max_rows, capabilities)
 }
 
 /// The same for rows whose logits are wanted; a step that wants more than the last is served piecewise.
-pub fn output_classes(max_rows: usize) -> Vec<usize> {
-    classes(max_rows.min(16))
+pub fn output_classes(max_rows: usize, capabilities: &Capabilities) -> Vec<usize> {
+    classes(max_rows.min(16), capabilities)
 }
 
-fn classes(most: usize) -> Vec<usize> {
-    if most > 1 { vec![1, most] } else { vec![1] }
+fn classes(most: usize, capabilities: &Capabilities) -> Vec<usize> {
+    let few: &[usize] = match capabilities.kernels {
+        Kernels::Independent => &[1],
+        Kernels::Cooperative => &[1, 4, FEW],
+    };
+    few.iter().copied().filter(|&n| n < most).chain([most]).collect()
 }
 
 /// The rows that a prefill step may have. On a software adapter few enough that a step of a model with
@@ -96,9 +213,75 @@ mod tests {
 
     #[test]
     fn classes_end_with_the_most() {
-        assert_eq!(row_classes(32), [1, 32]);
-        assert_eq!(row_classes(1), [1]);
-        assert_eq!(output_classes(8), [1, 8]);
-        assert_eq!(output_classes(512), [1, 16]);
+        assert_eq!(row_classes(32, &SOFTWARE), [1, 32]);
+        assert_eq!(row_classes(1, &SOFTWARE), [1]);
+        assert_eq!(output_classes(8, &SOFTWARE), [1, 8]);
+        assert_eq!(output_classes(512, &SOFTWARE), [1, 16]);
+        assert_eq!(row_classes(512, &HARDWARE), [1, 4, 16, 512]);
+        assert_eq!(row_classes(16, &HARDWARE), [1, 4, 16]);
+        assert_eq!(row_classes(3, &HARDWARE), [1, 3]);
+        assert_eq!(output_classes(512, &HARDWARE), [1, 4, 16]);
+    }
+
+    #[test]
+    fn linear_kernels() {
+        let without = Capabilities { subgroups: None, ..HARDWARE };
+        let table = [
+            (SOFTWARE, 4096, BlockType::Q4_K, 1, "linear_one", None),
+            (SOFTWARE, 4096, BlockType::Q4_K, 16, "linear_tile", None),
+            (HARDWARE, 4096, BlockType::Q4_K, 1, "linear_vector", Some((64, "reduce_subgroups", 2))),
+            (HARDWARE, 14336, BlockType::Q4_K, 1, "linear_vector", Some((128, "reduce_subgroups", 2))),
+            (HARDWARE, 576, BlockType::Q4_1, 1, "linear_vector", Some((32, "reduce_subgroups", 2))),
+            (HARDWARE, 576, BlockType::F16, 1, "linear_vector", Some((64, "reduce_subgroups", 1))),
+            (without, 14336, BlockType::Q6_K, 4, "linear_vector", Some((128, "reduce_shared", 1))),
+            (without, 14336, BlockType::Q6_K, 16, "linear_vector", Some((64, "reduce_shared", 1))),
+            (without, 4096, BlockType::Q4_K, 17, "linear_matrix", None),
+        ];
+        for (rows, most, tile_tokens) in [(4096, 512, 64), (1024, 512, 64), (576, 512, 32), (4096, 64, 32)] {
+            let shape = LinearShape { rows, cols: 576, block_type: BlockType::Q4_1, most };
+            assert_eq!(linear(shape, &HARDWARE).tile_tokens, tile_tokens, "{rows} × {most}");
+        }
+        for (capabilities, cols, block_type, most, shader, sums) in table {
+            let kernel = linear(LinearShape { rows: 4096, cols, block_type, most }, &capabilities);
+            let got = kernel.sum.map(|s| (s.lanes, s.reduce, kernel.eights.unwrap_or(0)));
+            assert_eq!((kernel.shader, got), (shader, sums), "{cols} {block_type:?} {most}");
+            // Four sums a thread and row of activations, in the 16 KiB that every adapter has.
+            assert!(kernel.sum.is_none_or(|s| s.lanes * s.count * 16 <= 16 << 10));
+        }
+    }
+
+    #[test]
+    fn norms_are_shared_on_hardware() {
+        assert_eq!(rms_norm(4096, &SOFTWARE), None);
+        for (cols, lanes) in [(4, 32), (576, 256), (200, 64), (4096, 256)] {
+            assert_eq!(rms_norm(cols, &HARDWARE).map(|s| s.lanes), Some(lanes));
+        }
+    }
+
+    #[test]
+    fn attention_kernels() {
+        use AttentionKernel::{Thread, Tile};
+        let table = [
+            // Llama-3.1-8B with a context of 8192.
+            ((32, 8, 128, KvType::F16, 8192, 1), Tile { rows: 1, positions: 32, splits: 32 }),
+            ((32, 8, 128, KvType::F16, 8192, 4), Tile { rows: 1, positions: 32, splits: 16 }),
+            ((32, 8, 128, KvType::F16, 8192, 16), Tile { rows: 1, positions: 32, splits: 4 }),
+            ((32, 8, 128, KvType::F16, 8192, 512), Tile { rows: 4, positions: 16, splits: 1 }),
+            ((32, 8, 128, KvType::F32, 8192, 512), Tile { rows: 2, positions: 16, splits: 1 }),
+            // SmolLM2-135M.
+            ((9, 3, 64, KvType::F16, 2048, 1), Tile { rows: 1, positions: 32, splits: 32 }),
+            ((9, 3, 64, KvType::F16, 2048, 512), Tile { rows: 5, positions: 32, splits: 1 }),
+            // A context of one piece, many heads over one, and heads too large for a tile.
+            ((9, 3, 64, KvType::F16, 64, 1), Tile { rows: 1, positions: 32, splits: 1 }),
+            ((4, 1, 256, KvType::F16, 4096, 512), Tile { rows: 1, positions: 16, splits: 1 }),
+            ((8, 1, 256, KvType::F32, 4096, 512), Tile { rows: 1, positions: 4, splits: 1 }),
+            ((71, 1, 64, KvType::F16, 2048, 512), Thread),
+            ((4, 4, 512, KvType::F16, 2048, 512), Thread),
+        ];
+        for ((heads, kv_heads, head_dim, kv_type, slots, most), expected) in table {
+            let shape = AttentionShape { heads, kv_heads, head_dim, kv_type, slots, most };
+            assert_eq!(attention(shape, &HARDWARE), expected, "{shape:?}");
+            assert_eq!(attention(shape, &SOFTWARE), Thread);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Kernels, and the pipelines compiled from them.
 
 use super::Gpu;
+use super::decide::Sum;
 use super::fault::translate;
 use super::shader::{Parts, source};
 use crate::{Error, Result};
@@ -39,6 +40,11 @@ impl Kernel {
     pub(super) fn constant(mut self, name: &'static str, value: usize) -> Kernel {
         self.parts.constants.push((name, value as u32));
         self
+    }
+
+    /// What a kernel that sums over workgroups needs.
+    pub(super) fn sum(self, sum: Sum) -> Kernel {
+        self.role("reduce", sum.reduce).constant("LANES", sum.lanes).constant("TOKENS", sum.count)
     }
 
     pub(super) fn set(mut self, name: &'static str, value: usize) -> Kernel {

@@ -1,7 +1,7 @@
 //! From what was recorded to dispatches: a kernel for each node, a buffer for each value.
 
 use super::Gpu;
-use super::decide::{self, LinearShape, ROW_PADDING};
+use super::decide::{self, AttentionKernel, AttentionShape, LinearShape, ROW_PADDING};
 use super::kernel::{Access, Kernel, Pipelines};
 use super::kv::{KvBuffers, include};
 use super::plan::{Draft, Extent, Operand};
@@ -12,6 +12,9 @@ use super::step::StepBuffers;
 use super::weight::{Matrix, Shard};
 use crate::model::RopeStyle;
 use std::collections::HashMap;
+
+/// Workgroups in one dimension of a grid; WebGPU allows one less than twice as many.
+const MOST_ACROSS: u32 = 32_768;
 
 /// What dispatches refer to.
 pub(super) struct Memory<'a> {
@@ -100,10 +103,19 @@ impl<'a> Lowering<'a> {
             Node::Embed { table, y } => self.embed(table, y),
             Node::Linear { w, x, y } => self.linear(w, x, y),
             Node::RmsNorm { x, w, eps, y } => {
-                let kernel = Kernel::new("rms_norm").set("COLS", x.cols).set_f32("EPS", *eps);
+                let sum = decide::rms_norm(x.cols, &self.gpu.capabilities);
+                let (kernel, each) = match sum {
+                    Some(sum) => (Kernel::new("rms_norm_workgroup").sum(sum), 1),
+                    None => (Kernel::new("rms_norm"), 4),
+                };
+                let kernel = kernel.set("COLS", x.cols).set_f32("EPS", *eps);
                 let mut operands = vec![self.count(x.per), self.read(1, x), self.write(2, y)];
                 operands.extend(w.shards.iter().flat_map(planes));
-                self.dispatch(kernel, operands, [Extent::per(x.per, 4), Extent::Fixed(1), Extent::Fixed(1)]);
+                self.dispatch(
+                    kernel,
+                    operands,
+                    [Extent::per(x.per, each), Extent::Fixed(1), Extent::Fixed(1)],
+                );
             }
             Node::Rope { x, rotations, half, style } => {
                 let halves = *style == RopeStyle::Halves;
@@ -171,17 +183,30 @@ impl<'a> Lowering<'a> {
                 .set("ROWS", shard.rows)
                 .set("FIRST", shard.first);
             let mut operands = vec![self.read(1, x), self.write(2, y)];
-            if choice.tile_tokens > 1 {
+            if choice.shader != "linear_one" {
                 kernel = kernel.set("OUT", w.rows);
                 operands.push(self.count(x.per));
             }
+            if choice.shader == "linear_matrix" {
+                kernel = kernel.constant("THREADS", choice.tile_tokens / 4);
+            }
+            if let Some(sum) = choice.sum {
+                kernel = kernel.sum(sum);
+            }
+            if let Some(eights) = choice.eights {
+                kernel = kernel.constant("EIGHTS", eights);
+            }
             operands.extend(planes(shard));
-            let tiles = Extent::Fixed(shard.rows.div_ceil(choice.tile_rows) as u32);
-            self.dispatch(
-                kernel,
-                operands,
-                [tiles, Extent::per(x.per, choice.tile_tokens), Extent::Fixed(1)],
-            );
+            let tiles = shard.rows.div_ceil(choice.tile_rows) as u32;
+            let grid = match choice.sum {
+                // One tile serves all rows of x; that many tiles of w may not fit into one dimension.
+                Some(_) => {
+                    let across = tiles.min(MOST_ACROSS);
+                    [Extent::Fixed(across), Extent::Fixed(tiles.div_ceil(across)), Extent::Fixed(1)]
+                }
+                None => [Extent::Fixed(tiles), Extent::per(x.per, choice.tile_tokens), Extent::Fixed(1)],
+            };
+            self.dispatch(kernel, operands, grid);
         }
     }
 
@@ -208,26 +233,74 @@ impl<'a> Lowering<'a> {
         self.dispatch(kernel, operands, elementwise(shape.kv_heads * entries, q.per));
 
         let heads = q.cols / shape.head_dim;
-        let kernel = Kernel::new("attention_thread")
-            .role("kv", kv)
-            .constant("DIM4", entries)
-            .constant("BLOCK_LEN", shape.block_len)
-            .set("HEADS", heads)
-            .set("KV_HEADS", shape.kv_heads);
-        let operands = vec![
+        let choice = decide::attention(
+            AttentionShape {
+                heads,
+                kv_heads: shape.kv_heads,
+                head_dim: shape.head_dim,
+                kv_type: self.gpu.kv_type,
+                slots: shape.slots(),
+                most: self.most(q.per),
+            },
+            &self.gpu.capabilities,
+        );
+        let kernel = |shader| {
+            Kernel::new(shader)
+                .role("kv", kv)
+                .constant("DIM4", entries)
+                .constant("BLOCK_LEN", shape.block_len)
+                .set("KV_HEADS", shape.kv_heads)
+        };
+        let mut operands = vec![
             self.count(q.per),
             self.rows(1),
             (2, Access::Read, Operand::whole(&self.memory.step.tables)),
             self.read(3, q),
             (4, Access::Read, keys),
             (5, Access::Read, values),
-            self.write(6, y),
         ];
-        self.dispatch(
-            kernel,
-            operands,
-            [Extent::per(q.per, 8), Extent::Fixed(heads as u32), Extent::Fixed(1)],
-        );
+        match choice {
+            AttentionKernel::Thread => {
+                operands.push(self.write(6, y));
+                let grid = [Extent::per(q.per, 8), Extent::Fixed(heads as u32), Extent::Fixed(1)];
+                self.dispatch(kernel("attention_thread").set("HEADS", heads), operands, grid);
+            }
+            AttentionKernel::Tile { rows, positions, splits } => {
+                let kernel = kernel("attention_tile")
+                    .constant("GROUP", heads / shape.kv_heads)
+                    .constant("ROWS", rows)
+                    .constant("POSITIONS", positions)
+                    .constant("SPLITS", splits);
+                let grid = [
+                    Extent::Fixed(splits as u32),
+                    Extent::Fixed(shape.kv_heads as u32),
+                    Extent::per(q.per, rows),
+                ];
+                if splits == 1 {
+                    operands.push(self.write(6, y));
+                    return self.dispatch(kernel, operands, grid);
+                }
+                let bytes = value_bytes(self.most(q.per), heads * splits * 4 * (entries + 1));
+                let pieces = self.memory.scratch.take(bytes);
+                operands.push((6, Access::Write, Operand::Slot(pieces)));
+                self.dispatch(kernel, operands, grid);
+                self.merge(pieces, positions, splits, y);
+                self.memory.scratch.give(pieces);
+            }
+        }
+    }
+
+    /// Puts together what attention made of `splits` pieces of each row's context.
+    fn merge(&mut self, pieces: Slot, positions: usize, splits: usize, y: &Value) {
+        let entries = self.memory.kv.shape.head_dim / 4;
+        let kernel = Kernel::new("attention_merge")
+            .constant("DIM4", entries)
+            .constant("POSITIONS", positions)
+            .constant("SPLITS", splits)
+            .set("HEADS", y.cols / (4 * entries));
+        let pieces = (2, Access::Read, Operand::Slot(pieces));
+        let operands = vec![self.count(y.per), self.rows(1), pieces, self.write(3, y)];
+        self.dispatch(kernel, operands, elementwise(y.cols / 4, y.per));
     }
 
     fn dispatch(&mut self, kernel: Kernel, operands: Vec<(u32, Access, Operand)>, grid: [Extent; 3]) {

@@ -50,7 +50,10 @@ impl GpuRunner {
         gpu.settle().await?;
         let config = &model.config;
         let max_rows = decide::max_rows(config.matmul_weights(), &gpu.capabilities);
-        let (row_classes, output_classes) = (decide::row_classes(max_rows), decide::output_classes(max_rows));
+        let (row_classes, output_classes) = (
+            decide::row_classes(max_rows, &gpu.capabilities),
+            decide::output_classes(max_rows, &gpu.capabilities),
+        );
         let max_outputs = output_classes.last().copied().unwrap_or(1);
 
         let cache = KvBuffers::new(&gpu, kv).await?;

@@ -3,6 +3,8 @@
 //! - `//!include name` is replaced by `shaders/name.wgsl`, once.
 //! - `//!include $role` by the file that the kernel plays that role with: `$dequant`, `$kv`.
 //! - `//!const NAME` by `const NAME: u32 = …;`, for the sizes of private arrays, which no `override` can give.
+//! - `//!enable name` becomes WGSL's `enable name;` at the top of the source, in a browser; natively naga knows the
+//!   extension from the device's features and refuses the directive.
 //!
 //! A dequantizer (`dequant_*.wgsl`) binds the planes of a matrix (see [`super::repack`]) at 8 to 10 and provides
 //! - `GROUP`: how many elements share a scale (8, 16 or 32; rows hold whole groups),
@@ -20,9 +22,10 @@ macro_rules! shaders {
 
 /// Every file of `shaders/`, by name.
 const FILES: &[(&str, &str)] = shaders! {
-    "add" "attention_thread" "dequant_f16" "dequant_f32" "dequant_q4_0" "dequant_q4_1" "dequant_q4_k" "dequant_q5_k"
-    "dequant_q6_k" "dequant_q8_0" "eight" "embed" "kv_f16" "kv_f32" "kv_store" "linear_one" "linear_tile" "nibbles"
-    "outputs" "rms_norm" "rope" "scales_k" "swiglu"
+    "add" "attention_merge" "attention_thread" "attention_tile" "dequant_f16" "dequant_f32" "dequant_q4_0" "dequant_q4_1" "dequant_q4_k" "dequant_q5_k"
+    "dequant_q6_k" "dequant_q8_0" "eight" "embed" "kv_f16" "kv_f32" "kv_store" "linear_matrix" "linear_one"
+    "linear_tile" "linear_vector" "nibbles" "outputs" "reduce_shared" "reduce_subgroups" "rms_norm"
+    "rms_norm_workgroup" "rope" "scales_k" "split" "swiglu"
 };
 
 /// The file that dequantizes a block type.
@@ -52,7 +55,21 @@ pub(super) struct Parts {
 pub(super) fn source(name: &str, parts: &Parts) -> Result<String, String> {
     let (mut out, mut included) = (String::new(), Vec::new());
     expand(name, parts, &mut out, &mut included)?;
-    Ok(out)
+    Ok(enable(out, cfg!(target_arch = "wasm32")))
+}
+
+/// Moves what the files want enabled to the top, or drops it.
+fn enable(text: String, in_browser: bool) -> String {
+    const ENABLE: &str = "//!enable ";
+    if !text.contains(ENABLE) {
+        return text;
+    }
+    let (wanted, code): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with(ENABLE));
+    let mut out = String::new();
+    for name in wanted.iter().filter(|_| in_browser).filter_map(|line| line.strip_prefix(ENABLE)) {
+        let _ = writeln!(out, "enable {name};");
+    }
+    out + &code.join("\n") + "\n"
 }
 
 fn expand(name: &str, parts: &Parts, out: &mut String, included: &mut Vec<String>) -> Result<(), String> {
@@ -99,6 +116,18 @@ mod tests {
         assert_eq!(text.matches("fn low_nibbles").count(), 1);
         assert_eq!(text.matches("struct Eight").count(), 1);
         assert!(!text.contains("//!"));
+    }
+
+    #[test]
+    fn extensions_are_enabled_at_the_top_in_a_browser() {
+        let parts = Parts {
+            roles: vec![("reduce", "reduce_subgroups")],
+            constants: vec![("LANES", 64), ("TOKENS", 1)],
+        };
+        let native = source("rms_norm_workgroup", &parts).unwrap();
+        assert!(!native.contains("enable subgroups"));
+        let text = enable("a\n//!enable subgroups\nb\n".into(), true);
+        assert_eq!(text, "enable subgroups;\na\nb\n");
     }
 
     #[test]
