@@ -187,16 +187,23 @@ fn elementwise() {
     }
 }
 
-/// Several sequences over shuffled blocks: prefills in pieces of 1 to 37 rows, then decodes.
+/// Several sequences over shuffled blocks: prefills in pieces of 1 to 37 rows, then decodes; and one that is only decoded,
+/// which the plan for a single row serves.
 #[test]
 fn attention() {
+    let mixed = [[1, 0, 0], [5, 3, 0], [0, 17, 20], [1, 1, 1], [2, 0, 1], [16, 0, 8], [1, 1, 1]];
+    attention_over(&mixed);
+    attention_over(&[[1, 0, 0]; 19]);
+}
+
+fn attention_over(counts: &[[u32; 3]]) {
     let table = [(4, 4, 64, 16), (9, 3, 64, 16), (8, 1, 128, 32), (6, 2, 20, 8), (4, 2, 96, 16)];
     for family in FAMILIES {
         for (kv_type, bound) in [(KvType::F32, BOUND), (KvType::F16, 2e-3)] {
             let gpu = gpu(Some(family), &[], kv_type);
             for (heads, kv_heads, head_dim, block_len) in table {
                 let kv = KvShape { layers: 2, kv_heads, head_dim, block_len, blocks: 23 };
-                let steps = conversation(&kv);
+                let steps = conversation(&kv, counts);
                 let most = steps.iter().map(|s| s.rows.len()).max().unwrap();
                 let cols = [heads * head_dim, kv_heads * head_dim, kv_heads * head_dim];
                 let mut trial = trial(&gpu, kv, most, &cols, |o, x| o.attention(1, &x[0], &x[1], &x[2]));
@@ -228,13 +235,13 @@ fn attention() {
 }
 
 /// Steps that extend three sequences, whose blocks are interleaved, by various numbers of rows at once.
-fn conversation(kv: &KvShape) -> Vec<Step> {
+fn conversation(kv: &KvShape, counts: &[[u32; 3]]) -> Vec<Step> {
     let blocks = kv.blocks as u32;
     let tables: Vec<Vec<u32>> = (0..3).map(|s| (0..7).map(|i| (s * 7 + i) * 5 % blocks).collect()).collect();
     let room = (7 * kv.block_len) as u32;
     let mut lengths = [0u32; 3];
     let mut steps = Vec::new();
-    for counts in [[1, 0, 0], [5, 3, 0], [0, 17, 20], [1, 1, 1], [2, 0, 1], [16, 0, 8], [1, 1, 1]] {
+    for counts in counts {
         let mut step = Step { tables: tables.clone(), ..Step::default() };
         for (sequence, &count) in counts.iter().enumerate() {
             for _ in 0..count.min(room - lengths[sequence]) {

@@ -189,7 +189,7 @@ impl<'a> Lowering<'a> {
         let shape = self.memory.kv.shape;
         let (keys, values) = &self.memory.kv.layers[layer];
         let (keys, values) = (Operand::whole(keys), Operand::whole(values));
-        let kv = include(self.gpu.kv_type);
+        let kv = include(self.gpu);
         let entries = shape.head_dim / 4;
 
         let kernel = Kernel::new("kv_store")
@@ -208,12 +208,15 @@ impl<'a> Lowering<'a> {
         self.dispatch(kernel, operands, elementwise(shape.kv_heads * entries, q.per));
 
         let heads = q.cols / shape.head_dim;
+        // The threads of a workgroup run side by side: rows where there are several, else heads.
+        let by_head = self.most(q.per) == 1;
         let kernel = Kernel::new("attention_thread")
             .role("kv", kv)
             .constant("DIM4", entries)
             .constant("BLOCK_LEN", shape.block_len)
             .set("HEADS", heads)
-            .set("KV_HEADS", shape.kv_heads);
+            .set("KV_HEADS", shape.kv_heads)
+            .set("BY_HEAD", by_head.into());
         let operands = vec![
             self.count(q.per),
             self.rows(1),
@@ -223,11 +226,12 @@ impl<'a> Lowering<'a> {
             (5, Access::Read, values),
             self.write(6, y),
         ];
-        self.dispatch(
-            kernel,
-            operands,
-            [Extent::per(q.per, 8), Extent::Fixed(heads as u32), Extent::Fixed(1)],
-        );
+        let grid = if by_head {
+            [Extent::Fixed(heads.div_ceil(8) as u32), Extent::per(q.per, 1), Extent::Fixed(1)]
+        } else {
+            [Extent::per(q.per, 8), Extent::Fixed(heads as u32), Extent::Fixed(1)]
+        };
+        self.dispatch(kernel, operands, grid);
     }
 
     fn dispatch(&mut self, kernel: Kernel, operands: Vec<(u32, Access, Operand)>, grid: [Extent; 3]) {
