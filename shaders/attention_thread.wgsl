@@ -1,15 +1,17 @@
 // out[r, h, :] = softmax(q[r, h, :] · K / √dim) V over the positions 0 ..= position of r's sequence, without barriers.
 //
 // q, out: [n, HEADS · 4 · DIM4] f32. Caches: [blocks, KV_HEADS, BLOCK_LEN, DIM4] entries of four elements; tables[t + i]
-// is the i-th block of the sequence whose table starts at t. Grid: x over rows, y over heads; a thread owns a head of a
-// row. The softmax is online: for each block of the cache the scores, their maximum, then the weighted sum of V, with
-// what was summed before scaled down to the new maximum.
+// is the i-th block of the sequence whose table starts at t. Grid: x over rows, y over heads, or with BY_HEAD, for few
+// rows, x over heads, y over rows; a thread owns a head of a row. The softmax is online: for each four positions of the cache the scores, their maximum, then the weighted sum of
+// V, with what was summed before scaled down to the new maximum. Four at a time, because a software adapter pays as much
+// for q, and for the sums, as for an entry of the cache.
 //!include $kv
 //!const DIM4
 //!const BLOCK_LEN
 
 override HEADS: u32;
 override KV_HEADS: u32;
+override BY_HEAD: bool;
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
 @group(0) @binding(1) var<storage, read> rows: array<vec4<u32>>; // (token, position, slot, table)
@@ -20,18 +22,19 @@ override KV_HEADS: u32;
 @group(0) @binding(6) var<storage, read_write> out: array<vec4<f32>>;
 
 const LOWEST: f32 = -3.0e38;
+const FOUR: vec4<u32> = vec4<u32>(0u, 1u, 2u, 3u);
 
 @compute @workgroup_size(8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    if (id.x >= count.x) {
+    let r = select(id.x, id.y, BY_HEAD);
+    let head = select(id.y, id.x, BY_HEAD);
+    if (r >= count.x || head >= HEADS) {
         return;
     }
-    let row = rows[id.x];
-    let head = id.y;
-    let source = (id.x * HEADS + head) * DIM4;
+    let row = rows[r];
+    let source = (r * HEADS + head) * DIM4;
     let scale = inverseSqrt(f32(4u * DIM4));
     var sums: array<vec4<f32>, DIM4>;
-    var scores: array<f32, BLOCK_LEN>;
     var most = LOWEST;
     var total = 0.0;
     let length = row.y + 1u;
@@ -39,27 +42,34 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let block = tables[row.w + first / BLOCK_LEN];
         let base = (block * KV_HEADS + head / (HEADS / KV_HEADS)) * BLOCK_LEN * DIM4;
         let here = min(BLOCK_LEN, length - first);
-        var highest = most;
-        for (var p = 0u; p < here; p++) {
-            var products = vec4<f32>();
+        for (var p = 0u; p < here; p += 4u) {
+            // Positions past the end repeat the last one, with no weight.
+            let at = base + min(vec4<u32>(p) + FOUR, vec4<u32>(here - 1u)) * DIM4;
+            var p0 = vec4<f32>();
+            var p1 = vec4<f32>();
+            var p2 = vec4<f32>();
+            var p3 = vec4<f32>();
             for (var i = 0u; i < DIM4; i++) {
-                products += q[source + i] * unpack_kv(keys[base + p * DIM4 + i]);
+                let a = q[source + i];
+                p0 += a * unpack_kv(keys[at.x + i]);
+                p1 += a * unpack_kv(keys[at.y + i]);
+                p2 += a * unpack_kv(keys[at.z + i]);
+                p3 += a * unpack_kv(keys[at.w + i]);
             }
-            let score = dot(products, vec4<f32>(scale));
-            scores[p] = score;
-            highest = max(highest, score);
-        }
-        let shrink = exp(most - highest);
-        most = highest;
-        total *= shrink;
-        for (var i = 0u; i < DIM4; i++) {
-            sums[i] *= shrink;
-        }
-        for (var p = 0u; p < here; p++) {
-            let weight = exp(scores[p] - most);
-            total += weight;
+            let ones = vec4<f32>(scale);
+            let scores = vec4<f32>(dot(p0, ones), dot(p1, ones), dot(p2, ones), dot(p3, ones));
+            let highest = max(most, max(max(scores.x, scores.y), max(scores.z, scores.w)));
+            let shrink = exp(most - highest);
+            most = highest;
+            let exps = exp(scores - vec4<f32>(highest));
+            let weights = select(vec4<f32>(), exps, vec4<u32>(p) + FOUR < vec4<u32>(here));
+            total = total * shrink + dot(weights, vec4<f32>(1.0));
             for (var i = 0u; i < DIM4; i++) {
-                sums[i] += weight * unpack_kv(values[base + p * DIM4 + i]);
+                sums[i] = sums[i] * shrink
+                    + weights.x * unpack_kv(values[at.x + i])
+                    + weights.y * unpack_kv(values[at.y + i])
+                    + weights.z * unpack_kv(values[at.z + i])
+                    + weights.w * unpack_kv(values[at.w + i]);
             }
         }
     }

@@ -6,5 +6,5 @@
 
 fn eight(i: u32) -> Eight {
     let q = quants[i >> 2u][i & 3u];
-    return Eight(vec4<f32>(low_nibbles(q)), vec4<f32>(high_nibbles(q)));
+    return Eight(vec4<f32>(vec4<i32>(low_nibbles(q))), vec4<f32>(vec4<i32>(high_nibbles(q))));
 }

@@ -10,5 +10,5 @@ fn eight(i: u32) -> Eight {
     let h = vec4<u32>(high[i >> 2u] >> ((i & 3u) * 8u));
     let a = low_nibbles(q) | (((h >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(1u)) << vec4<u32>(4u));
     let b = high_nibbles(q) | (((h >> vec4<u32>(4u, 5u, 6u, 7u)) & vec4<u32>(1u)) << vec4<u32>(4u));
-    return Eight(vec4<f32>(a), vec4<f32>(b));
+    return Eight(vec4<f32>(vec4<i32>(a)), vec4<f32>(vec4<i32>(b)));
 }

@@ -21,5 +21,5 @@ fn eight(i: u32) -> Eight {
     let h = vec4<u32>(high[i >> 1u] >> ((i & 1u) * 16u));
     let a = low_nibbles(q) | (((h >> vec4<u32>(0u, 2u, 4u, 6u)) & vec4<u32>(3u)) << vec4<u32>(4u));
     let b = high_nibbles(q) | (((h >> vec4<u32>(8u, 10u, 12u, 14u)) & vec4<u32>(3u)) << vec4<u32>(4u));
-    return Eight(vec4<f32>(a), vec4<f32>(b));
+    return Eight(vec4<f32>(vec4<i32>(a)), vec4<f32>(vec4<i32>(b)));
 }

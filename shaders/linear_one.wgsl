@@ -1,8 +1,9 @@
 // y[0, r] = Σₖ w[r, k] x[0, k]: one row of activations, without barriers.
 //
 // w: [ROWS, COLS] quantized, a shard whose rows are FIRST .. FIRST + ROWS of the OUT columns of y.
-// x: [1, COLS] f32; y: [1, OUT] f32. Grid: x over tiles of 4 rows of w. A thread owns 4 rows, so that each load of x
-// serves four products, and adds up quants before it scales them: Σ (d q + m) x = d Σ q x + m Σ x.
+// x: [1, COLS] f32; y: [1, OUT] f32. Grid: x over tiles of 64 rows of w. A thread owns 8 rows, so that each load of x
+// serves eight products, and adds up quants before it scales them: Σ (d q + m) x = d Σ q x + m Σ x. A software adapter
+// pays for each variable that a loop carries in each round: hence a round for a whole group of weights.
 //!include eight
 //!include $dequant
 
@@ -13,43 +14,67 @@ override FIRST: u32;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(16)
+// Of the thread's rows: their sums of quants times x; and the sums of x alone.
+struct Sums {
+    low: vec4<f32>,
+    high: vec4<f32>,
+    x: vec4<f32>,
+}
+
+fn dots(at: vec4<u32>, a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
+    let w0 = eight(at.x);
+    let w1 = eight(at.y);
+    let w2 = eight(at.z);
+    let w3 = eight(at.w);
+    return vec4<f32>(dot(w0.a, a), dot(w1.a, a), dot(w2.a, a), dot(w3.a, a))
+        + vec4<f32>(dot(w0.b, b), dot(w1.b, b), dot(w2.b, b), dot(w3.b, b));
+}
+
+// Adds the products of the eights at `low` and `high` with x from its k-th four on.
+fn add(sums: Sums, low: vec4<u32>, high: vec4<u32>, k: u32) -> Sums {
+    let a = x[k];
+    let b = x[k + 1u];
+    return Sums(sums.low + dots(low, a, b), sums.high + dots(high, a, b), sums.x + a + b);
+}
+
+// What four rows' sums over a group amount to.
+fn scaled(group: vec4<u32>, sums: vec4<f32>, sum_x: f32) -> vec4<f32> {
+    let s0 = group_scale(group.x);
+    let s1 = group_scale(group.y);
+    let s2 = group_scale(group.z);
+    let s3 = group_scale(group.w);
+    return sums * vec4<f32>(s0.x, s1.x, s2.x, s3.x) + sum_x * vec4<f32>(s0.y, s1.y, s2.y, s3.y);
+}
+
+@compute @workgroup_size(8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = id.x * 4u;
+    let row = id.x * 8u;
     if (row >= ROWS) {
         return;
     }
     // Rows past the end repeat the last one, and are not stored.
-    let r = min(vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(ROWS - 1u));
-    var at = r * (COLS / 8u);
-    var group = r * (COLS / GROUP);
-    var total = vec4<f32>();
-    var k = 0u;
+    let r = vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u);
+    let low = min(r, vec4<u32>(ROWS - 1u));
+    let high = min(r + vec4<u32>(4u), vec4<u32>(ROWS - 1u));
+    var total_low = vec4<f32>();
+    var total_high = vec4<f32>();
     for (var g = 0u; g < COLS / GROUP; g++) {
-        var sums = vec4<f32>();
-        var sum_x = vec4<f32>();
-        for (var i = 0u; i < GROUP / 8u; i++) {
-            let a = x[k];
-            let b = x[k + 1u];
-            let w0 = eight(at.x);
-            let w1 = eight(at.y);
-            let w2 = eight(at.z);
-            let w3 = eight(at.w);
-            sums += vec4<f32>(dot(w0.a, a), dot(w1.a, a), dot(w2.a, a), dot(w3.a, a));
-            sums += vec4<f32>(dot(w0.b, b), dot(w1.b, b), dot(w2.b, b), dot(w3.b, b));
-            sum_x += a + b;
-            k += 2u;
-            at += vec4<u32>(1u);
+        let i = low * (COLS / 8u) + g * (GROUP / 8u);
+        let j = high * (COLS / 8u) + g * (GROUP / 8u);
+        let k = g * (GROUP / 4u);
+        var sums = add(Sums(), i, j, k);
+        if (GROUP >= 16u) {
+            sums = add(sums, i + 1u, j + 1u, k + 2u);
         }
-        let s0 = group_scale(group.x);
-        let s1 = group_scale(group.y);
-        let s2 = group_scale(group.z);
-        let s3 = group_scale(group.w);
-        total += sums * vec4<f32>(s0.x, s1.x, s2.x, s3.x);
-        total += dot(sum_x, vec4<f32>(1.0)) * vec4<f32>(s0.y, s1.y, s2.y, s3.y);
-        group += vec4<u32>(1u);
+        if (GROUP >= 32u) {
+            sums = add(sums, i + 2u, j + 2u, k + 4u);
+            sums = add(sums, i + 3u, j + 3u, k + 6u);
+        }
+        let sum_x = dot(sums.x, vec4<f32>(1.0));
+        total_low += scaled(low * (COLS / GROUP) + g, sums.low, sum_x);
+        total_high += scaled(high * (COLS / GROUP) + g, sums.high, sum_x);
     }
-    for (var j = 0u; j < min(4u, ROWS - row); j++) {
-        y[FIRST + row + j] = total[j];
+    for (var j = 0u; j < min(8u, ROWS - row); j++) {
+        y[FIRST + row + j] = select(total_low, total_high, j >= 4u)[j & 3u];
     }
 }

@@ -1,9 +1,10 @@
 // y[t, r] = Σₖ w[r, k] x[t, k]: several rows of activations, in register tiles and without barriers.
 //
 // w: [ROWS, COLS] quantized, a shard whose rows are FIRST .. FIRST + ROWS of the OUT columns of y.
-// x: [n, COLS] f32, with room for n rounded up to 8; y: [n, OUT] f32. Grid: x over tiles of 4 rows of w, y over tiles of
-// 8 rows of x. A thread owns a tile of 4 × 8 sums: a weight is dequantized once for 8 products, an activation loaded once
-// for 4; all threads of a workgroup share their activations, which makes those loads uniform.
+// x: [n, COLS] f32, with room for n rounded up to 8; y: [n, OUT] f32. Grid: x over tiles of 64 rows of w, y over tiles of
+// 8 rows of x. A thread owns a tile of 8 × 8 sums: a weight is dequantized once for 8 products, an activation loaded once
+// for 8. A software adapter pays for each load in each lane, and for each variable that a loop carries in each round:
+// hence so large a tile, and a round for a whole group of weights.
 //!include eight
 //!include $dequant
 
@@ -16,85 +17,123 @@ override OUT: u32;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-fn products(w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>, w3: vec4<f32>, a: vec4<f32>) -> vec4<f32> {
-    return vec4<f32>(dot(w0, a), dot(w1, a), dot(w2, a), dot(w3, a));
+// Eight elements of each of four rows of w.
+struct Eights {
+    w0: Eight,
+    w1: Eight,
+    w2: Eight,
+    w3: Eight,
 }
 
-fn store(token: u32, row: u32, sums: vec4<f32>) {
+// What the tile's rows of w sum up to with one row of x.
+struct Sums {
+    low: vec4<f32>,
+    high: vec4<f32>,
+}
+
+// The same for each of the tile's rows of x.
+struct Tile {
+    y0: Sums,
+    y1: Sums,
+    y2: Sums,
+    y3: Sums,
+    y4: Sums,
+    y5: Sums,
+    y6: Sums,
+    y7: Sums,
+}
+
+fn scaled(i: u32, scale: vec2<f32>) -> Eight {
+    let e = eight(i);
+    return Eight(e.a * scale.x + scale.y, e.b * scale.x + scale.y);
+}
+
+// The scales (d, m) of four rows, each from its own group.
+struct Scales {
+    s0: vec2<f32>,
+    s1: vec2<f32>,
+    s2: vec2<f32>,
+    s3: vec2<f32>,
+}
+
+fn scales_of(group: vec4<u32>) -> Scales {
+    return Scales(group_scale(group.x), group_scale(group.y), group_scale(group.z), group_scale(group.w));
+}
+
+fn eights(at: vec4<u32>, s: Scales) -> Eights {
+    return Eights(scaled(at.x, s.s0), scaled(at.y, s.s1), scaled(at.z, s.s2), scaled(at.w, s.s3));
+}
+
+fn dots(w: Eights, a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
+    return vec4<f32>(dot(w.w0.a, a), dot(w.w1.a, a), dot(w.w2.a, a), dot(w.w3.a, a))
+        + vec4<f32>(dot(w.w0.b, b), dot(w.w1.b, b), dot(w.w2.b, b), dot(w.w3.b, b));
+}
+
+// Adds the products with eight elements of a row of x, from its k-th four on.
+fn add(sums: Sums, low: Eights, high: Eights, k: u32) -> Sums {
+    let a = x[k];
+    let b = x[k + 1u];
+    return Sums(sums.low + dots(low, a, b), sums.high + dots(high, a, b));
+}
+
+// Adds the products with eight elements of each of the tile's rows of x.
+fn add_all(t: Tile, low: Eights, high: Eights, k: u32) -> Tile {
+    let stride = COLS / 4u;
+    return Tile(
+        add(t.y0, low, high, k),
+        add(t.y1, low, high, k + stride),
+        add(t.y2, low, high, k + 2u * stride),
+        add(t.y3, low, high, k + 3u * stride),
+        add(t.y4, low, high, k + 4u * stride),
+        add(t.y5, low, high, k + 5u * stride),
+        add(t.y6, low, high, k + 6u * stride),
+        add(t.y7, low, high, k + 7u * stride),
+    );
+}
+
+fn store(token: u32, row: u32, sums: Sums) {
     if (token >= count.x) {
         return;
     }
-    for (var j = 0u; j < min(4u, ROWS - row); j++) {
-        y[token * OUT + FIRST + row + j] = sums[j];
+    let first = token * OUT + FIRST + row;
+    for (var j = 0u; j < min(8u, ROWS - row); j++) {
+        y[first + j] = select(sums.low, sums.high, j >= 4u)[j & 3u];
     }
 }
 
-@compute @workgroup_size(16)
-fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(workgroup_id) group_id: vec3<u32>) {
-    let row = id.x * 4u;
-    let token = group_id.y * 8u;
+@compute @workgroup_size(8)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let row = id.x * 8u;
+    let token = id.y * 8u;
     if (row >= ROWS) {
         return;
     }
     // Rows past the end repeat the last one, and are not stored.
-    let r = min(vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(ROWS - 1u));
-    var at = r * (COLS / 8u);
-    var group = r * (COLS / GROUP);
-    let stride = COLS / 4u;
-    var k = token * stride;
-    var y0 = vec4<f32>();
-    var y1 = vec4<f32>();
-    var y2 = vec4<f32>();
-    var y3 = vec4<f32>();
-    var y4 = vec4<f32>();
-    var y5 = vec4<f32>();
-    var y6 = vec4<f32>();
-    var y7 = vec4<f32>();
+    let r = vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u);
+    let low = min(r, vec4<u32>(ROWS - 1u));
+    let high = min(r + vec4<u32>(4u), vec4<u32>(ROWS - 1u));
+    var tile = Tile();
     for (var g = 0u; g < COLS / GROUP; g++) {
-        let s0 = group_scale(group.x);
-        let s1 = group_scale(group.y);
-        let s2 = group_scale(group.z);
-        let s3 = group_scale(group.w);
-        group += vec4<u32>(1u);
-        for (var i = 0u; i < GROUP / 8u; i++) {
-            let e0 = eight(at.x);
-            let e1 = eight(at.y);
-            let e2 = eight(at.z);
-            let e3 = eight(at.w);
-            at += vec4<u32>(1u);
-            var w0 = e0.a * s0.x + s0.y;
-            var w1 = e1.a * s1.x + s1.y;
-            var w2 = e2.a * s2.x + s2.y;
-            var w3 = e3.a * s3.x + s3.y;
-            y0 += products(w0, w1, w2, w3, x[k]);
-            y1 += products(w0, w1, w2, w3, x[k + stride]);
-            y2 += products(w0, w1, w2, w3, x[k + 2u * stride]);
-            y3 += products(w0, w1, w2, w3, x[k + 3u * stride]);
-            y4 += products(w0, w1, w2, w3, x[k + 4u * stride]);
-            y5 += products(w0, w1, w2, w3, x[k + 5u * stride]);
-            y6 += products(w0, w1, w2, w3, x[k + 6u * stride]);
-            y7 += products(w0, w1, w2, w3, x[k + 7u * stride]);
-            w0 = e0.b * s0.x + s0.y;
-            w1 = e1.b * s1.x + s1.y;
-            w2 = e2.b * s2.x + s2.y;
-            w3 = e3.b * s3.x + s3.y;
-            y0 += products(w0, w1, w2, w3, x[k + 1u]);
-            y1 += products(w0, w1, w2, w3, x[k + 1u + stride]);
-            y2 += products(w0, w1, w2, w3, x[k + 1u + 2u * stride]);
-            y3 += products(w0, w1, w2, w3, x[k + 1u + 3u * stride]);
-            y4 += products(w0, w1, w2, w3, x[k + 1u + 4u * stride]);
-            y5 += products(w0, w1, w2, w3, x[k + 1u + 5u * stride]);
-            y6 += products(w0, w1, w2, w3, x[k + 1u + 6u * stride]);
-            y7 += products(w0, w1, w2, w3, x[k + 1u + 7u * stride]);
-            k += 2u;
+        let s = scales_of(low * (COLS / GROUP) + g);
+        let t = scales_of(high * (COLS / GROUP) + g);
+        let i = low * (COLS / 8u) + g * (GROUP / 8u);
+        let j = high * (COLS / 8u) + g * (GROUP / 8u);
+        let k = token * (COLS / 4u) + g * (GROUP / 4u);
+        tile = add_all(tile, eights(i, s), eights(j, t), k);
+        if (GROUP >= 16u) {
+            tile = add_all(tile, eights(i + 1u, s), eights(j + 1u, t), k + 2u);
+        }
+        if (GROUP >= 32u) {
+            tile = add_all(tile, eights(i + 2u, s), eights(j + 2u, t), k + 4u);
+            tile = add_all(tile, eights(i + 3u, s), eights(j + 3u, t), k + 6u);
         }
     }
-    store(token, row, y0);
-    store(token + 1u, row, y1);
-    store(token + 2u, row, y2);
-    store(token + 3u, row, y3);
-    store(token + 4u, row, y4);
-    store(token + 5u, row, y5);
-    store(token + 6u, row, y6);
-    store(token + 7u, row, y7);
+    store(token, row, tile.y0);
+    store(token + 1u, row, tile.y1);
+    store(token + 2u, row, tile.y2);
+    store(token + 3u, row, tile.y3);
+    store(token + 4u, row, tile.y4);
+    store(token + 5u, row, tile.y5);
+    store(token + 6u, row, tile.y6);
+    store(token + 7u, row, tile.y7);
 }

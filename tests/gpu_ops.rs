@@ -205,11 +205,12 @@ fn elementwise() {
 }
 
 /// Rows that each of three sequences gets, step by step: prefills and decodes by plans for many rows, for few, for one.
-const CONVERSATIONS: [&[[u32; 3]]; 4] = [
+const CONVERSATIONS: [&[[u32; 3]]; 5] = [
     &[[1, 0, 0], [5, 3, 0], [0, 17, 20], [1, 1, 1], [2, 0, 1], [16, 0, 8], [1, 1, 1]],
     &[[1, 0, 0], [7, 5, 4], [0, 16, 0], [16, 0, 0], [14, 1, 1], [16, 0, 0], [16, 0, 0], [1, 1, 1]],
     &[[1, 0, 0], [0, 3, 0], [2, 1, 1]],
     &[[1, 0, 0], [1, 0, 0], [0, 0, 1]],
+    &[[1, 0, 0]; 19],
 ];
 
 /// Several sequences over shuffled blocks.

@@ -1,13 +1,15 @@
 //! The KV cache on the GPU.
 
 use super::Gpu;
+use super::decide::Kernels;
 use crate::model::{KvShape, KvType};
 use crate::{Error, Result};
 
 /// The shader file that packs and unpacks elements of a cache; f16 is packed in words, which any adapter can do.
-pub(super) fn include(kv_type: KvType) -> &'static str {
-    match kv_type {
+pub(super) fn include(gpu: &Gpu) -> &'static str {
+    match gpu.kv_type {
         KvType::F32 => "kv_f32",
+        KvType::F16 if gpu.capabilities.kernels == Kernels::Independent => "kv_f16_software",
         KvType::F16 => "kv_f16",
     }
 }

@@ -214,7 +214,7 @@ impl<'a> Lowering<'a> {
         let shape = self.memory.kv.shape;
         let (keys, values) = &self.memory.kv.layers[layer];
         let (keys, values) = (Operand::whole(keys), Operand::whole(values));
-        let kv = include(self.gpu.kv_type);
+        let kv = include(self.gpu);
         let entries = shape.head_dim / 4;
 
         let kernel = Kernel::new("kv_store")
@@ -262,8 +262,15 @@ impl<'a> Lowering<'a> {
         match choice {
             AttentionKernel::Thread => {
                 operands.push(self.write(6, y));
-                let grid = [Extent::per(q.per, 8), Extent::Fixed(heads as u32), Extent::Fixed(1)];
-                self.dispatch(kernel("attention_thread").set("HEADS", heads), operands, grid);
+                // The threads of a workgroup run side by side: rows where there are several, else heads.
+                let by_head = self.most(q.per) == 1;
+                let grid = if by_head {
+                    [Extent::Fixed(heads.div_ceil(8) as u32), Extent::per(q.per, 1), Extent::Fixed(1)]
+                } else {
+                    [Extent::per(q.per, 8), Extent::Fixed(heads as u32), Extent::Fixed(1)]
+                };
+                let kernel = kernel("attention_thread").set("HEADS", heads).set("BY_HEAD", by_head.into());
+                self.dispatch(kernel, operands, grid);
             }
             AttentionKernel::Tile { rows, positions, splits } => {
                 let kernel = kernel("attention_tile")
