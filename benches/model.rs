@@ -6,11 +6,13 @@
 mod common;
 
 use common::{fail, list, number, sample, text};
-use futures::future::join_all;
+use futures::future::{LocalBoxFuture, join_all};
 use lunette::engine::{Backend, Engine, GenerateOptions, Generation, LoadOptions, Prompt};
 use lunette::source::FileStream;
-use lunette::{Result, Uninterrupted};
-use std::time::Instant;
+use lunette::{Control, Result};
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 fn main() {
     let Some(path) = text("model") else { fail("--model FILE is missing") };
@@ -28,7 +30,7 @@ async fn run(path: &str, backend: Backend) -> Result<()> {
     let start = Instant::now();
     let options = LoadOptions { backend, ..LoadOptions::default() };
     let stream = Box::new(FileStream::open(path)?);
-    let engine = Engine::load(stream, &options, &mut |_| (), &Uninterrupted).await?;
+    let engine = Engine::load(stream, &options, &mut |_| (), &Yielding).await?;
     let info = engine.info();
     let backend = if info.backend.backend == "wasm" { "native CPU" } else { "native GPU" };
     let report = |name: &str, unit: &str, value| sample(name, backend, &info.backend.adapter, unit, value);
@@ -76,18 +78,44 @@ async fn decode_rate(
         generate(engine, shared.clone(), 1).await?;
     }
     let prompts: Vec<_> = (0..batch).map(|_| [&shared[..], &random.tokens(own)].concat()).collect();
-    let all = join_all(prompts.into_iter().map(|prompt| generate(engine, prompt, decode + 1))).await;
-    let all = all.into_iter().collect::<Result<Vec<_>>>()?;
+    let all = join_all(prompts.into_iter().map(|prompt| async {
+        let done = generate(engine, prompt, decode + 1).await?;
+        Ok((done, Instant::now()))
+    }));
+    let all = all.await.into_iter().collect::<Result<Vec<_>>>()?;
     // From the first sequence that has its first token to the last that has its last.
-    let from = all.iter().map(|done| done.timing.prefill_ms).fold(f64::INFINITY, f64::min);
-    let to = all.iter().map(|done| done.timing.total_ms).fold(0.0, f64::max);
-    let steps: usize = all.iter().map(|done| done.tokens.len() - 1).sum();
-    Ok(steps as f64 / (to - from) * 1e3)
+    let first =
+        |(done, end): &(Generation, Instant)| *end - Duration::from_secs_f64(done.timing.decode_ms / 1e3);
+    let from = all.iter().map(first).min();
+    let to = all.iter().map(|(_, end)| *end).max();
+    let steps: usize = all.iter().map(|(done, _)| done.tokens.len() - 1).sum();
+    Ok(to.zip(from).map_or(0.0, |(to, from)| steps as f64 / (to - from).as_secs_f64()))
 }
 
 async fn generate(engine: &Engine, tokens: Vec<u32>, max_tokens: usize) -> Result<Generation> {
     let options = GenerateOptions { max_tokens, ..GenerateOptions::default() };
-    engine.generate(Prompt::Tokens(tokens), &options, &mut |_| (), &Uninterrupted).await
+    engine.generate(Prompt::Tokens(tokens), &options, &mut |_| (), &Yielding).await
+}
+
+/// Lets the other calls of this thread put their work in the queue before a step is composed, as a browser's event loop
+/// does: without, a call that never waits would run to its end alone.
+struct Yielding;
+
+impl Control for Yielding {
+    fn aborted(&self) -> bool {
+        false
+    }
+
+    fn pause(&self) -> LocalBoxFuture<'_, ()> {
+        let mut yielded = false;
+        Box::pin(poll_fn(move |context| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        }))
+    }
 }
 
 /// Prompts that no cache has seen: tokens of plain text, which begin behind the bytes of a vocabulary.
