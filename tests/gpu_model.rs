@@ -10,7 +10,6 @@ use lunette::source::{Feed, FileStream};
 use lunette::{Error, Uninterrupted};
 use pollster::block_on;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 const MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
@@ -158,28 +157,6 @@ fn agree(kernels: Kernels, golden: &Golden) {
     let vocab = whole.len();
     assert_eq!(logits.len(), 24 * vocab);
     assert!(divergence(&whole, &logits[12 * vocab..][..vocab]) < 1e-9);
-}
-
-/// Speed of the whole model: `cargo test --release --test gpu_model -- --ignored --nocapture speed`.
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    for kernels in [Kernels::Independent, Kernels::Cooperative] {
-        let gpu = gpu(Some(kernels), &[], KvType::F16);
-        let (mut runner, kv) = runner(&gpu, 512);
-        let tokens: Vec<u32> = (0..160).map(|i| i * 131 % 49_152).collect();
-        prefill(&mut runner, &kv, &tokens[..40], 40);
-        let start = Instant::now();
-        prefill(&mut runner, &kv, &tokens, usize::MAX);
-        let prefilled = tokens.len() as f64 / start.elapsed().as_secs_f64();
-        let start = Instant::now();
-        for i in 0..16 {
-            let decode = step(&kv, &tokens[i..i + 1], 160 + i, vec![0]);
-            block_on(runner.forward(&decode, &Uninterrupted)).unwrap();
-        }
-        let decoded = 16.0 / start.elapsed().as_secs_f64();
-        println!("{} {kernels:?}: prefill {prefilled:.1} tokens/s, decode {decoded:.1}", gpu.adapter_name());
-    }
 }
 
 #[test]
