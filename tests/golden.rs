@@ -1,4 +1,5 @@
-//! The whole model on the CPU against llama.cpp (weights dequantized exactly, `f32` activations and KV).
+//! The whole model against llama.cpp (weights dequantized exactly, `f32` activations and KV): logits on the CPU (those of
+//! the GPU are in gpu_model.rs), text and perplexity on both.
 
 mod common;
 
@@ -7,14 +8,14 @@ use lunette::Uninterrupted;
 use lunette::engine::{Backend, Engine, GenerateOptions, LoadOptions, Prompt};
 use lunette::model::KvType;
 
-fn engine(kv_type: KvType) -> Engine {
-    load(&LoadOptions { backend: Backend::Wasm, kv_type, ..Default::default() }).unwrap()
+fn engine(backend: Backend, kv_type: KvType) -> Engine {
+    load(&LoadOptions { backend, kv_type, context_length: Some(2048), ..Default::default() }).unwrap()
 }
 
 #[test]
 fn tokens_are_those_of_llama_cpp() {
     let Some(golden) = Golden::open() else { return };
-    let engine = engine(KvType::F16);
+    let engine = engine(Backend::Wasm, KvType::F16);
     for name in ["short", "short2", "judge", "long"] {
         let (text, ids) = golden.prompt(name);
         assert_eq!(engine.tokenizer().encode(&text, true).unwrap(), ids, "{name}");
@@ -29,7 +30,7 @@ fn logits_are_those_of_llama_cpp() {
         (KvType::F32, ["short", "short2", "judge"].as_slice(), 1e-4),
         (KvType::F16, &["short", "short2", "judge", "long"], 5e-4),
     ] {
-        let engine = engine(kv_type);
+        let engine = engine(Backend::Wasm, kv_type);
         for name in names {
             let (_, ids) = golden.prompt(name);
             let logits = pollster::block_on(engine.logits(&ids, &Uninterrupted)).unwrap();
@@ -45,7 +46,7 @@ fn logits_are_those_of_llama_cpp() {
 fn the_same_call_gives_the_same_bits() {
     let Some(golden) = Golden::open() else { return };
     let (_, ids) = golden.prompt("judge");
-    let engine = engine(KvType::F16);
+    let engine = engine(Backend::Wasm, KvType::F16);
     let run = |ids: &[u32]| pollster::block_on(engine.logits(ids, &Uninterrupted)).unwrap();
     for len in [20, 33, 130, 258] {
         assert_eq!(run(&ids[..len]), run(&ids[..len]), "{len} tokens");
@@ -56,21 +57,25 @@ fn the_same_call_gives_the_same_bits() {
 fn greedy_tokens_are_those_of_llama_cpp() {
     let Some(golden) = Golden::open() else { return };
     let expected = golden.greedy("short2");
-    let prompt = Prompt::Tokens(golden.prompt("short2").1);
-    let options = GenerateOptions { max_tokens: expected.len(), ..Default::default() };
-    let generation =
-        pollster::block_on(engine(KvType::F32).generate(prompt, &options, &mut |_| (), &Uninterrupted))
-            .unwrap();
-    assert_eq!(generation.tokens, expected);
+    for backend in [Backend::Wasm, Backend::Webgpu] {
+        let prompt = Prompt::Tokens(golden.prompt("short2").1);
+        let options = GenerateOptions { max_tokens: expected.len(), ..Default::default() };
+        let engine = engine(backend, KvType::F16);
+        let generation = pollster::block_on(engine.generate(prompt, &options, &mut |_| (), &Uninterrupted));
+        assert_eq!(generation.unwrap().tokens, expected, "{backend:?}");
+    }
 }
 
 #[test]
 fn perplexity_is_that_of_llama_cpp() {
     let Some(golden) = Golden::open() else { return };
     let (ids, reference) = golden.perplexity();
-    let ours = pollster::block_on(engine(KvType::F32).logprobs(&ids[..512], &Uninterrupted)).unwrap();
-    let ours = perplexity(ours.iter().map(|l| f64::from(*l)));
     let reference = perplexity(reference[..511].iter().copied());
-    println!("perplexity {ours:.4}, llama.cpp {reference:.4}");
-    assert!((ours / reference - 1.0).abs() < 1e-3, "perplexity {ours} where llama.cpp has {reference}");
+    for backend in [Backend::Wasm, Backend::Webgpu] {
+        let engine = engine(backend, KvType::F16);
+        let ours = pollster::block_on(engine.logprobs(&ids[..512], &Uninterrupted)).unwrap();
+        let ours = perplexity(ours.iter().map(|l| f64::from(*l)));
+        println!("{backend:?}: perplexity {ours:.4}, llama.cpp {reference:.4}");
+        assert!((ours / reference - 1.0).abs() < 1e-3, "{backend:?}: {ours} where llama.cpp has {reference}");
+    }
 }
