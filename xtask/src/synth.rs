@@ -18,7 +18,7 @@ pub struct Options {
     /// Only this many layers [default: the shape's own]
     #[arg(long)]
     layers: Option<usize>,
-    /// Where to [default: models/synthetic-<shape>-<quant>.gguf]
+    /// Where to; `models/synthetic-SHAPE-QUANT.gguf` unless given
     #[arg(long)]
     out: Option<PathBuf>,
     /// Load the file afterwards, on the CPU, and see that its logits are finite
