@@ -185,7 +185,7 @@ fn classes(most: usize, capabilities: &Capabilities) -> Vec<usize> {
 /// The rows that a prefill step may have. On a software adapter few enough that a step of a model with
 /// `matmul_weights` weights ends within about two seconds, so that an abort is soon heard.
 pub fn max_rows(matmul_weights: u64, capabilities: &Capabilities) -> usize {
-    const SOFTWARE_PRODUCTS: u64 = 2_500_000_000;
+    const SOFTWARE_PRODUCTS: u64 = 3_500_000_000;
     if capabilities.software {
         let rows = (SOFTWARE_PRODUCTS / matmul_weights.max(1)).clamp(8, 256) as usize;
         rows / ROW_PADDING * ROW_PADDING
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn steps_on_software_are_short() {
-        assert_eq!(max_rows(135_000_000, &SOFTWARE), 16);
+        assert_eq!(max_rows(135_000_000, &SOFTWARE), 24);
         assert_eq!(max_rows(8_000_000_000, &SOFTWARE), 8);
         assert_eq!(max_rows(10_000, &SOFTWARE), 256);
         assert_eq!(max_rows(8_000_000_000, &HARDWARE), 512);
