@@ -63,8 +63,8 @@ fn name(decode: usize, context: usize, batch: usize) -> String {
     }
 }
 
-/// Tokens a second that `batch` sequences gain together, each behind `context` tokens. They share their beginning, so
-/// that only their last tokens are to be computed for each.
+/// Tokens a second that `batch` sequences gain together, each behind `context` tokens and a few of its own: what they
+/// share is computed before, so that all have their first token at about the same time.
 async fn decode_rate(
     engine: &Engine,
     random: &mut Random,
@@ -72,12 +72,9 @@ async fn decode_rate(
     batch: usize,
     decode: usize,
 ) -> Result<f64> {
-    let own = 16.min(context);
-    let shared = random.tokens(context - own);
-    if !shared.is_empty() {
-        generate(engine, shared.clone(), 1).await?;
-    }
-    let prompts: Vec<_> = (0..batch).map(|_| [&shared[..], &random.tokens(own)].concat()).collect();
+    let shared = random.tokens(context);
+    generate(engine, shared.clone(), 1).await?;
+    let prompts: Vec<_> = (0..batch).map(|_| [&shared[..], &random.tokens(4)].concat()).collect();
     let all = join_all(prompts.into_iter().map(|prompt| async {
         let done = generate(engine, prompt, decode + 1).await?;
         Ok((done, Instant::now()))

@@ -60,17 +60,16 @@ function rates(info, clock, name, tokens, from, to) {
 }
 
 /**
- * `batch` sequences, each behind `context` tokens, gain `decode` tokens together. They share their beginning, so that only
- * their last tokens are to be computed for each. Returns when the first had its first token, when the last had its last,
- * and how many there were between.
+ * `batch` sequences, each behind `context` tokens and a few of its own, gain `decode` tokens together: what they share is
+ * computed before, so that all have their first token at about the same time. Returns when the first had its first token,
+ * when the last had its last, and how many there were between.
  */
 async function decodeTogether(page, context, batch, decode) {
   // A sequence that ends early is one too few in the batch; random prompts seldom do, and then others are taken.
   for (let attempt = 0; ; attempt += 1) {
-    const own = Math.min(16, context);
-    const shared = randomTokens(context - own);
-    if (shared.length > 0) await generate(page, [shared], 1);
-    const prompts = Array.from({ length: batch }, () => [...shared, ...randomTokens(own)]);
+    const shared = randomTokens(context);
+    await generate(page, [shared], 1);
+    const prompts = Array.from({ length: batch }, () => [...shared, ...randomTokens(4)]);
     const all = await generate(page, prompts, decode + 1);
     const steps = all.reduce((sum, done) => sum + done.tokens - 1, 0);
     if (steps >= 0.9 * batch * decode || attempt === 5) {
