@@ -3,12 +3,33 @@
 mod common;
 
 use common::tiny;
+use futures::future::LocalBoxFuture;
 use futures::future::join_all;
-use lunette::Uninterrupted;
 use lunette::engine::{Backend, Engine, LoadOptions};
 use lunette::quant::BlockType;
 use lunette::source::MemoryStream;
+use lunette::{Control, Uninterrupted};
 use proptest::prelude::*;
+
+/// Lets the other calls of the thread go on at every pause, as a browser does: else each call would run to its end alone.
+struct Yielding;
+
+impl Control for Yielding {
+    fn aborted(&self) -> bool {
+        false
+    }
+
+    fn pause(&self) -> LocalBoxFuture<'_, ()> {
+        let mut yielded = false;
+        Box::pin(std::future::poll_fn(move |context| {
+            if std::mem::replace(&mut yielded, true) {
+                return std::task::Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            std::task::Poll::Pending
+        }))
+    }
+}
 
 fn engine(context: usize, max_batch: usize) -> Engine {
     let stream = Box::new(MemoryStream::new(tiny::file(BlockType::Q8_0)));
@@ -72,7 +93,7 @@ proptest! {
                 let engine = &engine;
                 async move {
                     let prompt = prompt(a, shared, b, len);
-                    let result = engine.advance(&mut sequence, &prompt, &Uninterrupted).await;
+                    let result = engine.advance(&mut sequence, &prompt, &Yielding).await;
                     assert!(result.is_err() || sequence.tokens() == prompt);
                     // What is held between calls must leave room for the others.
                     ((i == 0).then_some(sequence), prompt, result)
@@ -96,7 +117,7 @@ fn a_shared_prefix_is_computed_once_even_when_all_ask_at_once() {
     let prompts: Vec<Vec<u32>> = (0..8).map(|i| prompt(0, 320, 1 + i, 340)).collect();
     let calls = prompts.iter().map(|prompt| {
         let engine = &engine;
-        async move { engine.advance(&mut engine.sequence(), prompt, &Uninterrupted).await.unwrap() }
+        async move { engine.advance(&mut engine.sequence(), prompt, &Yielding).await.unwrap() }
     });
     let results = pollster::block_on(join_all(calls));
     let computed: usize =
