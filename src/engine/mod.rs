@@ -50,8 +50,13 @@ impl Engine {
     /// The prompt that makes the model answer `messages`, with `answer` as the beginning of its answer. The messages'
     /// text cannot become control tokens.
     pub fn chat_prompt(&self, messages: &[Message], answer: &str) -> Result<Vec<u32>> {
+        Ok(self.chat_prompts(messages, &[answer])?.remove(0))
+    }
+
+    /// The same for several beginnings of the answer.
+    pub fn chat_prompts(&self, messages: &[Message], answers: &[impl AsRef<str>]) -> Result<Vec<Vec<u32>>> {
         let chat = self.chat.as_ref().ok_or_else(|| Error::ChatTemplate("the file has none".into()))?;
-        chat.prompt(&self.tokenizer, messages, answer)
+        chat.prompts(&self.tokenizer, messages, answers)
     }
 
     /// An empty sequence.

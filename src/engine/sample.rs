@@ -30,9 +30,10 @@ pub struct Sampler {
     random: ChaCha8Rng,
 }
 
-impl Sampler {
-    pub fn new(sampling: Sampling) -> Result<Sampler> {
-        let Sampling { temperature, top_p, min_p, .. } = sampling;
+impl Sampling {
+    /// Fails with the field that is out of range.
+    pub fn check(&self) -> Result<()> {
+        let Sampling { temperature, top_p, min_p, .. } = *self;
         let within = |value: f32, most: f32| (0.0..=most).contains(&value);
         let wrong = |what: &str| Err(Error::InvalidArgument(what.into()));
         if !within(temperature, 100.0) {
@@ -44,6 +45,13 @@ impl Sampler {
         if !within(min_p, 1.0) {
             return wrong("`minP` must be between 0 and 1");
         }
+        Ok(())
+    }
+}
+
+impl Sampler {
+    pub fn new(sampling: Sampling) -> Result<Sampler> {
+        sampling.check()?;
         Ok(Sampler { sampling, random: ChaCha8Rng::seed_from_u64(sampling.seed) })
     }
 

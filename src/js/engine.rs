@@ -1,13 +1,11 @@
-use super::convert::{argument, plain, thrown};
+use super::convert::{argument, plain, promise, thrown};
 use super::host::{ByteSource, HostControl, text_callback};
+use crate::Error;
 use crate::engine::{Engine, GenerateOptions, LoadOptions, ModelInfo, Prompt};
-use crate::judge::{self, JudgeOptions, ScoreTask};
 use crate::tokenizer::{Message, Tokenizer};
-use crate::{Error, Result};
 use js_sys::{Float32Array, Function, Promise, Reflect, Uint32Array};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::future_to_promise;
 
 /// A loaded model. Calls may overlap: they share the model's forward passes.
 #[wasm_bindgen]
@@ -99,26 +97,10 @@ impl WasmEngine {
             Ok(result)
         })
     }
-
-    /// Scores a response against a rubric.
-    pub fn score(
-        &self,
-        task: JsValue,
-        options: JsValue,
-        on_token: Option<Function>,
-        control: HostControl,
-    ) -> Promise {
-        let engine = self.engine.clone();
-        promise(async move {
-            let task: ScoreTask = argument(task, "task")?;
-            let options: JudgeOptions = argument(options, "options")?;
-            let mut on_text = text_callback(on_token);
-            let verdict = judge::score(&engine, &task, &options, &mut on_text, &control).await?;
-            plain(&verdict)
-        })
-    }
 }
 
-fn promise(work: impl Future<Output = Result<JsValue>> + 'static) -> Promise {
-    future_to_promise(async move { work.await.map_err(thrown) })
+impl WasmEngine {
+    pub(super) fn engine(&self) -> Rc<Engine> {
+        self.engine.clone()
+    }
 }

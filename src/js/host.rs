@@ -81,3 +81,12 @@ pub(super) fn text_callback(callback: Option<Function>) -> impl FnMut(&str) {
         }
     }
 }
+
+/// A callback that takes text and the number of what it belongs to.
+pub(super) fn numbered_text_callback(callback: Option<Function>) -> impl FnMut(usize, &str) {
+    move |number, text| {
+        if let Some(callback) = &callback {
+            let _ = callback.call2(&JsValue::NULL, &text.into(), &(number as u32).into());
+        }
+    }
+}

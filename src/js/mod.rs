@@ -3,6 +3,8 @@
 mod convert;
 mod engine;
 mod host;
+mod judge;
+mod parse;
 
 use wasm_bindgen::prelude::*;
 

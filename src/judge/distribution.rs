@@ -6,12 +6,18 @@ use std::collections::BTreeMap;
 
 /// p(label) for each label, in the order given. What is missing to 1 lies outside the labels.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LabelProbabilities {
+pub(super) struct LabelProbabilities {
     pub probabilities: Vec<f64>,
     pub outside: f64,
-    /// Tokens computed for it, and those that were cached.
-    pub prompt_tokens: usize,
+    /// Tokens of the prompt that were cached.
     pub cached_tokens: usize,
+}
+
+/// One way to write a label behind the prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LabelPath {
+    pub label: usize,
+    pub tokens: Vec<u32>,
 }
 
 /// Where a token path stands in the trie of all labels.
@@ -22,48 +28,50 @@ struct Node {
     label: Option<usize>,
 }
 
-/// `labels[i]` are the tokens of the whole prompt with label `i` at its end. What all of them begin with is the
-/// prompt; the rest of each is its path, whose probability is the product along its tokens. A label whose path goes on
-/// as another's ("1" and "10") has the mass that does not go on.
+/// The probability of a path is the product along its tokens; that of a label, the sum of its paths. A label whose path
+/// goes on as another's ("1" and "10") has the mass that does not go on.
 pub(super) async fn label_probabilities(
     engine: &Engine,
     sequence: &mut Sequence,
-    labels: &[Vec<u32>],
+    prompt: &[u32],
+    paths: &[LabelPath],
+    labels: usize,
     control: &dyn Control,
 ) -> Result<LabelProbabilities> {
-    let first = labels.first().ok_or_else(|| Error::Internal("no labels".into()))?;
-    let shared =
-        labels.iter().map(|l| l.iter().zip(first).take_while(|(a, b)| a == b).count()).min().unwrap_or(0);
-    let mut root = Node::default();
-    for (i, label) in labels.iter().enumerate() {
-        let end =
-            label[shared..].iter().fold(&mut root, |node, token| node.children.entry(*token).or_default());
-        if end.label.replace(i).is_some() {
-            return Err(Error::InvalidArgument("two labels have the same tokens: make them differ".into()));
-        }
-    }
-    let mut probabilities = vec![0.0; labels.len()];
-    let mut usage = None;
+    let root = trie(paths)?;
+    let mut probabilities = vec![0.0; labels];
+    let mut cached_tokens = None;
     // Each entry: a node, the tokens that lead to it, the probability of getting there.
-    let mut open = vec![(&root, first[..shared].to_vec(), 1.0)];
+    let mut open = vec![(&root, prompt.to_vec(), 1.0)];
     while let Some((node, tokens, mass)) = open.pop() {
         let (logits, cached) = engine.advance(sequence, &tokens, control).await?;
-        usage.get_or_insert((tokens.len(), cached));
+        cached_tokens.get_or_insert(cached);
         let total = log_sum_exp(&logits);
         let mut going_on = 0.0;
         for (token, child) in &node.children {
             let p = (f64::from(logits[*token as usize]) - total).exp();
             going_on += p;
             match child.label {
-                Some(label) if child.children.is_empty() => probabilities[label] = mass * p,
+                Some(label) if child.children.is_empty() => probabilities[label] += mass * p,
                 _ => open.push((child, [&tokens[..], &[*token]].concat(), mass * p)),
             }
         }
         if let Some(label) = node.label {
-            probabilities[label] = mass * (1.0 - going_on).max(0.0);
+            probabilities[label] += mass * (1.0 - going_on).max(0.0);
         }
     }
     let outside = (1.0 - probabilities.iter().sum::<f64>()).max(0.0);
-    let (prompt_tokens, cached_tokens) = usage.unwrap_or_default();
-    Ok(LabelProbabilities { probabilities, outside, prompt_tokens, cached_tokens })
+    Ok(LabelProbabilities { probabilities, outside, cached_tokens: cached_tokens.unwrap_or(0) })
+}
+
+/// All paths as one tree: what two ways of writing have in common is computed, and counted, once.
+fn trie(paths: &[LabelPath]) -> Result<Node> {
+    let mut root = Node::default();
+    for path in paths {
+        let end = path.tokens.iter().fold(&mut root, |node, token| node.children.entry(*token).or_default());
+        if end.label.replace(path.label).is_some_and(|label| label != path.label) {
+            return Err(Error::InvalidArgument("two labels have the same tokens: make them differ".into()));
+        }
+    }
+    Ok(root)
 }

@@ -1,11 +1,63 @@
 //! The judge: tasks in, verdicts with their probability distributions out.
+//!
+//! A task's texts and its rubric become the fields of a template (`field`, `template`), a reading of the rendered
+//! prompt gives a critique and a distribution over the labels (`reading`, `distribution`), and one or more readings
+//! become a verdict (`verdict`, `score`, `compare`).
 
+mod compare;
 mod distribution;
+mod field;
+mod options;
+mod reading;
 mod rubric;
 mod score;
+mod task;
 mod template;
+mod verdict;
 
-pub use distribution::LabelProbabilities;
-pub use rubric::ScoreRubric;
-pub use score::{JudgeOptions, Passages, ScoreTask, ScoreVerdict, score};
+pub use compare::{OrderVerdict, PreferenceVerdict, Winner};
+pub use options::{JudgeOptions, TemplateChoice, Truncate};
+pub use rubric::{ClassRubric, Rubric, ScoreRubric};
+pub use score::{ClassVerdict, ScoreVerdict};
+pub use task::{ClassManyTask, ClassTask, CompareTask, Passages, ScoreManyTask, ScoreTask};
 pub use template::Template;
+pub use verdict::{ReadingReport, Reliability};
+
+use crate::engine::Engine;
+use crate::{Control, Result};
+use options::Kind;
+use reading::Reader;
+use std::cell::RefCell;
+
+/// A model that judges, for the length of a call.
+pub struct Judge<'a> {
+    engine: &'a Engine,
+    options: &'a JudgeOptions,
+    on_text: Box<dyn Fn(usize, &str) + 'a>,
+    control: &'a dyn Control,
+}
+
+impl<'a> Judge<'a> {
+    /// `on_text` is given critiques piece by piece as they are written, with the number of the verdict that each
+    /// belongs to. Where a verdict has several readings, the first is heard.
+    pub fn new(
+        engine: &'a Engine,
+        options: &'a JudgeOptions,
+        on_text: &'a mut dyn FnMut(usize, &str),
+        control: &'a dyn Control,
+    ) -> Judge<'a> {
+        let on_text = RefCell::new(on_text);
+        Judge { engine, options, on_text: Box::new(move |i, text| (on_text.borrow_mut())(i, text)), control }
+    }
+
+    fn reader(&self, kind: Kind) -> Result<Reader<'_>> {
+        self.options.check(kind)?;
+        Ok(Reader {
+            engine: self.engine,
+            options: self.options,
+            template: self.options.template.template(kind)?,
+            on_text: &*self.on_text,
+            control: self.control,
+        })
+    }
+}

@@ -1,57 +1,24 @@
-//! Absolute scoring: a response is given a place on a described scale.
+//! Absolute scores and classes: one response under a rubric.
 
-use super::distribution::{LabelProbabilities, label_probabilities};
-use super::{ScoreRubric, Template};
-use crate::engine::{Engine, GenerateOptions, Generation, Sequence, Timing, Usage};
-use crate::tokenizer::Message;
-use crate::{Control, Error, Result};
-use serde::{Deserialize, Serialize};
+use super::field::{self, Described, Field};
+use super::options::Kind;
+use super::reading::Reader;
+use super::rubric::{ClassRubric, ScoreRubric};
+use super::task::{ClassTask, ScoreTask, Texts};
+use super::verdict::{Reliability, Tally, as_object, is_zero, timing};
+use super::{ClassManyTask, Judge, ScoreManyTask};
+use crate::engine::{Timing, Usage, milliseconds};
+use crate::{Error, Result};
+use futures::future::try_join_all;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde::Serialize;
 use web_time::Instant;
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ScoreTask {
-    /// The instruction that was answered.
-    pub input: String,
-    /// The answer to be judged.
-    pub response: String,
-    /// An answer that would have the highest score.
-    #[serde(default)]
-    pub reference: Option<String>,
-    /// Passages that the answer should rest on.
-    #[serde(default)]
-    pub context: Option<Passages>,
-    pub rubric: ScoreRubric,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-pub enum Passages {
-    One(String),
-    Many(Vec<String>),
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct JudgeOptions {
-    /// Reason before the verdict. Without: one prefill, no decoding.
-    pub critique: bool,
-    /// Most tokens of a critique.
-    pub max_tokens: usize,
-    pub temperature: f32,
-    pub seed: u64,
-}
-
-impl Default for JudgeOptions {
-    fn default() -> Self {
-        JudgeOptions { critique: true, max_tokens: 512, temperature: 0.0, seed: 0 }
-    }
-}
 
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ScoreVerdict {
-    /// The likeliest score.
+    /// The likeliest score; of several readings, the one that most of them chose.
     pub score: i64,
     /// Σ p·s over the scale, p normalized to the scale.
     pub expected: f64,
@@ -61,154 +28,208 @@ pub struct ScoreVerdict {
     /// The probability that lies outside the scale.
     pub outside: f64,
     pub critique: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reliability: Option<Reliability>,
+    /// Tokens that were cut off the task's texts, where `truncate` allowed it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub truncated_tokens: usize,
     pub usage: Usage,
     pub timing: Timing,
 }
 
-fn as_object<S: serde::Serializer>(pairs: &[(i64, f64)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(pairs.iter().map(|(score, p)| (score.to_string(), p)))
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClassVerdict {
+    /// The likeliest label; of several readings, the one that most of them chose.
+    pub label: String,
+    /// The probability of each label, from the full vocabulary's softmax at the verdict's position.
+    #[serde(serialize_with = "as_object")]
+    pub distribution: Vec<(String, f64)>,
+    /// The probability that is no label's.
+    pub outside: f64,
+    pub critique: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reliability: Option<Reliability>,
+    /// Tokens that were cut off the task's texts, where `truncate` allowed it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub truncated_tokens: usize,
+    pub usage: Usage,
+    pub timing: Timing,
 }
 
-/// The markers of Selene's answer format: what a reply begins with, and what its verdict follows.
-const REASONING: &str = "**Reasoning:**";
-const RESULT: &str = "**Result:**";
+/// Rubrics over one response in one call.
+const MAX_RUBRICS: usize = 256;
 
-/// Scores a response; the critique, if asked for, is given to `on_text` as it is written.
-pub async fn score(
-    engine: &Engine,
-    task: &ScoreTask,
-    options: &JudgeOptions,
-    on_text: &mut dyn FnMut(&str),
-    control: &dyn Control,
-) -> Result<ScoreVerdict> {
-    let start = Instant::now();
-    let levels = task.rubric.levels()?;
-    let message = [Message::user(prompt(task, &levels)?)];
-    let mut sequence = engine.sequence();
+impl Judge<'_> {
+    /// Gives a response a place on a scale.
+    pub async fn score(&self, task: &ScoreTask) -> Result<ScoreVerdict> {
+        let texts = Texts::new(&task.input, &[&task.response], &task.reference, &task.context)?;
+        self.score_texts(&texts, &task.rubric, 0).await
+    }
 
-    let critique = match options.critique {
-        true => Some(criticize(engine, &mut sequence, &message, options, on_text, control).await?),
-        false => None,
-    };
-    let answer = match &critique {
-        Some(critique) => format!("{REASONING} {}\n\n{RESULT} ", critique.text),
-        None => format!("{RESULT} "),
-    };
-    let labels = levels
-        .iter()
-        .map(|(score, _)| engine.chat_prompt(&message, &format!("{answer}{score}")))
-        .collect::<Result<Vec<_>>>()?;
-    let read = label_probabilities(engine, &mut sequence, &labels, control).await?;
-    verdict(&levels, read, critique, crate::engine::milliseconds(start))
-}
+    /// Scores one response under several rubrics: what their prompts share is computed once. Streams are numbered as
+    /// the rubrics are.
+    pub async fn score_many(&self, task: &ScoreManyTask) -> Result<Vec<ScoreVerdict>> {
+        let texts = Texts::new(&task.input, &[&task.response], &task.reference, &task.context)?;
+        check_rubrics(task.rubrics.len())?;
+        let verdicts = task.rubrics.iter().enumerate();
+        try_join_all(verdicts.map(|(i, rubric)| self.score_texts(&texts, rubric, i))).await
+    }
 
-/// Writes the reasoning. It ends at the result marker, at the end of the turn, or at `max_tokens`.
-async fn criticize(
-    engine: &Engine,
-    sequence: &mut Sequence,
-    message: &[Message],
-    options: &JudgeOptions,
-    on_text: &mut dyn FnMut(&str),
-    control: &dyn Control,
-) -> Result<Generation> {
-    let prompt = engine.chat_prompt(message, REASONING)?;
-    // The verdict's few tokens must fit behind the critique.
-    const VERDICT_ROOM: usize = 16;
-    let room = engine.context_length().saturating_sub(prompt.len() + VERDICT_ROOM);
-    if room == 0 {
-        return Err(Error::ContextOverflow {
-            tokens: prompt.len() + VERDICT_ROOM,
-            limit: engine.context_length(),
+    /// Gives a response one of several labels.
+    pub async fn classify(&self, task: &ClassTask) -> Result<ClassVerdict> {
+        let texts = Texts::new(&task.input, &[&task.response], &task.reference, &task.context)?;
+        self.classify_texts(&texts, &task.rubric, 0).await
+    }
+
+    /// Classifies one response under several rubrics, as [`Judge::score_many`] does.
+    pub async fn classify_many(&self, task: &ClassManyTask) -> Result<Vec<ClassVerdict>> {
+        let texts = Texts::new(&task.input, &[&task.response], &task.reference, &task.context)?;
+        check_rubrics(task.rubrics.len())?;
+        let verdicts = task.rubrics.iter().enumerate();
+        try_join_all(verdicts.map(|(i, rubric)| self.classify_texts(&texts, rubric, i))).await
+    }
+
+    async fn score_texts(&self, texts: &Texts, rubric: &ScoreRubric, stream: usize) -> Result<ScoreVerdict> {
+        let start = Instant::now();
+        let levels = rubric.levels()?;
+        let labels: Vec<String> = levels.iter().map(|(score, _)| score.to_string()).collect();
+        let describe =
+            |index: usize| Described { index, name: labels[index].clone(), description: levels[index].1 };
+        let fields = |order: &[usize]| {
+            let levels: Vec<Described> = order.iter().map(|&i| describe(i)).collect();
+            field::of_scale(&rubric.objective, &levels)
+        };
+        let (tally, truncated_tokens) = self.tally(Kind::Score, texts, &labels, &fields, stream).await?;
+        let inside: f64 = tally.distribution.iter().sum();
+        let scores = || levels.iter().map(|level| level.0);
+        let weighted = scores().zip(&tally.distribution).map(|(score, p)| score as f64 * p).sum::<f64>();
+        Ok(ScoreVerdict {
+            score: levels[tally.winner].0,
+            expected: weighted / inside,
+            distribution: scores().zip(tally.distribution.iter().copied()).collect(),
+            outside: tally.outside,
+            critique: tally.critique,
+            reliability: tally.reliability,
+            truncated_tokens,
+            usage: tally.usage,
+            timing: timing(milliseconds(start), tally.decode_ms),
+        })
+    }
+
+    async fn classify_texts(
+        &self,
+        texts: &Texts,
+        rubric: &ClassRubric,
+        stream: usize,
+    ) -> Result<ClassVerdict> {
+        let start = Instant::now();
+        let described = rubric.checked()?;
+        let labels: Vec<String> = described.iter().map(|(name, _)| name.clone()).collect();
+        let describe =
+            |index: usize| Described { index, name: labels[index].clone(), description: &described[index].1 };
+        let fields = |order: &[usize]| {
+            let labels: Vec<Described> = order.iter().map(|&i| describe(i)).collect();
+            field::of_labels(&rubric.objective, &labels)
+        };
+        let (tally, truncated_tokens) = self.tally(Kind::Class, texts, &labels, &fields, stream).await?;
+        Ok(ClassVerdict {
+            label: labels[tally.winner].clone(),
+            distribution: tally.named(&labels),
+            outside: tally.outside,
+            critique: tally.critique,
+            reliability: tally.reliability,
+            truncated_tokens,
+            usage: tally.usage,
+            timing: timing(milliseconds(start), tally.decode_ms),
+        })
+    }
+
+    /// Reads the verdict as often as the options say; `fields` are the rubric's, its labels listed in a given order.
+    /// Returns the tokens that were cut off as well.
+    async fn tally<'f>(
+        &self,
+        kind: Kind,
+        texts: &Texts,
+        labels: &[String],
+        fields: &dyn Fn(&[usize]) -> Vec<Field<'f>>,
+        stream: usize,
+    ) -> Result<(Tally, usize)> {
+        let reader = self.reader(kind)?;
+        let orders = orders(labels.len(), self.options.rubric_orders, self.options.seed);
+        if orders.len() > 1
+            && !["rubric_levels", "rubric_labels", "rubric"].iter().any(|n| reader.template.mentions(n))
+        {
+            return Err(Error::InvalidArgument(
+                "`rubricOrders` above 1 needs a template that lists the rubric by {rubric_levels}, {rubric_labels} or {rubric}".into(),
+            ));
+        }
+        let mut prompts = Vec::new();
+        let mut truncated = 0;
+        for order in &orders {
+            let rubric = fields(order);
+            let (messages, cut) = reader.fit(texts, labels, |texts| reader.messages(texts, &rubric))?;
+            truncated = truncated.max(cut);
+            prompts.push(messages);
+        }
+        let readings = prompts
+            .iter()
+            .flat_map(|messages| (0..self.options.samples).map(move |sample| (messages, sample)));
+        let readings = readings.enumerate().map(|(i, (messages, sample))| {
+            // One text at a time can be read; that of the others is in the report.
+            reader.read(messages, labels, sample, (i == 0).then_some(stream))
         });
+        Ok((Tally::of(labels, try_join_all(readings).await?), truncated))
     }
-    let options = GenerateOptions {
-        max_tokens: options.max_tokens.min(room),
-        temperature: options.temperature,
-        seed: options.seed,
-        stop: vec!["**Result".into(), "**Reasoning".into()],
-        ..Default::default()
-    };
-    let mut leading = true;
-    let mut trimmed = |text: &str| {
-        let text = if leading { text.trim_start() } else { text };
-        if !text.is_empty() {
-            leading = false;
-            on_text(text);
-        }
-    };
-    let mut critique = engine.generate_from(sequence, &prompt, &options, &mut trimmed, control).await?;
-    critique.text = critique.text.trim().to_string();
-    Ok(critique)
 }
 
-/// The judge's whole instruction with the task's texts in their places.
-fn prompt(task: &ScoreTask, levels: &[(i64, &str)]) -> Result<String> {
-    let (Some(lowest), Some(highest)) = (levels.first(), levels.last()) else {
-        return Err(Error::Internal("a rubric without levels".into()));
-    };
-    let (lowest, highest) = (lowest.0.to_string(), highest.0.to_string());
-    let described: Vec<String> =
-        levels.iter().map(|(score, text)| format!("Score {score}: {text}")).collect();
-    let (described, input) = (described.join("\n"), input(task));
-    let mut values = vec![
-        ("user_input", input.as_str()),
-        ("assistant_response", &task.response),
-        ("rubric_objective", &task.rubric.objective),
-        ("rubric_levels", &described),
-        ("lowest_score", &lowest),
-        ("highest_score", &highest),
-    ];
-    match &task.reference {
-        None => Template(include_str!("templates/score.txt")).render(&values),
-        Some(reference) => {
-            values.push(("reference_response", reference));
-            Template(include_str!("templates/score-with-reference.txt")).render(&values)
+impl Reader<'_> {
+    /// The conversation about `texts` under a rubric.
+    pub fn messages(&self, texts: &Texts, rubric: &[Field]) -> Result<Vec<crate::tokenizer::Message>> {
+        let texts = field::of_texts(texts, self.template.mentions("context"));
+        self.template.render(&texts, rubric)
+    }
+}
+
+fn check_rubrics(count: usize) -> Result<()> {
+    match count {
+        1..=MAX_RUBRICS => Ok(()),
+        _ => Err(Error::InvalidArgument(format!("`rubrics` holds {count}; it needs 1 to {MAX_RUBRICS}"))),
+    }
+}
+
+/// `count` orders of `len` things: as they are, reversed, then random ones; no two alike as long as there are others.
+fn orders(len: usize, count: usize, seed: u64) -> Vec<Vec<usize>> {
+    let mut orders: Vec<Vec<usize>> = vec![(0..len).collect()];
+    if count > 1 {
+        orders.push((0..len).rev().collect());
+    }
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let different = (1..=len).try_fold(1usize, |product, i| product.checked_mul(i)).unwrap_or(usize::MAX);
+    while orders.len() < count.min(different) {
+        let mut order: Vec<usize> = (0..len).collect();
+        // Fisher and Yates's shuffle.
+        for i in (1..len).rev() {
+            order.swap(i, (random.next_u64() % (i as u64 + 1)) as usize);
+        }
+        if !orders.contains(&order) {
+            orders.push(order);
         }
     }
+    orders
 }
 
-/// The instruction, with the passages before it where there are any: Selene was trained to find them there.
-fn input(task: &ScoreTask) -> String {
-    let passages: &[String] = match &task.context {
-        None => &[],
-        Some(Passages::One(passage)) => std::slice::from_ref(passage),
-        Some(Passages::Many(passages)) => passages,
-    };
-    let mut input: String = passages.iter().map(|passage| format!("Context:\n{passage}\n\n")).collect();
-    input.push_str(&task.input);
-    input
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn verdict(
-    levels: &[(i64, &str)],
-    read: LabelProbabilities,
-    critique: Option<Generation>,
-    total_ms: f64,
-) -> Result<ScoreVerdict> {
-    let distribution: Vec<(i64, f64)> = levels.iter().map(|l| l.0).zip(read.probabilities).collect();
-    let inside: f64 = distribution.iter().map(|(_, p)| p).sum();
-    // A verdict is never made of nothing: such a model is broken.
-    if !(inside.is_finite() && inside > 0.0) {
-        return Err(Error::InvalidModel("its logits are not numbers".into()));
+    #[test]
+    fn orders_differ() {
+        assert_eq!(orders(3, 1, 0), [[0, 1, 2]]);
+        assert_eq!(orders(3, 2, 0), [[0, 1, 2], [2, 1, 0]]);
+        let all = orders(3, 100, 7);
+        assert_eq!(all.len(), 6);
+        assert_eq!(orders(5, 4, 7), orders(5, 4, 7));
+        assert_ne!(orders(5, 4, 7), orders(5, 4, 8));
     }
-    let likeliest = distribution
-        .iter()
-        .fold((0, f64::NEG_INFINITY), |best, &(s, p)| if p > best.1 { (s, p) } else { best });
-    let decode_ms = critique.as_ref().map_or(0.0, |c| c.timing.decode_ms);
-    Ok(ScoreVerdict {
-        score: likeliest.0,
-        expected: distribution.iter().map(|&(s, p)| s as f64 * p).sum::<f64>() / inside,
-        distribution,
-        outside: read.outside,
-        usage: match &critique {
-            Some(critique) => critique.usage,
-            None => Usage {
-                prompt_tokens: read.prompt_tokens,
-                cached_tokens: read.cached_tokens,
-                completion_tokens: 0,
-            },
-        },
-        critique: critique.map(|c| c.text),
-        timing: Timing { prefill_ms: total_ms - decode_ms, decode_ms, total_ms },
-    })
 }

@@ -54,13 +54,36 @@ impl ChatTemplate {
         Ok(Some(ChatTemplate { environment, source: source.to_string() }))
     }
 
-    /// The prompt that makes the model answer `messages`, with `answer` as the beginning of its answer.
+    /// The prompts that make the model answer `messages`, one for each of `answers`, with that as the beginning of its
+    /// answer.
     ///
-    /// Text that is a user's (the messages' contents, and `answer`) cannot become a control token.
-    pub fn prompt(&self, tokenizer: &Tokenizer, messages: &[Message], answer: &str) -> Result<Vec<u32>> {
+    /// Text that is a user's (the messages' contents, and the answers) cannot become a control token.
+    pub fn prompts(
+        &self,
+        tokenizer: &Tokenizer,
+        messages: &[Message],
+        answers: &[impl AsRef<str>],
+    ) -> Result<Vec<Vec<u32>>> {
+        let answers = || answers.iter().map(AsRef::as_ref);
         let texts =
-            || messages.iter().flat_map(|m| [&m.role, &m.content]).map(String::as_str).chain([answer]);
+            || messages.iter().flat_map(|m| [&m.role, &m.content]).map(String::as_str).chain(answers());
         let guard = unused_character(|c| self.source.contains(c) || texts().any(|text| text.contains(c)))?;
+        let rendered = self.render(tokenizer, messages, guard)?;
+        // What precedes the last control token is the same for all, and tokenized by itself whatever follows.
+        let (shared, rest) = rendered.split_at(tokenizer.last_special_end(&rendered)?);
+        let mut shared = tokenizer.encode_guarded(shared, guard)?;
+        if let Some(bos) = tokenizer.leading().filter(|bos| shared.first() != Some(bos)) {
+            shared.insert(0, bos);
+        }
+        let prompt = |answer: &str| {
+            let rest =
+                tokenizer.encode_guarded(&format!("{rest}{}", tokenizer.guard(answer, guard)), guard)?;
+            Ok([&shared[..], &rest[..]].concat())
+        };
+        answers().map(prompt).collect()
+    }
+
+    fn render(&self, tokenizer: &Tokenizer, messages: &[Message], guard: char) -> Result<String> {
         let guarded: Vec<Message> = messages
             .iter()
             .map(|m| Message {
@@ -69,20 +92,14 @@ impl ChatTemplate {
             })
             .collect();
         let template = self.environment.get_template(NAME).map_err(failed)?;
-        let mut text = template
+        template
             .render(context! {
                 messages => minijinja::Value::from(Serde(guarded)),
                 add_generation_prompt => true,
                 bos_token => tokenizer.name(tokenizer.bos),
                 eos_token => tokenizer.name(tokenizer.ends.first().copied()),
             })
-            .map_err(failed)?;
-        text.push_str(&tokenizer.guard(answer, guard));
-        let mut tokens = tokenizer.encode_guarded(&text, guard)?;
-        if let Some(bos) = tokenizer.leading().filter(|bos| tokens.first() != Some(bos)) {
-            tokens.insert(0, bos);
-        }
-        Ok(tokens)
+            .map_err(failed)
     }
 }
 

@@ -154,6 +154,23 @@ impl Tokenizer {
         Ok(tokens)
     }
 
+    /// Where the last special token of `text` ends; 0 where there is none.
+    fn last_special_end(&self, text: &str) -> Result<usize> {
+        let mut end = 0;
+        let mut at = 0;
+        self.specials.split(text, true, |piece| {
+            match piece {
+                special::Piece::Text(text) => at += text.len(),
+                special::Piece::Token(id) => {
+                    at += self.bytes(id).len();
+                    end = at;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(end)
+    }
+
     /// `text` with `guard` put inside every name of a control token.
     fn guard(&self, text: &str, guard: char) -> String {
         self.specials.break_up(text, guard)

@@ -1,0 +1,43 @@
+//! The judge's tasks, for JavaScript.
+
+use super::convert::{argument, plain, promise};
+use super::engine::WasmEngine;
+use super::host::{HostControl, numbered_text_callback};
+use crate::judge::{Judge, JudgeOptions};
+use crate::{Error, Result};
+use js_sys::{Function, Promise};
+use serde::de::DeserializeOwned;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+impl WasmEngine {
+    /// Judges `task`, whose kind is "score", "scoreMany", "classify", "classifyMany" or "compare". `on_token` is given
+    /// pieces of critiques, each with the number of its verdict.
+    pub fn judge(
+        &self,
+        kind: String,
+        task: JsValue,
+        options: JsValue,
+        on_token: Option<Function>,
+        control: HostControl,
+    ) -> Promise {
+        let engine = self.engine();
+        promise(async move {
+            let options: JudgeOptions = argument(options, "options")?;
+            let mut on_text = numbered_text_callback(on_token);
+            let judge = Judge::new(&engine, &options, &mut on_text, &control);
+            match kind.as_str() {
+                "score" => plain(&judge.score(&self::task(task)?).await?),
+                "scoreMany" => plain(&judge.score_many(&self::task(task)?).await?),
+                "classify" => plain(&judge.classify(&self::task(task)?).await?),
+                "classifyMany" => plain(&judge.classify_many(&self::task(task)?).await?),
+                "compare" => plain(&judge.compare(&self::task(task)?).await?),
+                other => Err(Error::Internal(format!("there is no task \"{other}\""))),
+            }
+        })
+    }
+}
+
+fn task<T: DeserializeOwned>(value: JsValue) -> Result<T> {
+    argument(value, "task")
+}

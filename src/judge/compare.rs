@@ -1,0 +1,153 @@
+//! Pairwise preference, judged in both orders of the responses.
+
+use super::field;
+use super::options::Kind;
+use super::reading::Reader;
+use super::task::{CompareTask, Texts};
+use super::verdict::{Tally, is_zero, sum, timing};
+use super::{Judge, Reliability};
+use crate::engine::{Timing, Usage, milliseconds};
+use crate::{Error, Result};
+use futures::future::{try_join, try_join_all};
+use serde::Serialize;
+use web_time::Instant;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Winner {
+    A,
+    B,
+    Tie,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PreferenceVerdict {
+    pub winner: Winner,
+    /// The probability that A is the better one, out of A and B: the mean over the orders.
+    pub probability_a: f64,
+    /// Whether both orders name the same winner; `None` where only one was judged.
+    pub consistent: Option<bool>,
+    /// The order given, then the reverse.
+    pub orders: Vec<OrderVerdict>,
+    /// The mean probability of everything that is neither.
+    pub outside: f64,
+    /// That of the first order that agrees with the winner.
+    pub critique: Option<String>,
+    /// Tokens that were cut off the task's texts, where `truncate` allowed it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub truncated_tokens: usize,
+    pub usage: Usage,
+    pub timing: Timing,
+}
+
+/// The verdict on one order of the responses.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderVerdict {
+    /// Which of the responses stood first and was called "Response A" in the prompt and in the critique.
+    pub first: Winner,
+    pub winner: Winner,
+    pub probability_a: f64,
+    pub outside: f64,
+    pub critique: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reliability: Option<Reliability>,
+}
+
+impl Judge<'_> {
+    /// Says which of two responses is better. Swapping them gives exactly the mirrored verdict.
+    pub async fn compare(&self, task: &CompareTask) -> Result<PreferenceVerdict> {
+        let start = Instant::now();
+        if task.criteria.trim().is_empty() {
+            return Err(Error::InvalidArgument(
+                "`criteria` is empty: say what makes a response the better one".into(),
+            ));
+        }
+        let reader = self.reader(Kind::Compare)?;
+        let texts =
+            Texts::new(&task.input, &[&task.response_a, &task.response_b], &task.reference, &task.context)?;
+        let given = self.in_order(&reader, &texts, &task.criteria, Some(0));
+        let swapped_texts = texts.swapped();
+        let ((first, cut), second) = match self.options.both_orders {
+            true => {
+                let (first, second) =
+                    try_join(given, self.in_order(&reader, &swapped_texts, &task.criteria, None)).await?;
+                (first, Some(second))
+            }
+            false => (given.await?, None),
+        };
+        let truncated_tokens = cut.max(second.as_ref().map_or(0, |second| second.1));
+        let tallies: Vec<Tally> = [first].into_iter().chain(second.map(|second| second.0)).collect();
+        Ok(self.preference(tallies, truncated_tokens, milliseconds(start)))
+    }
+
+    async fn in_order(
+        &self,
+        reader: &Reader<'_>,
+        texts: &Texts,
+        criteria: &str,
+        stream: Option<usize>,
+    ) -> Result<(Tally, usize)> {
+        let labels = ["A", "B"].map(String::from);
+        let rubric = field::of_objective(criteria);
+        let (messages, cut) = reader.fit(texts, &labels, |texts| reader.messages(texts, &rubric))?;
+        let samples = (0..self.options.samples)
+            .map(|sample| reader.read(&messages, &labels, sample, stream.filter(|_| sample == 0)));
+        Ok((Tally::of(&labels, try_join_all(samples).await?), cut))
+    }
+
+    /// `tallies` hold the order given and, where it was judged, the reverse.
+    fn preference(&self, tallies: Vec<Tally>, truncated_tokens: usize, total_ms: f64) -> PreferenceVerdict {
+        let count = tallies.len() as f64;
+        let usage = sum(tallies.iter().map(|tally| tally.usage));
+        let decode_ms = tallies.iter().map(|tally| tally.decode_ms).fold(0.0, f64::max);
+        let outside = tallies.iter().map(|tally| tally.outside).sum::<f64>() / count;
+        // Both are summed, so that swapping the responses swaps the two numbers and no rounding comes between.
+        let (mut for_a, mut for_b) = (0.0, 0.0);
+        let mut orders = Vec::new();
+        for (tally, first) in tallies.into_iter().zip([Winner::A, Winner::B]) {
+            let (one, other) = (tally.distribution[0], tally.distribution[1]);
+            let (a, b) = if first == Winner::A { (one, other) } else { (other, one) };
+            for_a += a / (a + b);
+            for_b += b / (a + b);
+            orders.push(OrderVerdict {
+                first,
+                winner: better(a, b),
+                probability_a: a / (a + b),
+                outside: tally.outside,
+                critique: tally.critique,
+                reliability: tally.reliability,
+            });
+        }
+        let consistent = match &orders[..] {
+            [one, other] => Some(one.winner == other.winner),
+            _ => None,
+        };
+        let winner = match consistent {
+            Some(false) if self.options.ties => Winner::Tie,
+            _ => better(for_a, for_b),
+        };
+        let agreeing = orders.iter().find(|order| order.winner == winner).or(orders.first());
+        PreferenceVerdict {
+            winner,
+            probability_a: for_a / count,
+            consistent,
+            critique: agreeing.and_then(|order| order.critique.clone()),
+            orders,
+            outside,
+            truncated_tokens,
+            usage,
+            timing: timing(total_ms, decode_ms),
+        }
+    }
+}
+
+/// Whoever has more; a tie only where both have exactly the same, as two equal responses in both orders.
+fn better(a: f64, b: f64) -> Winner {
+    match a.total_cmp(&b) {
+        std::cmp::Ordering::Greater => Winner::A,
+        std::cmp::Ordering::Less => Winner::B,
+        std::cmp::Ordering::Equal => Winner::Tie,
+    }
+}

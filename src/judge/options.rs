@@ -1,0 +1,146 @@
+//! How a verdict is reached.
+
+use super::Template;
+use crate::engine::{Engine, Sampling};
+use crate::{Error, Result};
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct JudgeOptions {
+    /// Reason before the verdict. Without: one prefill, no decoding.
+    pub critique: bool,
+    /// Most tokens of a critique.
+    pub max_tokens: usize,
+    pub temperature: f32,
+    pub seed: u64,
+    /// Critiques written independently of each other, each with its own verdict (self-consistency).
+    pub samples: usize,
+    /// Orders in which the rubric's levels or labels are listed: as given, reversed, then random ones.
+    pub rubric_orders: usize,
+    pub template: TemplateChoice,
+    /// What to shorten where the task is too long for the model. Default: nothing, it is an error.
+    pub truncate: Option<Truncate>,
+    /// Comparisons: whether to judge both orders of the responses.
+    pub both_orders: bool,
+    /// Comparisons: whether orders that disagree make a tie.
+    pub ties: bool,
+}
+
+impl Default for JudgeOptions {
+    fn default() -> Self {
+        JudgeOptions {
+            critique: true,
+            max_tokens: 512,
+            temperature: 0.0,
+            seed: 0,
+            samples: 1,
+            rubric_orders: 1,
+            template: TemplateChoice::default(),
+            truncate: None,
+            both_orders: true,
+            ties: false,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Truncate {
+    /// The end of the response; of two responses the longer one's first.
+    Response,
+    /// The end of the passages.
+    Context,
+}
+
+/// A built-in template by its name, a template as YAML text, or one that was read already.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum TemplateChoice {
+    Text(String),
+    Read(Template),
+}
+
+impl Default for TemplateChoice {
+    fn default() -> Self {
+        TemplateChoice::Text("selene".into())
+    }
+}
+
+/// The kinds of task that a template can be made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Score,
+    Class,
+    Compare,
+}
+
+impl TemplateChoice {
+    pub(super) fn template(&self, kind: Kind) -> Result<Template> {
+        use Kind::{Class, Compare, Score};
+        let text = match self {
+            TemplateChoice::Read(template) => return template.clone().checked(),
+            TemplateChoice::Text(text) => text.as_str(),
+        };
+        Template::parse(match (text, kind) {
+            ("selene", Score) => include_str!("templates/selene-score.yaml"),
+            ("selene", Class) => include_str!("templates/selene-classify.yaml"),
+            ("selene", Compare) => include_str!("templates/selene-compare.yaml"),
+            ("rubric-first", Score) => include_str!("templates/rubric-first-score.yaml"),
+            ("rubric-first", Class) => include_str!("templates/rubric-first-classify.yaml"),
+            ("rubric-first", Compare) => include_str!("templates/rubric-first-compare.yaml"),
+            (name, _) if !name.contains([':', '\n']) => {
+                return Err(Error::InvalidArgument(format!(
+                    "there is no template {name:?}. Built in are \"selene\" and \"rubric-first\"; any other is passed as its YAML text."
+                )));
+            }
+            (yaml, _) => yaml,
+        })
+    }
+}
+
+/// Verdicts of one call: each is a prompt of its own.
+const MAX_READINGS: usize = 256;
+
+impl JudgeOptions {
+    pub(super) fn check(&self, kind: Kind) -> Result<()> {
+        let wrong = |what: &str| Err(Error::InvalidArgument(what.into()));
+        self.sampling(0).check()?;
+        if self.samples == 0 || self.rubric_orders == 0 {
+            return wrong("`samples` and `rubricOrders` are at least 1");
+        }
+        if self.samples.saturating_mul(self.rubric_orders) > MAX_READINGS {
+            return Err(Error::InvalidArgument(format!(
+                "`samples` times `rubricOrders` is at most {MAX_READINGS}: each is a verdict of its own"
+            )));
+        }
+        if self.samples > 1 && !(self.critique && self.temperature > 0.0) {
+            return wrong(
+                "`samples` above 1 needs `critique: true` and a `temperature` above 0: else all of them are the same",
+            );
+        }
+        if self.rubric_orders > 1 && kind == Kind::Compare {
+            return wrong(
+                "`rubricOrders` is for rubrics with levels or labels; a comparison has both orders instead",
+            );
+        }
+        Ok(())
+    }
+
+    /// How sample `index` is drawn.
+    pub(super) fn sampling(&self, index: usize) -> Sampling {
+        Sampling {
+            temperature: self.temperature,
+            seed: self.seed.wrapping_add(index as u64),
+            ..Default::default()
+        }
+    }
+
+    /// Tokens that are kept free behind a prompt that is shortened.
+    pub(super) fn critique_room(&self, engine: &Engine) -> usize {
+        match self.critique {
+            true => self.max_tokens.min(engine.context_length() / 4),
+            false => 0,
+        }
+    }
+}
