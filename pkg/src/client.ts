@@ -14,7 +14,7 @@ export interface Transport {
 export interface Watch {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
-  onToken?: ((text: string) => void) | undefined;
+  onToken?: ((text: string, index: number) => void) | undefined;
 }
 
 interface Pending extends Watch {
@@ -99,10 +99,10 @@ export class Client {
       case "hello":
         return;
       case "progress":
-        notify(this.#pending.get(reply.id)?.onProgress, reply.progress);
+        notify(() => this.#pending.get(reply.id)?.onProgress?.(reply.progress));
         return;
       case "token":
-        notify(this.#pending.get(reply.id)?.onToken, reply.text);
+        notify(() => this.#pending.get(reply.id)?.onToken?.(reply.text, reply.index));
         return;
       // A call that was aborted is no longer pending: its late end is dropped.
       case "result":
@@ -138,9 +138,9 @@ function aborted(signal: AbortSignal | undefined): LunetteError {
 }
 
 /** A callback that throws is the caller's fault to see, as an uncaught error; it must not upset the call. */
-function notify<T>(callback: ((value: T) => void) | undefined, value: T): void {
+function notify(callback: () => void): void {
   try {
-    callback?.(value);
+    callback();
   } catch (error) {
     queueMicrotask(() => {
       throw error;

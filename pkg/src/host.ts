@@ -62,8 +62,8 @@ class Host {
       await Promise.resolve();
       if (this.#dead !== undefined) throw this.#dead;
       const onToken = request.stream
-        ? (text: string) => {
-            this.#reply({ type: "token", id, text });
+        ? (text: string, index = 0) => {
+            this.#reply({ type: "token", id, text, index });
           }
         : undefined;
       const value = await this.#call(request, onToken, control);
@@ -90,8 +90,8 @@ class Host {
         return this.#loaded.logprobs(...request.args, control);
       case "generate":
         return this.#loaded.generate(...request.args, onToken, control);
-      case "score":
-        return this.#loaded.score(...request.args, onToken, control);
+      case "judge":
+        return this.#loaded.judge(...request.args, onToken, control);
       case "dispose":
         return this.#dispose();
     }

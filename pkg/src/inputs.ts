@@ -19,12 +19,19 @@ import type { Check } from "./check.js";
 import type {
   CallOptions,
   ChatMessage,
+  ClassifyManyTask,
+  ClassifyTask,
+  ClassRubric,
+  CompareOptions,
+  CompareTask,
   GenerateOptions,
   JudgeOptions,
   LoadOptions,
   ModelRef,
+  ScoreManyTask,
   ScoreRubric,
   ScoreTask,
+  Template,
 } from "./types.js";
 import type { Prompt } from "./wasm-contract.js";
 
@@ -44,13 +51,35 @@ export const callOptions = settings<CallOptions>({ signal: optional(signal) });
 
 export const tokenizeOptions = settings<{ special?: boolean }>({ special: optional(flag) });
 
-export const judgeOptions = settings<JudgeOptions>({
+const templateSpec = settings<Template>({
+  userTemplate: text,
+  systemTemplate: optional(text),
+  reasoningMarker: optional(text),
+  resultMarker: optional(text),
+  rubric: optional(oneOf("first", "last")),
+});
+
+const template: Check<string | Template> = (value, where) =>
+  typeof value === "string" ? text(value, where) : templateSpec(value, where);
+
+const readingOptions = {
   critique: optional(flag),
   maxTokens: optional(count),
   temperature: optional(finite),
   seed: optional(whole),
+  samples: optional(count),
+  template: optional(template),
+  truncate: optional(oneOf("response", "context")),
   onToken: optional(callback),
   signal: optional(signal),
+};
+
+export const judgeOptions = settings<JudgeOptions>({ ...readingOptions, rubricOrders: optional(count) });
+
+export const compareOptions = settings<CompareOptions>({
+  ...readingOptions,
+  bothOrders: optional(flag),
+  ties: optional(flag),
 });
 
 export const generateOptions = settings<GenerateOptions>({
@@ -86,15 +115,33 @@ const scale: Check<ScoreRubric["scale"]> = (value, where) => {
   );
 };
 
+const labels: Check<ClassRubric["labels"]> = (value, where) => {
+  const entries = Object.entries(object(value, where));
+  if (entries.length < 2) throw wrong(where, "a description of at least two labels", value);
+  return Object.fromEntries(
+    entries.map(([label, description]) => [label, text(description, `${where}[${JSON.stringify(label)}]`)]),
+  );
+};
+
 const passages: Check<string | string[]> = (value, where) =>
   Array.isArray(value) ? listOf(text)(value, where) : text(value, where);
 
-export const scoreTask = record<ScoreTask>({
+const scoreRubric = record<ScoreRubric>({ objective: text, scale });
+const classRubric = record<ClassRubric>({ objective: text, labels });
+const subject = { input: text, response: text, reference: optional(text), context: optional(passages) };
+
+export const scoreTask = record<ScoreTask>({ ...subject, rubric: scoreRubric });
+export const scoreManyTask = record<ScoreManyTask>({ ...subject, rubrics: listOf(scoreRubric) });
+export const classifyTask = record<ClassifyTask>({ ...subject, rubric: classRubric });
+export const classifyManyTask = record<ClassifyManyTask>({ ...subject, rubrics: listOf(classRubric) });
+
+export const compareTask = record<CompareTask>({
   input: text,
-  response: text,
+  responseA: text,
+  responseB: text,
+  criteria: text,
   reference: optional(text),
   context: optional(passages),
-  rubric: record<ScoreRubric>({ objective: text, scale }),
 });
 
 export const modelRef = record<ModelRef>({

@@ -1,6 +1,29 @@
 import type { WireError } from "./errors.js";
-import type { Generation, ModelInfo, Progress, ScoreTask, ScoreVerdict } from "./types.js";
+import type {
+  ClassifyManyTask,
+  ClassifyTask,
+  ClassVerdict,
+  CompareTask,
+  Generation,
+  ModelInfo,
+  PreferenceVerdict,
+  Progress,
+  ScoreManyTask,
+  ScoreTask,
+  ScoreVerdict,
+} from "./types.js";
 import type { Prompt, WasmGenerateOptions, WasmJudgeOptions, WasmLoadOptions } from "./wasm-contract.js";
+
+/** Every kind of task, with what comes of it. */
+export interface JudgeTasks {
+  score: { task: ScoreTask; verdict: ScoreVerdict };
+  scoreMany: { task: ScoreManyTask; verdict: ScoreVerdict[] };
+  classify: { task: ClassifyTask; verdict: ClassVerdict };
+  classifyMany: { task: ClassifyManyTask; verdict: ClassVerdict[] };
+  compare: { task: CompareTask; verdict: PreferenceVerdict };
+}
+
+export type JudgeKind = keyof JudgeTasks;
 
 /** Every call that the page can make of the worker. */
 export interface Calls {
@@ -10,7 +33,10 @@ export interface Calls {
   logits: { args: [tokens: Uint32Array]; result: Float32Array };
   logprobs: { args: [tokens: Uint32Array]; result: Float32Array };
   generate: { args: [prompt: Prompt, options: WasmGenerateOptions]; result: Generation };
-  score: { args: [task: ScoreTask, options: WasmJudgeOptions]; result: ScoreVerdict };
+  judge: {
+    args: [kind: JudgeKind, task: JudgeTasks[JudgeKind]["task"], options: WasmJudgeOptions];
+    result: JudgeTasks[JudgeKind]["verdict"];
+  };
   dispose: { args: []; result: undefined };
 }
 
@@ -26,7 +52,7 @@ export type Request = (Call & { type: "call"; id: number; stream: boolean }) | {
 export type Reply =
   | { type: "hello" }
   | { type: "progress"; id: number; progress: Progress }
-  | { type: "token"; id: number; text: string }
+  | { type: "token"; id: number; text: string; index: number }
   | { type: "result"; id: number; value: Calls[Method]["result"] }
   | { type: "error"; id: number; error: WireError };
 

@@ -1,4 +1,5 @@
-import type { Backend, ChatMessage, Generation, ModelInfo, Progress, ScoreTask, ScoreVerdict } from "./types.js";
+import type { JudgeKind, JudgeTasks } from "./protocol.js";
+import type { Backend, ChatMessage, CompareOptions, Generation, JudgeOptions, ModelInfo, Progress } from "./types.js";
 
 /** What the Rust side exports: the generated `wasm/lunette.js`, as this package relies on it. */
 export interface WasmModule {
@@ -23,7 +24,13 @@ export interface WasmEngine {
   logits(tokens: Uint32Array, control: Control): Promise<Float32Array>;
   logprobs(tokens: Uint32Array, control: Control): Promise<Float32Array>;
   generate(prompt: Prompt, options: WasmGenerateOptions, onToken: OnToken, control: Control): Promise<Generation>;
-  score(task: ScoreTask, options: WasmJudgeOptions, onToken: OnToken, control: Control): Promise<ScoreVerdict>;
+  judge(
+    kind: JudgeKind,
+    task: JudgeTasks[JudgeKind]["task"],
+    options: WasmJudgeOptions,
+    onToken: OnToken,
+    control: Control,
+  ): Promise<JudgeTasks[JudgeKind]["verdict"]>;
   free(): void;
 }
 
@@ -41,7 +48,8 @@ export interface Control {
 }
 
 export type Prompt = string | Uint32Array | ChatMessage[];
-export type OnToken = ((text: string) => void) | undefined;
+/** `index`: the number of the verdict that the text belongs to, where a call has several. */
+export type OnToken = ((text: string, index?: number) => void) | undefined;
 
 export interface WasmLoadOptions {
   backend?: Backend;
@@ -50,12 +58,7 @@ export interface WasmLoadOptions {
   maxBatch?: number;
 }
 
-export interface WasmJudgeOptions {
-  critique?: boolean;
-  maxTokens?: number;
-  temperature?: number;
-  seed?: number;
-}
+export type WasmJudgeOptions = Omit<JudgeOptions & CompareOptions, "onToken" | "signal">;
 
 export interface WasmGenerateOptions {
   maxTokens?: number;

@@ -1,6 +1,6 @@
 import { vi } from "vitest";
-import type { ModelInfo, ScoreTask, ScoreVerdict } from "../src/types.js";
-import type { ByteSource, Control, OnToken, WasmEngine, WasmModule } from "../src/wasm-contract.js";
+import type { ModelInfo, ScoreVerdict } from "../src/types.js";
+import type { ByteSource, Control, WasmEngine, WasmModule } from "../src/wasm-contract.js";
 
 export const INFO: ModelInfo = {
   name: "fake",
@@ -41,12 +41,13 @@ export function fakeEngine() {
     logits: vi.fn((tokens: Uint32Array) => Promise.resolve(Float32Array.from(tokens))),
     logprobs: vi.fn((tokens: Uint32Array) => Promise.resolve(Float32Array.from(tokens.subarray(1)))),
     generate: vi.fn<WasmEngine["generate"]>(() => Promise.reject(codedError("chat-template", "no template"))),
-    score: vi.fn(async (task: ScoreTask, options: { critique?: boolean }, onToken: OnToken, control: Control) => {
-      for (const word of ["Fair", " enough."]) {
-        onToken?.(word);
+    judge: vi.fn<WasmEngine["judge"]>(async (_kind, task, options, onToken, control) => {
+      for (const [index, word] of ["Fair", " enough."].entries()) {
+        onToken?.(word, index);
         await control.pause();
       }
-      return verdict(task.response.length, options.critique === false ? null : "Fair enough.");
+      const length = "response" in task ? task.response.length : 0;
+      return verdict(length, options.critique === false ? null : "Fair enough.");
     }),
     free: vi.fn(),
   } satisfies WasmEngine;

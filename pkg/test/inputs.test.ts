@@ -61,7 +61,7 @@ describe("options", () => {
   });
 
   it.each<[string, () => unknown, string]>([
-    ["what is not there yet", () => inputs.judgeOptions({ samples: 3 }, "options"), "options.samples is not supported"],
+    ["a sample count that is none", () => inputs.judgeOptions({ samples: "3" }, "options"), "options.samples must be"],
     [
       "a misspelling",
       () => inputs.generateOptions({ topk: 3 }, "options"),

@@ -110,13 +110,13 @@ describe("judge.score", () => {
     });
     expect(pieces).toEqual(["Fair", " enough."]);
     expect(result).toEqual(verdict(3, "Fair enough."));
-    expect(engine.score.mock.calls[0]?.slice(0, 2)).toEqual([TASK, { seed: 1 }]);
+    expect(engine.judge.mock.calls[0]?.slice(0, 3)).toEqual(["score", TASK, { seed: 1 }]);
   });
 
   it("asks for no tokens when nobody listens", async () => {
     const judge = await loadJudge();
     await judge.score(TASK, { critique: false });
-    expect(engine.score.mock.calls[0]?.[2]).toBeUndefined();
+    expect(engine.judge.mock.calls[0]?.[3]).toBeUndefined();
   });
 
   it("gives overlapping calls their own verdicts", async () => {
@@ -128,7 +128,7 @@ describe("judge.score", () => {
 
   it("stops at once when aborted, and the judge stays usable", async () => {
     const judge = await loadJudge();
-    engine.score.mockImplementationOnce((_task, _options, _onToken, control) => untilAborted(control));
+    engine.judge.mockImplementationOnce((_kind, _task, _options, _onToken, control) => untilAborted(control));
     const aborting = new AbortController();
     const onToken = vi.fn();
     const call = judge.score(TASK, { signal: aborting.signal, onToken });
@@ -141,7 +141,7 @@ describe("judge.score", () => {
 
   it("does not wait for an engine that is slow to notice the abort", async () => {
     const judge = await loadJudge();
-    engine.score.mockImplementationOnce(() => new Promise(() => undefined));
+    engine.judge.mockImplementationOnce(() => new Promise(() => undefined));
     await expect(judge.score(TASK, { signal: AbortSignal.timeout(5) })).rejects.toMatchObject({ code: "aborted" });
     await judge.dispose();
   });
@@ -149,7 +149,7 @@ describe("judge.score", () => {
   it("rejects a wrong task without troubling the engine", async () => {
     const judge = await loadJudge();
     await expect(judge.score({ ...TASK, response: "\ud800" })).rejects.toBeInstanceOf(LunetteError);
-    expect(engine.score).not.toHaveBeenCalled();
+    expect(engine.judge).not.toHaveBeenCalled();
   });
 
   it("survives a callback that throws, which surfaces as an uncaught error", async () => {
@@ -173,6 +173,62 @@ describe("judge.score", () => {
       process.removeAllListeners("uncaughtException");
       for (const listener of listeners) process.on("uncaughtException", listener);
     }
+  });
+});
+
+describe("the judge's other tasks", () => {
+  const { rubric: scale, ...subject } = TASK;
+  const labels = { objective: "?", labels: { Yes: "y", No: "n" } };
+  const pair = { input: "q", responseA: "a", responseB: "b", criteria: "?" };
+
+  it("reach the engine under their own names", async () => {
+    const judge = await loadJudge();
+    const options = { critique: false, template: "rubric-first", samples: 2, truncate: "context" as const };
+    await judge.scoreMany({ ...subject, rubrics: [scale, scale] }, options);
+    await judge.classify({ ...subject, rubric: labels }, { ...options, rubricOrders: 2 });
+    await judge.classifyMany({ ...subject, rubrics: [labels] });
+    await judge.compare(pair, { ...options, bothOrders: false, ties: true });
+    expect(engine.judge.mock.calls.map((call) => call.slice(0, 3))).toEqual([
+      ["scoreMany", { ...subject, rubrics: [scale, scale] }, options],
+      ["classify", { ...subject, rubric: labels }, { ...options, rubricOrders: 2 }],
+      ["classifyMany", { ...subject, rubrics: [labels] }, {}],
+      ["compare", pair, { ...options, bothOrders: false, ties: true }],
+    ]);
+  });
+
+  it("number the texts that they stream", async () => {
+    const judge = await loadJudge();
+    const onToken = vi.fn();
+    await judge.scoreMany({ ...subject, rubrics: [scale, scale] }, { onToken });
+    expect(onToken.mock.calls).toEqual([
+      ["Fair", 0],
+      [" enough.", 1],
+    ]);
+  });
+
+  it.each([
+    [
+      "a rubric without labels",
+      (judge: Judge) => judge.classify({ ...subject, rubric: { ...labels, labels: {} } }),
+      "task.rubric.labels",
+    ],
+    [
+      "a rubric that is no list",
+      (judge: Judge) => judge.scoreMany({ ...subject, rubrics: scale as never }),
+      "task.rubrics",
+    ],
+    ["no criteria", (judge: Judge) => judge.compare({ ...pair, criteria: undefined as never }), "task.criteria"],
+    ["an option of another task", (judge: Judge) => judge.score(TASK, { ties: true } as never), "options.ties"],
+    [
+      "a template with a misspelt field",
+      (judge: Judge) => judge.score(TASK, { template: { user: "" } as never }),
+      "options.template.user",
+    ],
+  ])("name what is wrong: %s", async (_, call, named) => {
+    await expect(call(await loadJudge())).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringContaining(named) as string,
+    });
   });
 });
 

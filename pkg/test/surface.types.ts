@@ -12,7 +12,21 @@ expectTypeOf<Judge["score"]>().toEqualTypeOf<
 expectTypeOf<Judge["engine"]>().toEqualTypeOf<Engine>();
 expectTypeOf<Judge["info"]>().toEqualTypeOf<lunette.ModelInfo>();
 expectTypeOf<Judge["dispose"]>().toEqualTypeOf<() => Promise<void>>();
-expectTypeOf<keyof Judge>().toEqualTypeOf<"score" | "engine" | "info" | "dispose">();
+expectTypeOf<Judge["scoreMany"]>().toEqualTypeOf<
+  (task: lunette.ScoreManyTask, options?: lunette.JudgeOptions) => Promise<lunette.ScoreVerdict[]>
+>();
+expectTypeOf<Judge["classify"]>().toEqualTypeOf<
+  (task: lunette.ClassifyTask, options?: lunette.JudgeOptions) => Promise<lunette.ClassVerdict>
+>();
+expectTypeOf<Judge["classifyMany"]>().toEqualTypeOf<
+  (task: lunette.ClassifyManyTask, options?: lunette.JudgeOptions) => Promise<lunette.ClassVerdict[]>
+>();
+expectTypeOf<Judge["compare"]>().toEqualTypeOf<
+  (task: lunette.CompareTask, options?: lunette.CompareOptions) => Promise<lunette.PreferenceVerdict>
+>();
+expectTypeOf<keyof Judge>().toEqualTypeOf<
+  "score" | "scoreMany" | "classify" | "classifyMany" | "compare" | "engine" | "info" | "dispose"
+>();
 
 expectTypeOf<typeof Engine.load>().toEqualTypeOf<(model: Model, options?: lunette.LoadOptions) => Promise<Engine>>();
 expectTypeOf<Engine["tokenize"]>().toEqualTypeOf<
@@ -57,7 +71,11 @@ expectTypeOf<lunette.JudgeOptions>().toEqualTypeOf<{
   maxTokens?: number;
   temperature?: number;
   seed?: number;
-  onToken?: (text: string) => void;
+  samples?: number;
+  rubricOrders?: number;
+  template?: "selene" | "rubric-first" | (string & {}) | lunette.Template;
+  truncate?: "response" | "context";
+  onToken?: (text: string, index: number) => void;
   signal?: AbortSignal;
 }>();
 expectTypeOf<lunette.ScoreVerdict>().toEqualTypeOf<{
@@ -67,6 +85,11 @@ expectTypeOf<lunette.ScoreVerdict>().toEqualTypeOf<{
   outside: number;
   critique: string | null;
   usage: { promptTokens: number; cachedTokens: number; completionTokens: number };
+  reliability?: lunette.Reliability;
+  truncatedTokens?: number;
   timing: { prefillMs: number; decodeMs: number; totalMs: number };
 }>();
+expectTypeOf<lunette.PreferenceVerdict["winner"]>().toEqualTypeOf<"a" | "b" | "tie">();
+expectTypeOf<lunette.PreferenceVerdict["orders"]>().toEqualTypeOf<lunette.OrderVerdict[]>();
+expectTypeOf<lunette.ClassVerdict["label"]>().toEqualTypeOf<string>();
 expectTypeOf<LunetteError["code"]>().toEqualTypeOf<lunette.ErrorCode>();
