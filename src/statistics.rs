@@ -163,7 +163,9 @@ mod tests {
 
     #[test]
     fn a_correlation_with_a_constant_is_not_defined() {
-        for pairs in [&[][..], &[(1.0, 2.0)], &[(1.0, 2.0), (1.0, 3.0)], &[(1.0, 0.1), (2.0, 0.1), (4.0, 0.1)]] {
+        for pairs in
+            [&[][..], &[(1.0, 2.0)], &[(1.0, 2.0), (1.0, 3.0)], &[(1.0, 0.1), (2.0, 0.1), (4.0, 0.1)]]
+        {
             assert_eq!((pearson(pairs), spearman(pairs)), (None, None), "{pairs:?}");
         }
         // The mean of three 0.1 is not 0.1, and the smallest number has no square.

@@ -4,6 +4,7 @@
 //! prompt gives a critique and a distribution over the labels (`reading`, `distribution`), and one or more readings
 //! become a verdict (`verdict`, `score`, `compare`).
 
+mod calibration;
 mod compare;
 mod distribution;
 mod field;
@@ -15,6 +16,9 @@ mod task;
 mod template;
 mod verdict;
 
+pub use calibration::{
+    Agreement, Calibration, CalibrationOptions, CalibrationReport, FEWEST_LABELS, Fit, fit_calibration,
+};
 pub use compare::{OrderVerdict, PreferenceVerdict, Winner};
 pub use options::{JudgeOptions, TemplateChoice, Truncate};
 pub use rubric::{ClassRubric, Rubric, ScoreRubric};
