@@ -28,9 +28,7 @@ pub use panel::{
     ClassBallot, Disagreement, Distribution, PanelClass, PanelPreference, PanelScore, PreferenceBallot,
     ScoreBallot, combine_classes, combine_preferences, combine_scores,
 };
-pub use ranking::{
-    MOST_PLAYERS, MOST_RESULTS, PairwiseResult, RankOptions, Ranking, Standing, rank_results,
-};
+pub use ranking::{MOST_PLAYERS, MOST_RESULTS, PairwiseResult, RankOptions, Ranking, Standing, rank_results};
 pub use rubric::{ClassRubric, Rubric, ScoreRubric};
 pub use schedule::{Round, Swiss, all_pairs, default_rounds};
 pub use score::{ClassVerdict, ScoreVerdict};
