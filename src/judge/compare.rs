@@ -9,10 +9,10 @@ use super::{Judge, Reliability};
 use crate::engine::{Timing, Usage, milliseconds};
 use crate::{Error, Result};
 use futures::future::{try_join, try_join_all};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use web_time::Instant;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Winner {
     A,

@@ -4,20 +4,33 @@
 //! prompt gives a critique and a distribution over the labels (`reading`, `distribution`), and one or more readings
 //! become a verdict (`verdict`, `score`, `compare`).
 
+mod calibration;
 mod compare;
 mod distribution;
 mod field;
 mod options;
+mod panel;
+mod ranking;
 mod reading;
 mod rubric;
+mod schedule;
 mod score;
 mod task;
 mod template;
 mod verdict;
 
+pub use calibration::{
+    Agreement, Calibration, CalibrationOptions, CalibrationReport, FEWEST_LABELS, Fit, fit_calibration,
+};
 pub use compare::{OrderVerdict, PreferenceVerdict, Winner};
 pub use options::{JudgeOptions, TemplateChoice, Truncate};
+pub use panel::{
+    ClassBallot, Disagreement, Distribution, PanelClass, PanelPreference, PanelScore, PreferenceBallot,
+    ScoreBallot, combine_classes, combine_preferences, combine_scores,
+};
+pub use ranking::{MOST_PLAYERS, MOST_RESULTS, PairwiseResult, RankOptions, Ranking, Standing, rank_results};
 pub use rubric::{ClassRubric, Rubric, ScoreRubric};
+pub use schedule::{Round, Swiss, all_pairs, default_rounds};
 pub use score::{ClassVerdict, ScoreVerdict};
 pub use task::{ClassManyTask, ClassTask, CompareTask, Passages, ScoreManyTask, ScoreTask};
 pub use template::Template;
