@@ -106,7 +106,7 @@ pub struct Standing {
 pub fn rank_results(results: &[PairwiseResult], options: &RankOptions) -> Result<Ranking> {
     let players = players(results, options)?;
     let mut table = Table::new(players, results, options.prior);
-    let strengths = table.strengths(&vec![0.0; players], 1e-10)?;
+    let strengths = table.strengths(&vec![0.0; players], 1e-9)?;
     let intervals = intervals(&mut table, results, &strengths, options)?;
     let mut comparisons = vec![0; players];
     for result in results {
@@ -191,7 +191,7 @@ fn intervals(
             table.add(i, &results[i]);
         }
         // The interval is known to some hundredths at best.
-        for (drawn, strength) in drawn.iter_mut().zip(table.strengths(strengths, 1e-5)?) {
+        for (drawn, strength) in drawn.iter_mut().zip(table.strengths(strengths, 1e-4)?) {
             drawn.push(strength);
         }
     }
@@ -263,34 +263,79 @@ impl Table {
         self.wins[result.b] += 1.0 - result.probability_a;
     }
 
-    /// The strengths of greatest likelihood, with a mean of 0; iterated from `start` until none changes by more than
-    /// `tolerance`.
+    /// The strengths of greatest likelihood, with a mean of 0, iterated from `start` until what is still to come is
+    /// within `tolerance`.
     ///
-    /// With γ = exp θ, each step takes γi ← wins of i ⁄ Σj games(i, j) ⁄ (γi + γj): it never lowers the likelihood.
-    /// Players are taken in turn, each already seeing the new γ of those before.
+    /// Steps shrink by a constant factor, which is close to 1 where groups of players hardly met. So two steps are
+    /// prolonged to where they lead (the squared extrapolation of Varadhan and Roland, 2008), as long as that does not
+    /// lower the likelihood.
     fn strengths(&self, start: &[f64], tolerance: f64) -> Result<Vec<f64>> {
-        const MOST_STEPS: usize = 10_000;
-        let mut gamma: Vec<f64> = start.iter().map(|theta| theta.exp()).chain([1.0]).collect();
-        for _ in 0..MOST_STEPS {
-            let mut change = 0f64;
-            for (i, opponents) in self.opponents.iter().enumerate() {
-                let own = gamma[i];
-                let sum: f64 = opponents.iter().map(|&(j, pair)| self.games[pair] / (own + gamma[j])).sum();
-                gamma[i] = self.wins[i] / sum;
-                change = change.max((gamma[i] / own).ln().abs());
+        const MOST_ROUNDS: usize = 1000;
+        let mut theta: Vec<f64> = start.iter().copied().chain([0.0]).collect();
+        let mut likelihood = self.log_likelihood(&theta);
+        for _ in 0..MOST_ROUNDS {
+            let first = self.step(&theta);
+            let second = self.step(&first);
+            if second.iter().any(|theta| !theta.is_finite()) {
+                break;
             }
-            if change <= tolerance {
-                let theta: Vec<f64> = gamma[..self.players()].iter().map(|gamma| gamma.ln()).collect();
-                let centre = mean(&theta).unwrap_or(0.0);
-                return Ok(theta.into_iter().map(|theta| theta - centre).collect());
+            let (leap, reach) = extrapolate(&theta, &first, &second);
+            let change = first.iter().zip(&second).map(|(a, b)| (b - a).abs()).fold(0.0, f64::max);
+            if change * reach <= tolerance {
+                let theta = &second[..self.players()];
+                let centre = mean(theta).unwrap_or(0.0);
+                return Ok(theta.iter().map(|theta| theta - centre).collect());
             }
+            // Close to the end, likelihoods differ by their rounding alone.
+            let reached = self.log_likelihood(&leap);
+            (theta, likelihood) = match reached >= likelihood - 1e-12 * likelihood.abs() {
+                true => (leap, reached),
+                false => {
+                    let likelihood = self.log_likelihood(&second);
+                    (second, likelihood)
+                }
+            };
         }
         Err(Error::InvalidArgument(
-            "the strengths cannot be told from these results: groups of players hardly met, or one always beat the \
-             other. Add comparisons between them, or raise `prior`."
+            "the strengths cannot be told from these results: one player or group always beat another, over and over. \
+             Raise `prior`, or leave repeated comparisons out."
                 .into(),
         ))
     }
+
+    /// One step of the MM algorithm. With γ = exp θ, γi ← wins of i ⁄ Σj games(i, j) ⁄ (γi + γj), which never lowers the
+    /// likelihood. Players are taken in turn, each already seeing the new γ of those before.
+    fn step(&self, theta: &[f64]) -> Vec<f64> {
+        let mut gamma: Vec<f64> = theta.iter().map(|theta| theta.exp()).collect();
+        for (i, opponents) in self.opponents.iter().enumerate() {
+            let own = gamma[i];
+            let sum: f64 = opponents.iter().map(|&(j, pair)| self.games[pair] / (own + gamma[j])).sum();
+            gamma[i] = self.wins[i] / sum;
+        }
+        gamma.into_iter().map(f64::ln).collect()
+    }
+
+    /// Σ wins(i)·θi − Σ games(i, j)·ln(γi + γj), the latter over pairs.
+    fn log_likelihood(&self, theta: &[f64]) -> f64 {
+        let gamma: Vec<f64> = theta.iter().map(|theta| theta.exp()).collect();
+        let mut sum: f64 = self.wins.iter().zip(theta).map(|(wins, theta)| wins * theta).sum();
+        for (i, opponents) in self.opponents.iter().enumerate() {
+            for &(j, pair) in opponents.iter().filter(|&&(j, _)| j > i) {
+                sum -= self.games[pair] * (gamma[i] + gamma[j]).ln();
+            }
+        }
+        sum
+    }
+}
+
+/// Where the steps from `start` over `first` to `second` lead, and how many times the last step it is to there.
+fn extrapolate(start: &[f64], first: &[f64], second: &[f64]) -> (Vec<f64>, f64) {
+    let steps = || start.iter().zip(first).zip(second).map(|((a, b), c)| (b - a, (c - b) - (b - a)));
+    let norm = |of: fn((f64, f64)) -> f64| steps().map(|step| of(step).powi(2)).sum::<f64>().sqrt();
+    let (length, bend) = (norm(|step| step.0), norm(|step| step.1));
+    let reach = if bend > 0.0 { (length / bend).max(1.0) } else { 1.0 };
+    let leap = start.iter().zip(steps()).map(|(a, (r, v))| a + 2.0 * reach * r + reach * reach * v).collect();
+    (leap, reach)
 }
 
 #[cfg(test)]
@@ -447,6 +492,31 @@ mod tests {
             assert!(strengths.iter().all(|s| s.is_finite()));
             assert!(strengths[0] > 1.0 && strengths.iter().sum::<f64>().abs() < 1e-6);
         }
+    }
+
+    /// Without results between them, only the common opponent relates two groups: each group's mean is then 0, as the
+    /// groups are mirror images. One result between them must weigh the more the less the prior does.
+    #[test]
+    fn groups_that_hardly_met_are_related() {
+        let mut table: Vec<_> = (0..40_000)
+            .flat_map(|i| {
+                let won = f64::from(u8::from(i % 3 > 0));
+                [(0, 1, won), (2, 3, won)]
+            })
+            .collect();
+        let apart = strengths(&table);
+        close(&[apart[0] - apart[2], apart[1] - apart[3]], &[0.0, 0.0], 1e-6);
+        close(&[apart[0] - apart[1]], &[2f64.ln()], 1e-3);
+        table.push((0, 2, 1.0));
+        let linked = strengths(&table);
+        // The groups move as wholes: 4 draws with the common opponent against one win make the distance Δ the root of
+        // 1 − σ(Δ) = Σ σ(±½·ln 2 + Δ ⁄ 2) − 1: what the win pulls a group up, the draws pull it down.
+        let shift = f64::midpoint(linked[0], linked[1]) - f64::midpoint(linked[2], linked[3]);
+        let half = 2f64.ln() / 2.0;
+        let sigma = |x: f64| 1.0 / (1.0 + (-x).exp());
+        let pull = sigma(shift / 2.0 + half) + sigma(shift / 2.0 - half) - 1.0;
+        close(&[1.0 - sigma(shift)], &[pull], 1e-3);
+        assert!(shift > 0.5, "{shift}");
     }
 
     #[test]
