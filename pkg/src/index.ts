@@ -7,6 +7,27 @@ export { Engine } from "./engine.js";
 export { LunetteError } from "./errors.js";
 export type { ErrorCode } from "./errors.js";
 export { Judge } from "./judge.js";
+export { Panel } from "./panel.js";
+export type {
+  PanelClass,
+  PanelClassVerdict,
+  PanelPreference,
+  PanelPreferenceVerdict,
+  PanelScore,
+  PanelScoreVerdict,
+} from "./panel.js";
+export { fitCalibration, rankResults } from "./statistics.js";
+export type {
+  Agreement,
+  CalibrationFit,
+  CalibrationMap,
+  CalibrationOptions,
+  CalibrationReport,
+  PairwiseResult,
+  Ranking,
+  RankOptions,
+  Standing,
+} from "./statistics.js";
 export type {
   Backend,
   CallOptions,

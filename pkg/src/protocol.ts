@@ -1,4 +1,6 @@
 import type { WireError } from "./errors.js";
+import type { PanelClass, PanelPreference, PanelScore } from "./panel.js";
+import type { CalibrationMap } from "./statistics.js";
 import type {
   ClassifyManyTask,
   ClassifyTask,
@@ -25,6 +27,11 @@ export interface JudgeTasks {
 
 export type JudgeKind = keyof JudgeTasks;
 
+/** What a panel reads of its judges' verdicts. */
+export type ScoreBallot = Pick<ScoreVerdict, "score" | "expected" | "distribution">;
+export type ClassBallot = Pick<ClassVerdict, "label" | "distribution">;
+export type PreferenceBallot = Pick<PreferenceVerdict, "winner" | "probabilityA">;
+
 /** Every call that the page can make of the worker. */
 export interface Calls {
   load: { args: [source: WireSource, options: WasmLoadOptions]; result: ModelInfo };
@@ -37,6 +44,10 @@ export interface Calls {
     args: [kind: JudgeKind, task: JudgeTasks[JudgeKind]["task"], options: WasmJudgeOptions];
     result: JudgeTasks[JudgeKind]["verdict"];
   };
+  applyCalibration: { args: [map: CalibrationMap, expected: number]; result: number };
+  combineScores: { args: [verdicts: ScoreBallot[]]; result: PanelScore };
+  combineClasses: { args: [verdicts: ClassBallot[]]; result: PanelClass };
+  combinePreferences: { args: [verdicts: PreferenceBallot[]]; result: PanelPreference };
   dispose: { args: []; result: undefined };
 }
 

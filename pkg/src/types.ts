@@ -239,6 +239,8 @@ export interface ScoreVerdict extends VerdictBase {
   score: number;
   /** Σ p·score, with p normalized over the scale. */
   expected: number;
+  /** `expected` on the scale of people: only of a judge from {@link Judge.withCalibration}. */
+  calibrated?: number;
   /** Probability of each score, over the whole vocabulary: with `outside` it sums to 1. Keys are the scores. */
   distribution: Record<string, number>;
   /** How far the readings agree, where `samples` or `rubricOrders` asked for several. */

@@ -28,14 +28,10 @@ pub fn fit(predictions: Vec<f64>, labels: Vec<f64>, options: JsValue) -> Result<
     given(fitted())
 }
 
-/// The calibrated scores of expected scores.
+/// The calibrated score of an expected score.
 #[wasm_bindgen(js_name = applyCalibration)]
-pub fn apply(map: JsValue, expected: Vec<f64>) -> Result<Vec<f64>, JsValue> {
-    let calibrated = || -> Result<Vec<f64>> {
-        let map: Calibration = argument(map, "map")?;
-        expected.iter().map(|expected| map.apply(*expected)).collect()
-    };
-    calibrated().map_err(thrown)
+pub fn apply(map: JsValue, expected: f64) -> Result<f64, JsValue> {
+    argument::<Calibration>(map, "map").and_then(|map| map.apply(expected)).map_err(thrown)
 }
 
 #[wasm_bindgen(js_name = combineScores)]
