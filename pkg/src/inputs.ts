@@ -28,6 +28,7 @@ import type {
   JudgeOptions,
   LoadOptions,
   ModelRef,
+  RankTask,
   ScoreManyTask,
   ScoreRubric,
   ScoreTask,
@@ -142,6 +143,16 @@ export const compareTask = record<CompareTask>({
   criteria: text,
   reference: optional(text),
   context: optional(passages),
+});
+
+export const rankTask = record<RankTask>({
+  input: text,
+  responses: listOf(text),
+  criteria: text,
+  reference: optional(text),
+  context: optional(passages),
+  schedule: optional(oneOf("all", "swiss")),
+  rounds: optional(count),
 });
 
 export const modelRef = record<ModelRef>({

@@ -14,6 +14,8 @@ import type {
   ModelInfo,
   ModelSource,
   PreferenceVerdict,
+  RankTask,
+  RankVerdict,
   ScoreManyTask,
   ScoreTask,
   ScoreVerdict,
@@ -92,6 +94,16 @@ export class Judge {
    */
   async compare(task: CompareTask, options: CompareOptions = {}): Promise<PreferenceVerdict> {
     return this.#judge("compare", inputs.compareTask(task, "task"), inputs.compareOptions(options, "options"));
+  }
+
+  /**
+   * Ranks several responses by comparing them in pairs: Bradley–Terry strengths with 95% confidence intervals. Results
+   * that are there already are ranked by {@link rankResults}.
+   *
+   * @throws {LunetteError} as {@link Judge.score}.
+   */
+  async rank(task: RankTask, options: CompareOptions = {}): Promise<RankVerdict> {
+    return this.#judge("rank", inputs.rankTask(task, "task"), inputs.compareOptions(options, "options"));
   }
 
   /**

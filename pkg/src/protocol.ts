@@ -10,6 +10,8 @@ import type {
   ModelInfo,
   PreferenceVerdict,
   Progress,
+  RankTask,
+  RankVerdict,
   ScoreManyTask,
   ScoreTask,
   ScoreVerdict,
@@ -23,6 +25,7 @@ export interface JudgeTasks {
   classify: { task: ClassifyTask; verdict: ClassVerdict };
   classifyMany: { task: ClassifyManyTask; verdict: ClassVerdict[] };
   compare: { task: CompareTask; verdict: PreferenceVerdict };
+  rank: { task: RankTask; verdict: RankVerdict };
 }
 
 export type JudgeKind = keyof JudgeTasks;

@@ -1,3 +1,5 @@
+import type { Ranking } from "./statistics.js";
+
 /** A message of a conversation, rendered through the model's own chat template. */
 export interface ChatMessage {
   role: "system" | "user" | "assistant";
@@ -142,6 +144,27 @@ export interface CompareTask {
   context?: string | string[];
 }
 
+/** Several responses to the same input, to be ranked. */
+export interface RankTask {
+  /** The instruction that was answered. */
+  input: string;
+  /** At least two. */
+  responses: string[];
+  /** What makes a response the better one. */
+  criteria: string;
+  /** An answer without fault. */
+  reference?: string;
+  /** Passages that the responses should rest on. */
+  context?: string | string[];
+  /**
+   * Who is compared with whom: `"all"` pairs, which is the default, or `"swiss"` rounds, in which responses of similar
+   * strength meet; n responses then take some n·log₂n / 2 comparisons in place of n·(n − 1) / 2.
+   */
+  schedule?: "all" | "swiss";
+  /** Rounds of a Swiss schedule. Default: as many as most likely find the best. */
+  rounds?: number;
+}
+
 /**
  * A prompt as data: a text with placeholders such as `{user_input}`, and the markers of the answer that it asks for.
  * `{#reference_response}…{/reference_response}` is kept only where the task has a reference. The placeholders are
@@ -280,6 +303,25 @@ export interface PreferenceVerdict extends VerdictBase {
   consistent: boolean | null;
   /** The order given, then the reverse. */
   orders: OrderVerdict[];
+}
+
+/** Responses by strength, with the comparisons that it was computed from. The players are the responses. */
+export interface RankVerdict extends Ranking {
+  comparisons: Comparison[];
+  /** Share of comparisons whose two orders name the same winner; `null` where only one order was judged. */
+  consistency: number | null;
+  usage: Usage;
+  timing: Timing;
+}
+
+/** The verdict on two of several responses, `a` and `b` by their numbers. */
+export interface Comparison {
+  a: number;
+  b: number;
+  winner: "a" | "b" | "tie";
+  probabilityA: number;
+  consistent: boolean | null;
+  critique: string | null;
 }
 
 /** The verdict on one order of the responses. */

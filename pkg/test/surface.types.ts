@@ -24,8 +24,21 @@ expectTypeOf<Judge["classifyMany"]>().toEqualTypeOf<
 expectTypeOf<Judge["compare"]>().toEqualTypeOf<
   (task: lunette.CompareTask, options?: lunette.CompareOptions) => Promise<lunette.PreferenceVerdict>
 >();
+expectTypeOf<Judge["rank"]>().toEqualTypeOf<
+  (task: lunette.RankTask, options?: lunette.CompareOptions) => Promise<lunette.RankVerdict>
+>();
+expectTypeOf<lunette.RankVerdict>().toExtend<lunette.Ranking>();
 expectTypeOf<keyof Judge>().toEqualTypeOf<
-  "score" | "scoreMany" | "classify" | "classifyMany" | "compare" | "withCalibration" | "engine" | "info" | "dispose"
+  | "score"
+  | "scoreMany"
+  | "classify"
+  | "classifyMany"
+  | "compare"
+  | "rank"
+  | "withCalibration"
+  | "engine"
+  | "info"
+  | "dispose"
 >();
 
 expectTypeOf<Judge["withCalibration"]>().toEqualTypeOf<(map: lunette.CalibrationMap) => Judge>();
