@@ -9,6 +9,7 @@ use super::record::{Node, Per, Value};
 use super::scratch::{Scratch, Slot};
 use super::shader::dequantizer;
 use super::step::StepBuffers;
+use super::uniforms::Uniforms;
 use super::weight::{Matrix, Shard};
 use crate::model::RopeStyle;
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ const MOST_ACROSS: u32 = 32_768;
 pub(super) struct Memory<'a> {
     pub pipelines: &'a mut Pipelines,
     pub scratch: &'a mut Scratch,
+    pub uniforms: &'a mut Uniforms,
     pub step: &'a StepBuffers,
     pub kv: &'a KvBuffers,
 }
@@ -177,14 +179,16 @@ impl<'a> Lowering<'a> {
                 most: self.most(x.per),
             };
             let choice = decide::linear(shape, &self.gpu.capabilities);
-            let mut kernel = Kernel::new(choice.shader)
-                .role("dequant", dequantizer(w.block_type))
-                .set("COLS", w.cols)
-                .set("ROWS", shard.rows)
-                .set("FIRST", shard.first);
+            let mut kernel = Kernel::new(choice.shader).role("dequant", dequantizer(w.block_type));
             let mut operands = vec![self.read(1, x), self.write(2, y)];
+            let (rows, cols, first, out) = (shard.rows, w.cols, shard.first, w.rows);
+            if choice.any_shape {
+                let shape = self.memory.uniforms.get(&[rows, cols, first, out]);
+                operands.push((3, Access::Uniform, Operand::whole(&shape)));
+            } else {
+                kernel = kernel.set("ROWS", rows).set("COLS", cols).set("FIRST", first).set("OUT", out);
+            }
             if choice.shader != "linear_one" {
-                kernel = kernel.set("OUT", w.rows);
                 operands.push(self.count(x.per));
             }
             if choice.shader == "linear_matrix" {

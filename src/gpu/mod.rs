@@ -23,6 +23,7 @@ mod scratch;
 mod shader;
 mod step;
 mod trial;
+mod uniforms;
 mod weight;
 
 pub use crate::model::KvType;

@@ -7,6 +7,7 @@ use super::plan::Plan;
 use super::record::{Frequencies, Node, Per, Recorder, Value};
 use super::scratch::Scratch;
 use super::step::StepBuffers;
+use super::uniforms::Uniforms;
 use super::{Gpu, GpuWeight, decide};
 use crate::model::{BackendInfo, KvShape, Llama, Ops, Runner, Step};
 use crate::{Control, Error, Result};
@@ -83,11 +84,18 @@ impl GpuRunner {
         // … with which kernels, in which buffers …
         let step = StepBuffers::new(&gpu, &kv, max_rows, frequencies).await?;
         let (mut pipelines, mut scratch) = (Pipelines::new(&gpu), Scratch::default());
+        let mut uniforms = Uniforms::new(&gpu);
         let mut drafts = Vec::new();
         for Recorded { nodes, kept, most_rows, most_outputs } in recorded {
             let mut lowering = Lowering::new(
                 &gpu,
-                Memory { pipelines: &mut pipelines, scratch: &mut scratch, step: &step, kv: &cache },
+                Memory {
+                    pipelines: &mut pipelines,
+                    scratch: &mut scratch,
+                    uniforms: &mut uniforms,
+                    step: &step,
+                    kv: &cache,
+                },
                 most_rows,
                 most_outputs,
             );

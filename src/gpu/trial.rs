@@ -8,6 +8,7 @@ use super::plan::Plan;
 use super::record::{Frequencies, Per, Recorder, Value};
 use super::scratch::Scratch;
 use super::step::StepBuffers;
+use super::uniforms::Uniforms;
 use crate::model::{KvShape, Step};
 use crate::{Error, Result};
 
@@ -49,7 +50,13 @@ impl Trial {
         let result = gpu.buffer_checked("result", bytes, usage).await?;
         let staging = gpu.buffer_checked("result", bytes, Usage::COPY_DST | Usage::MAP_READ).await?;
 
-        let memory = Memory { pipelines: &mut pipelines, scratch: &mut scratch, step: &step, kv: &cache };
+        let memory = Memory {
+            pipelines: &mut pipelines,
+            scratch: &mut scratch,
+            uniforms: &mut Uniforms::new(gpu),
+            step: &step,
+            kv: &cache,
+        };
         let mut lowering = Lowering::new(gpu, memory, most, most);
         let mut inputs = Vec::new();
         for value in &values {
