@@ -7,6 +7,7 @@
 //!include eight
 //!include $dequant
 //!include shape
+//!include finish
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
@@ -45,14 +46,13 @@ fn scaled(group: vec4<u32>, sums: vec4<f32>, sum_x: f32) -> vec4<f32> {
 
 @compute @workgroup_size(8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = id.x * 8u;
+    let row = id.x * owned();
     if (row >= shape.rows) {
         return;
     }
-    // Rows past the end repeat the last one, and are not stored.
-    let r = vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u);
-    let low = min(r, vec4<u32>(shape.rows - 1u));
-    let high = min(r + vec4<u32>(4u), vec4<u32>(shape.rows - 1u));
+    let of_w = rows_of(row);
+    let low = of_w.low;
+    let high = of_w.high;
     var total_low = vec4<f32>();
     var total_high = vec4<f32>();
     let eights = shape.cols / 8u;
@@ -73,7 +73,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         total_low += scaled(low * groups + g, sums.low, sum_x);
         total_high += scaled(high * groups + g, sums.high, sum_x);
     }
-    for (var j = 0u; j < min(8u, shape.rows - row); j++) {
-        y[shape.first + row + j] = select(total_low, total_high, j >= 4u)[j & 3u];
+    for (var j = 0u; j < min(owned(), shape.rows - row); j++) {
+        let sum = select(total_low, total_high, j >= 4u)[j & 3u];
+        finish(shape.finish, shape.first + row + j, sum, total_high[j & 3u]);
     }
 }

@@ -8,6 +8,7 @@
 //!include eight
 //!include $dequant
 //!include shape
+//!include finish
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -92,22 +93,22 @@ fn store(token: u32, row: u32, sums: Sums) {
         return;
     }
     let first = token * shape.out + shape.first + row;
-    for (var j = 0u; j < min(8u, shape.rows - row); j++) {
-        y[first + j] = select(sums.low, sums.high, j >= 4u)[j & 3u];
+    for (var j = 0u; j < min(owned(), shape.rows - row); j++) {
+        let sum = select(sums.low, sums.high, j >= 4u)[j & 3u];
+        finish(shape.finish, first + j, sum, sums.high[j & 3u]);
     }
 }
 
 @compute @workgroup_size(8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = id.x * 8u;
+    let row = id.x * owned();
     let token = id.y * 8u;
     if (row >= shape.rows) {
         return;
     }
-    // Rows past the end repeat the last one, and are not stored.
-    let r = vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u);
-    let low = min(r, vec4<u32>(shape.rows - 1u));
-    let high = min(r + vec4<u32>(4u), vec4<u32>(shape.rows - 1u));
+    let of_w = rows_of(row);
+    let low = of_w.low;
+    let high = of_w.high;
     var tile = Tile();
     let fours = shape.cols / 4u;
     let groups = shape.cols / GROUP;

@@ -36,6 +36,8 @@ pub struct Gpu {
     pub(super) capabilities: Capabilities,
     pub(super) limits: wgpu::Limits,
     pub(super) kv_type: KvType,
+    /// Whether ops are fused (see [`super::fuse`]).
+    pub(super) fuses: bool,
     name: String,
     fault: Fault,
     /// Bytes of all buffers made with [`Gpu::buffer`].
@@ -111,6 +113,7 @@ impl Gpu {
             capabilities,
             limits,
             kv_type: options.kv_type,
+            fuses: true,
             name,
             fault,
             bytes: Arc::default(),
@@ -121,6 +124,12 @@ impl Gpu {
     /// Uses a family of kernels whatever the adapter is.
     pub fn with_kernels(mut self, kernels: Kernels) -> Gpu {
         self.capabilities.kernels = kernels;
+        self
+    }
+
+    /// Uses a dispatch for each op, as recorded: to test that nothing depends on their fusion.
+    pub fn without_fusion(mut self) -> Gpu {
+        self.fuses = false;
         self
     }
 

@@ -1,5 +1,6 @@
 //! A Llama model on the GPU.
 
+use super::fuse::fuse;
 use super::kernel::Pipelines;
 use super::kv::KvBuffers;
 use super::lower::{Lowering, Memory, value_bytes};
@@ -100,7 +101,8 @@ impl GpuRunner {
                 most_outputs,
             );
             kept.iter().for_each(|(value, buffer)| lowering.keep(value, buffer));
-            drafts.push(lowering.run(&nodes));
+            let values: Vec<Value> = kept.into_iter().map(|(value, _)| value).collect();
+            drafts.push(lowering.run(&if gpu.fuses { fuse(&nodes, &values) } else { nodes }));
         }
 
         // … and bound to them.
@@ -117,6 +119,11 @@ impl GpuRunner {
 
         let vocab = config.vocab;
         Ok(GpuRunner { gpu, vocab, kv, max_rows, step, pipelines, bodies, tails, logits, staging: None })
+    }
+
+    /// Dispatches of a step of `rows` rows, one of whose logits are wanted.
+    pub fn dispatches(&self, rows: usize) -> Result<usize> {
+        Ok(class(&self.bodies, rows)?.dispatches() + class(&self.tails, 1)?.dispatches())
     }
 
     async fn run(&mut self, step: &Step, control: &dyn Control) -> Result<Vec<f32>> {

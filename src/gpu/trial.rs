@@ -1,6 +1,7 @@
 //! A few ops alone, on inputs given: for tests against the CPU, and for benchmarks.
 
 use super::Gpu;
+use super::fuse::fuse;
 use super::kernel::Pipelines;
 use super::kv::KvBuffers;
 use super::lower::{Lowering, Memory, value_bytes};
@@ -67,13 +68,18 @@ impl Trial {
         if !values.contains(&value) {
             lowering.keep(&value, &result);
         }
-        let drafts = lowering.run(&nodes);
+        let kept = [&values[..], std::slice::from_ref(&value)].concat();
+        let drafts = lowering.run(&if gpu.fuses { fuse(&nodes, &kept) } else { nodes });
         scratch.allocate(gpu).await?;
         let plan = Plan::link(gpu, &mut pipelines, &scratch, most, drafts);
         pipelines.compile(&mut |_, _| ()).await?;
         // An op in place has its result in its input.
         let result = values.iter().position(|v| *v == value).map_or(result, |i| inputs[i].clone());
         Ok(Trial { gpu: gpu.clone(), step, pipelines, plan, inputs, result, staging, value })
+    }
+
+    pub fn dispatches(&self) -> usize {
+        self.plan.dispatches()
     }
 
     /// Computes `step`, whose rows have these `inputs`, `times` times over, and returns the result of the last.
