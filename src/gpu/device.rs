@@ -43,7 +43,7 @@ pub struct Gpu {
     /// Bytes of all buffers made with [`Gpu::buffer`].
     bytes: Arc<AtomicU64>,
     /// Answers not yet waited for, whether there was room for a buffer.
-    expected: Rc<RefCell<Vec<Scope>>>,
+    deferred: Rc<RefCell<Vec<Scope>>>,
     #[cfg(not(target_arch = "wasm32"))]
     poller: Arc<Poller>,
 }
@@ -117,7 +117,7 @@ impl Gpu {
             name,
             fault,
             bytes: Arc::default(),
-            expected: Rc::default(),
+            deferred: Rc::default(),
         })
     }
 
@@ -159,7 +159,7 @@ impl Gpu {
 
     /// The fault that befell the device since it was opened, if any.
     pub fn check(&self) -> Result<()> {
-        self.expected.borrow_mut().retain_mut(|scope| match scope.now_or_never() {
+        self.deferred.borrow_mut().retain_mut(|scope| match scope.now_or_never() {
             Some(answer) => {
                 answer.into_iter().for_each(|error| self.fault.set(error));
                 false
@@ -170,13 +170,13 @@ impl Gpu {
     }
 
     /// Leaves a scope's answer to a later [`Gpu::check`] or [`Gpu::settle`].
-    pub(super) fn expect(&self, scope: Scope) {
-        self.expected.borrow_mut().push(scope);
+    pub(super) fn defer(&self, scope: Scope) {
+        self.deferred.borrow_mut().push(scope);
     }
 
-    /// Waits for all answers that are expected.
+    /// Waits for all answers that were deferred.
     pub(super) async fn settle(&self) -> Result<()> {
-        let scopes = std::mem::take(&mut *self.expected.borrow_mut());
+        let scopes = std::mem::take(&mut *self.deferred.borrow_mut());
         for scope in scopes {
             scope.await.into_iter().for_each(|error| self.fault.set(error));
         }

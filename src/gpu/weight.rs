@@ -161,7 +161,7 @@ impl GpuStore {
         let (_, bytes) = stack.planes();
         let buffer = stack.buffer.get_or_insert_with(|| {
             let (buffer, scope) = self.gpu.buffer(&format!("tensor \"{name}\""), bytes, USAGE);
-            self.gpu.expect(scope);
+            self.gpu.defer(scope);
             buffer
         });
         Some(Shard { first: 0, rows, buffer: buffer.clone(), planes })
@@ -223,7 +223,7 @@ impl WeightStore for GpuStore {
             let count = per_shard.min(rows - first);
             let (planes, bytes) = planes(block_type, count, cols);
             let (buffer, scope) = self.gpu.buffer(&format!("tensor \"{name}\""), bytes, USAGE);
-            self.gpu.expect(scope);
+            self.gpu.defer(scope);
             shards.push(Shard { first, rows: count, buffer, planes });
         }
         self.gpu.check()?;
