@@ -196,6 +196,24 @@ pub fn max_rows(matmul_weights: u64, capabilities: &Capabilities) -> usize {
     }
 }
 
+/// How much the two probes do in a run (see [`super::Probe`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProbeSize {
+    /// Bytes that are copied: more than caches hold.
+    pub bytes: u64,
+    /// Workgroups that multiply and add, and the rounds of each thread.
+    pub groups: u32,
+    pub rounds: usize,
+}
+
+pub fn probe(software: bool) -> ProbeSize {
+    if software {
+        ProbeSize { bytes: 64 << 20, groups: 16, rounds: 1024 }
+    } else {
+        ProbeSize { bytes: 512 << 20, groups: 4096, rounds: 1024 }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

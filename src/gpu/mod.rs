@@ -16,6 +16,7 @@ mod lower;
 mod plan;
 #[cfg(not(target_arch = "wasm32"))]
 mod poller;
+mod probe;
 mod readback;
 mod record;
 mod repack;
@@ -29,6 +30,7 @@ mod weight;
 
 pub use crate::model::KvType;
 pub use device::{Gpu, GpuOptions};
+pub use probe::Probe;
 pub use record::{Recorder, Value};
 pub use runner::GpuRunner;
 pub use trial::Trial;
