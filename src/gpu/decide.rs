@@ -44,6 +44,8 @@ pub struct LinearKernel {
     pub sum: Option<Sum>,
     /// Eights of a row that a thread takes at a time, where the shader wants to know.
     pub eights: Option<usize>,
+    /// One pipeline for maps of any shape, in place of one for each.
+    pub any_shape: bool,
 }
 
 /// `count` sums over the `lanes` threads of a workgroup.
@@ -62,13 +64,13 @@ pub fn linear(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
     match (capabilities.kernels, shape.most) {
         (Kernels::Cooperative, ..=FEW) => linear_vector(shape, capabilities),
         (Kernels::Cooperative, _) => linear_matrix(shape),
-        (Kernels::Independent, 1) => tiles("linear_one", 64, 1),
-        (Kernels::Independent, _) => tiles("linear_tile", 64, 8),
+        (Kernels::Independent, 1) => LinearKernel { any_shape: true, ..tiles("linear_one", 64, 1) },
+        (Kernels::Independent, _) => LinearKernel { any_shape: true, ..tiles("linear_tile", 64, 8) },
     }
 }
 
 fn tiles(shader: &'static str, tile_rows: usize, tile_tokens: usize) -> LinearKernel {
-    LinearKernel { shader, tile_rows, tile_tokens, sum: None, eights: None }
+    LinearKernel { shader, tile_rows, tile_tokens, sum: None, eights: None, any_shape: false }
 }
 
 fn linear_matrix(shape: LinearShape) -> LinearKernel {
@@ -194,6 +196,24 @@ pub fn max_rows(matmul_weights: u64, capabilities: &Capabilities) -> usize {
     }
 }
 
+/// How much the two probes do in a run (see [`super::Probe`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProbeSize {
+    /// Bytes that are copied: more than caches hold.
+    pub bytes: u64,
+    /// Workgroups that multiply and add, and the rounds of each thread.
+    pub groups: u32,
+    pub rounds: usize,
+}
+
+pub fn probe(software: bool) -> ProbeSize {
+    if software {
+        ProbeSize { bytes: 64 << 20, groups: 16, rounds: 1024 }
+    } else {
+        ProbeSize { bytes: 512 << 20, groups: 4096, rounds: 1024 }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,6 +265,7 @@ mod tests {
             let kernel = linear(LinearShape { rows: 4096, cols, block_type, most }, &capabilities);
             let got = kernel.sum.map(|s| (s.lanes, s.reduce, kernel.eights.unwrap_or(0)));
             assert_eq!((kernel.shader, got), (shader, sums), "{cols} {block_type:?} {most}");
+            assert_eq!(kernel.any_shape, capabilities.kernels == Kernels::Independent);
             // Four sums a thread and row of activations, in the 16 KiB that every adapter has.
             assert!(kernel.sum.is_none_or(|s| s.lanes * s.count * 16 <= 16 << 10));
         }

@@ -1,5 +1,6 @@
 //! A Llama model on the GPU.
 
+use super::fuse::fuse;
 use super::kernel::Pipelines;
 use super::kv::KvBuffers;
 use super::lower::{Lowering, Memory, value_bytes};
@@ -7,6 +8,7 @@ use super::plan::Plan;
 use super::record::{Frequencies, Node, Per, Recorder, Value};
 use super::scratch::Scratch;
 use super::step::StepBuffers;
+use super::uniforms::Uniforms;
 use super::{Gpu, GpuWeight, decide};
 use crate::model::{BackendInfo, KvShape, Llama, Ops, Runner, Step};
 use crate::{Control, Error, Result};
@@ -83,16 +85,24 @@ impl GpuRunner {
         // … with which kernels, in which buffers …
         let step = StepBuffers::new(&gpu, &kv, max_rows, frequencies).await?;
         let (mut pipelines, mut scratch) = (Pipelines::new(&gpu), Scratch::default());
+        let mut uniforms = Uniforms::new(&gpu);
         let mut drafts = Vec::new();
         for Recorded { nodes, kept, most_rows, most_outputs } in recorded {
             let mut lowering = Lowering::new(
                 &gpu,
-                Memory { pipelines: &mut pipelines, scratch: &mut scratch, step: &step, kv: &cache },
+                Memory {
+                    pipelines: &mut pipelines,
+                    scratch: &mut scratch,
+                    uniforms: &mut uniforms,
+                    step: &step,
+                    kv: &cache,
+                },
                 most_rows,
                 most_outputs,
             );
             kept.iter().for_each(|(value, buffer)| lowering.keep(value, buffer));
-            drafts.push(lowering.run(&nodes));
+            let values: Vec<Value> = kept.into_iter().map(|(value, _)| value).collect();
+            drafts.push(lowering.run(&if gpu.fuses { fuse(&nodes, &values) } else { nodes }));
         }
 
         // … and bound to them.
@@ -109,6 +119,11 @@ impl GpuRunner {
 
         let vocab = config.vocab;
         Ok(GpuRunner { gpu, vocab, kv, max_rows, step, pipelines, bodies, tails, logits, staging: None })
+    }
+
+    /// Dispatches of a step of `rows` rows, one of whose logits are wanted.
+    pub fn dispatches(&self, rows: usize) -> Result<usize> {
+        Ok(class(&self.bodies, rows)?.dispatches() + class(&self.tails, 1)?.dispatches())
     }
 
     async fn run(&mut self, step: &Step, control: &dyn Control) -> Result<Vec<f32>> {

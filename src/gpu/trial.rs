@@ -1,6 +1,7 @@
 //! A few ops alone, on inputs given: for tests against the CPU, and for benchmarks.
 
 use super::Gpu;
+use super::fuse::fuse;
 use super::kernel::Pipelines;
 use super::kv::KvBuffers;
 use super::lower::{Lowering, Memory, value_bytes};
@@ -8,6 +9,7 @@ use super::plan::Plan;
 use super::record::{Frequencies, Per, Recorder, Value};
 use super::scratch::Scratch;
 use super::step::StepBuffers;
+use super::uniforms::Uniforms;
 use crate::model::{KvShape, Step};
 use crate::{Error, Result};
 
@@ -49,7 +51,13 @@ impl Trial {
         let result = gpu.buffer_checked("result", bytes, usage).await?;
         let staging = gpu.buffer_checked("result", bytes, Usage::COPY_DST | Usage::MAP_READ).await?;
 
-        let memory = Memory { pipelines: &mut pipelines, scratch: &mut scratch, step: &step, kv: &cache };
+        let memory = Memory {
+            pipelines: &mut pipelines,
+            scratch: &mut scratch,
+            uniforms: &mut Uniforms::new(gpu),
+            step: &step,
+            kv: &cache,
+        };
         let mut lowering = Lowering::new(gpu, memory, most, most);
         let mut inputs = Vec::new();
         for value in &values {
@@ -60,13 +68,18 @@ impl Trial {
         if !values.contains(&value) {
             lowering.keep(&value, &result);
         }
-        let drafts = lowering.run(&nodes);
+        let kept = [&values[..], std::slice::from_ref(&value)].concat();
+        let drafts = lowering.run(&if gpu.fuses { fuse(&nodes, &kept) } else { nodes });
         scratch.allocate(gpu).await?;
         let plan = Plan::link(gpu, &mut pipelines, &scratch, most, drafts);
         pipelines.compile(&mut |_, _| ()).await?;
         // An op in place has its result in its input.
         let result = values.iter().position(|v| *v == value).map_or(result, |i| inputs[i].clone());
         Ok(Trial { gpu: gpu.clone(), step, pipelines, plan, inputs, result, staging, value })
+    }
+
+    pub fn dispatches(&self) -> usize {
+        self.plan.dispatches()
     }
 
     /// Computes `step`, whose rows have these `inputs`, `times` times over, and returns the result of the last.

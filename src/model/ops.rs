@@ -58,6 +58,12 @@ pub trait Ops {
 pub trait WeightStore {
     type Weight;
 
+    /// Matrices `(name, type, rows)` of `cols` columns that are multiplied with the same rows. Said before any of them is
+    /// allocated, so that a backend may lay them one behind the other.
+    fn together(&mut self, tensors: &[(&str, BlockType, usize)], cols: usize) {
+        let _ = (tensors, cols);
+    }
+
     /// Room for a tensor of `rows × cols` (a vector is one row). Fails when it cannot be held.
     fn allocate(
         &mut self,
