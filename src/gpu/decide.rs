@@ -81,7 +81,7 @@ fn linear_matrix(shape: LinearShape) -> LinearKernel {
 }
 
 fn linear_vector(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
-    let quantized = !matches!(shape.block_type, BlockType::F32 | BlockType::F16);
+    let quantized = !matches!(shape.block_type, BlockType::F32 | BlockType::F16 | BlockType::BF16);
     // One row of activations leaves registers for longer runs, which scale twice as many products at once.
     let eights = if shape.most == 1 && quantized { 2 } else { 1 };
     let lanes = match shape.cols / (8 * eights) {

@@ -42,14 +42,24 @@ pub enum Shape {
 pub enum Quant {
     Q4_0,
     Q4_1,
+    Q5_0,
     Q8_0,
+    #[value(name = "q2_k")]
+    Q2K,
+    #[value(name = "q3_k_m")]
+    Q3KM,
     #[value(name = "q4_k_m")]
     Q4KM,
     #[value(name = "q5_k_m")]
     Q5KM,
     #[value(name = "q6_k")]
     Q6K,
+    #[value(name = "iq4_nl")]
+    Iq4Nl,
+    #[value(name = "iq4_xs")]
+    Iq4Xs,
     F16,
+    Bf16,
 }
 
 /// Writes the file and prints its path.
