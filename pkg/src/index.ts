@@ -24,5 +24,6 @@ export type {
   ScoreTask,
   ScoreVerdict,
   Timing,
+  TokenLogprob,
   Usage,
 } from "./types.js";

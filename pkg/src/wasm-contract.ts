@@ -66,4 +66,5 @@ export interface WasmGenerateOptions {
   seed?: number;
   stop?: string[];
   logprobs?: boolean;
+  topLogprobs?: number;
 }

@@ -16,6 +16,7 @@ mod plan;
 #[cfg(not(target_arch = "wasm32"))]
 mod poller;
 mod readback;
+mod readout;
 mod record;
 mod repack;
 mod runner;
@@ -29,5 +30,5 @@ pub use crate::model::KvType;
 pub use device::{Gpu, GpuOptions};
 pub use record::{Recorder, Value};
 pub use runner::GpuRunner;
-pub use trial::Trial;
+pub use trial::{ReadoutTrial, Trial};
 pub use weight::{GpuStore, GpuWeight};

@@ -24,7 +24,8 @@ macro_rules! shaders {
 const FILES: &[(&str, &str)] = shaders! {
     "add" "attention_merge" "attention_thread" "attention_tile" "dequant_f16" "dequant_f32" "dequant_q4_0" "dequant_q4_1" "dequant_q4_k" "dequant_q5_k"
     "dequant_q6_k" "dequant_q8_0" "eight" "embed" "kv_f16" "kv_f16_software" "kv_f32" "kv_store" "linear_matrix" "linear_one"
-    "linear_tile" "linear_vector" "nibbles" "outputs" "reduce_shared" "reduce_subgroups" "rms_norm"
+    "linear_tile" "linear_vector" "logit_keys" "meet_alone" "meet_workgroup" "nibbles" "outputs" "readout_ask" "readout_gather" "readout_pieces"
+    "readout_row" "readout_sample" "reduce_shared" "reduce_subgroups" "rms_norm"
     "rms_norm_workgroup" "rope" "scales_k" "split" "swiglu"
 };
 

@@ -1,6 +1,6 @@
 //! The probability of each label as the next text, from full-vocabulary softmaxes.
 
-use crate::engine::{Engine, Sequence, log_sum_exp};
+use crate::engine::{Engine, Sequence};
 use crate::{Control, Error, Result};
 use std::collections::BTreeMap;
 
@@ -47,12 +47,12 @@ pub(super) async fn label_probabilities(
     // Each entry: a node, the tokens that lead to it, the probability of getting there.
     let mut open = vec![(&root, first[..shared].to_vec(), 1.0)];
     while let Some((node, tokens, mass)) = open.pop() {
-        let (logits, cached) = engine.advance(sequence, &tokens, control).await?;
+        let ids: Vec<u32> = node.children.keys().copied().collect();
+        let (logprobs, cached) = engine.gather(sequence, &tokens, &ids, control).await?;
         usage.get_or_insert((tokens.len(), cached));
-        let total = log_sum_exp(&logits);
         let mut going_on = 0.0;
-        for (token, child) in &node.children {
-            let p = (f64::from(logits[*token as usize]) - total).exp();
+        for ((token, child), logprob) in node.children.iter().zip(logprobs) {
+            let p = f64::from(logprob).exp();
             going_on += p;
             match child.label {
                 Some(label) if child.children.is_empty() => probabilities[label] = mass * p,
