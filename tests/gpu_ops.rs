@@ -6,7 +6,7 @@ use gpu_support::*;
 use lunette::cpu::{CpuOps, CpuStore, KvCache, Tensor};
 use lunette::gpu::decide::Kernels;
 use lunette::gpu::{Gpu, GpuStore, KvType};
-use lunette::model::{KvShape, Ops, RopeStyle, Row, Step};
+use lunette::model::{KvShape, Ops, Output, RopeStyle, Row, Step};
 use lunette::quant::BlockType;
 use pollster::block_on;
 
@@ -249,7 +249,7 @@ fn elementwise() {
             let a: Vec<f32> = random(n * cols, 8).iter().map(|v| v * 95.0).collect();
             let b = random(n * cols, 9);
             let mut step = rows(n);
-            step.outputs = vec![n as u32 - 1, 0, n as u32 / 2];
+            step.outputs = [n as u32 - 1, 0, n as u32 / 2].map(Output::logits).to_vec();
             step.outputs.truncate(n.min(3));
             let mut kv = KvCache::new(NO_KV, KvType::F32);
             let mut ops = CpuOps { step: &step, kv: &mut kv };

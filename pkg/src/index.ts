@@ -59,6 +59,7 @@ export type {
   ScoreVerdict,
   Template,
   Timing,
+  TokenLogprob,
   Usage,
   VerdictBase,
 } from "./types.js";

@@ -92,6 +92,7 @@ export const generateOptions = settings<GenerateOptions>({
   seed: optional(whole),
   stop: optional(listOf(text)),
   logprobs: optional(flag),
+  topLogprobs: optional(count),
   onToken: optional(callback),
   signal: optional(signal),
 });

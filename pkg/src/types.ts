@@ -353,10 +353,18 @@ export interface GenerateOptions {
   stop?: string[];
   /** Return the log-probability of every generated token. */
   logprobs?: boolean;
+  /** Return, for each generated token, this many of the likeliest in its place: at most 20. Default 0. */
+  topLogprobs?: number;
   /** Called with each new piece of text. */
   onToken?: (text: string) => void;
   /** Stops the call; the promise rejects with code `"aborted"` and the engine stays usable. */
   signal?: AbortSignal;
+}
+
+/** A token with the natural logarithm of its probability. */
+export interface TokenLogprob {
+  token: number;
+  logprob: number;
 }
 
 /** What was generated. */
@@ -365,6 +373,8 @@ export interface Generation {
   tokens: Uint32Array;
   /** Natural logarithm of each token's probability, `[tokens.length]`, before temperature and truncation. */
   logprobs?: Float32Array;
+  /** For each generated token those that were likeliest in its place, likeliest first, before temperature and truncation. */
+  topLogprobs?: TokenLogprob[][];
   /** `stop`: the model ended its turn or a stop text came; `length`: `maxTokens` or the context was reached. */
   finishReason: "stop" | "length";
   usage: Usage;

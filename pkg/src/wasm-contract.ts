@@ -84,4 +84,5 @@ export interface WasmGenerateOptions {
   seed?: number;
   stop?: string[];
   logprobs?: boolean;
+  topLogprobs?: number;
 }

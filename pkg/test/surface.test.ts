@@ -248,7 +248,8 @@ describe("Engine", () => {
     const loaded = await Engine.load(model, { worker: false });
     const { usage, timing } = verdict(1, null);
     const tokens = Uint32Array.of(1, 2);
-    const generation = { text: "hi", tokens, finishReason: "stop" as const, usage, timing };
+    const topLogprobs = [[{ token: 1, logprob: -0.5 }], [{ token: 2, logprob: -0.25 }]];
+    const generation = { text: "hi", tokens, topLogprobs, finishReason: "stop" as const, usage, timing };
     engine.generate.mockResolvedValueOnce(generation);
     const result = await loaded.generate([{ role: "user", content: "hello" }], { maxTokens: 2, stop: ["\n"] });
     expect(result).toEqual({ ...generation, tokens: Uint32Array.of(1, 2) });

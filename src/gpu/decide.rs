@@ -163,6 +163,28 @@ fn attention_bytes(shape: &AttentionShape, queries: usize, positions: usize) -> 
     queries * shape.head_dim * 4 + keys + scores + statistics
 }
 
+/// How rows of logits are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadoutKernel {
+    /// Pieces of the vocabulary that are looked through side by side.
+    pub pieces: usize,
+    /// Threads for a piece.
+    pub lanes: usize,
+    /// The file that lets them wait for each other.
+    pub meet: &'static str,
+}
+
+/// Threads that draw a token from a row, on any adapter: the barriers of a single workgroup cost little anywhere, and
+/// llvmpipe ends a thread's loops after 65,535 rounds in all.
+pub const DRAW_LANES: usize = 256;
+
+pub fn readout(capabilities: &Capabilities) -> ReadoutKernel {
+    match capabilities.kernels {
+        Kernels::Cooperative => ReadoutKernel { pieces: 64, lanes: 64, meet: "meet_workgroup" },
+        Kernels::Independent => ReadoutKernel { pieces: 32, lanes: 1, meet: "meet_alone" },
+    }
+}
+
 /// Activation buffers have room for a multiple of this many rows, so that kernels may read whole tiles.
 pub const ROW_PADDING: usize = 8;
 
@@ -269,6 +291,14 @@ mod tests {
             // Four sums a thread and row of activations, in the 16 KiB that every adapter has.
             assert!(kernel.sum.is_none_or(|s| s.lanes * s.count * 16 <= 16 << 10));
         }
+    }
+
+    #[test]
+    fn readout_kernels() {
+        let together = ReadoutKernel { pieces: 64, lanes: 64, meet: "meet_workgroup" };
+        assert_eq!(readout(&SOFTWARE), ReadoutKernel { pieces: 32, lanes: 1, meet: "meet_alone" });
+        assert_eq!(readout(&HARDWARE), together);
+        assert_eq!(readout(&Capabilities { subgroups: None, ..HARDWARE }), together);
     }
 
     #[test]

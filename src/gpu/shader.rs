@@ -26,9 +26,10 @@ const FILES: &[(&str, &str)] = shaders! {
     "dequant_iq4_nl" "dequant_iq4_xs" "dequant_q2_k" "dequant_q3_k" "dequant_q4_0" "dequant_q4_1"
     "dequant_q4_k" "dequant_q5_0" "dequant_q5_1" "dequant_q5_k" "dequant_q6_k" "dequant_q8_0" "eight"
     "embed" "finish" "kv_f16" "kv_f16_software" "kv_f32" "kv_store" "levels" "linear_matrix" "linear_one"
-    "linear_tile" "linear_vector" "nibbles" "outputs" "probe_copy" "probe_fma" "reduce_shared"
-    "reduce_subgroups" "rms_norm" "rms_norm_workgroup" "rope" "rope_store" "scales_k" "shape" "split"
-    "swiglu"
+    "linear_tile" "linear_vector" "logit_keys" "meet_alone" "meet_workgroup" "nibbles" "outputs"
+    "probe_copy" "probe_fma" "readout_ask" "readout_gather" "readout_pieces" "readout_row"
+    "readout_sample" "reduce_shared" "reduce_subgroups" "rms_norm" "rms_norm_workgroup" "rope"
+    "rope_store" "scales_k" "shape" "split" "swiglu"
 };
 
 /// The file that dequantizes a block type.
