@@ -25,7 +25,7 @@ const FILES: &[(&str, &str)] = shaders! {
     "add" "attention_merge" "attention_thread" "attention_tile" "dequant_f16" "dequant_f32" "dequant_q4_0" "dequant_q4_1" "dequant_q4_k" "dequant_q5_k"
     "dequant_q6_k" "dequant_q8_0" "eight" "embed" "finish" "kv_f16" "kv_f16_software" "kv_f32" "kv_store" "linear_matrix" "linear_one"
     "linear_tile" "linear_vector" "nibbles" "outputs" "probe_copy" "probe_fma" "reduce_shared" "reduce_subgroups" "rms_norm"
-    "rms_norm_workgroup" "rope" "rope_store" "scales_k" "shape" "split" "swiglu"
+    "rms_norm_workgroup" "rope" "rope_store" "scales_k" "shape" "split" "swiglu" "tile_eight" "tile_four"
 };
 
 /// The file that dequantizes a block type.
