@@ -1,7 +1,7 @@
 //! Speed of a whole model, natively: prefill, decode, and decode of several sequences at once.
 //!
 //! `cargo bench --bench model -- --model FILE [--backend wasm|webgpu] [--prompt 512,1024] [--decode 64]
-//! [--batch 1,4,8,16] [--reps 3]`; the backend "wasm" is the CPU here. `cargo xtask bench model` runs this.
+//! [--batch 1,4,8,16] [--reps 3] [--ahead N]`; the backend "wasm" is the CPU here. `cargo xtask bench model` runs this.
 
 mod common;
 
@@ -28,7 +28,8 @@ fn main() {
 
 async fn run(path: &str, backend: Backend) -> Result<()> {
     let start = Instant::now();
-    let options = LoadOptions { backend, ..LoadOptions::default() };
+    let steps_ahead = text("ahead").map(|_| number("ahead", 1));
+    let options = LoadOptions { backend, steps_ahead, ..LoadOptions::default() };
     let stream = Box::new(FileStream::open(path)?);
     let engine = Engine::load(stream, &options, &mut |_| (), &Yielding).await?;
     let info = engine.info();
