@@ -2,7 +2,7 @@
 //! (Milakov and Gimelshein 2018; Dao et al. 2022), so that no row of scores is ever held whole.
 
 use super::kv::{KvCache, Part};
-use super::matmul::{axpy, dot};
+use super::matmul::dots;
 use crate::model::Step;
 use wide::f32x4;
 
@@ -21,7 +21,7 @@ pub(super) fn attention(step: &Step, kv: &KvCache, layer: usize, q: &[f32], out:
         scale: 1.0 / (shape.head_dim as f32).sqrt(),
         keys: vec![0.0; shape.block_len * shape.head_dim],
         values: vec![0.0; shape.block_len * shape.head_dim],
-        scores: vec![0.0; shape.block_len.next_multiple_of(4)],
+        scores: vec![0.0; MEMBERS * shape.block_len.next_multiple_of(4)],
         states: vec![State::START; step.rows.len() * group],
     };
     out.fill(0.0);
@@ -31,6 +31,9 @@ pub(super) fn attention(step: &Step, kv: &KvCache, layer: usize, q: &[f32], out:
         }
     }
 }
+
+/// Query heads of a group that are computed together, so that K and V are read once for them.
+const MEMBERS: usize = 4;
 
 /// The running maximum of a row's scores, and the sum of their exponentials relative to it.
 #[derive(Clone, Copy)]
@@ -52,6 +55,7 @@ struct Work {
     /// One block of one head as `f32`: `[block_len, head_dim]`.
     keys: Vec<f32>,
     values: Vec<f32>,
+    /// `[members, block_len]`, padded to whole vectors.
     scores: Vec<f32>,
     /// `[rows, group]`
     states: Vec<State>,
@@ -72,10 +76,18 @@ impl Work {
                 else {
                     continue;
                 };
-                for member in 0..self.group {
-                    let at = r * self.width + (kv_head * self.group + member) * dim;
-                    let state = r * self.group + member;
-                    self.block(visible.min(block_len), state, &q[at..][..dim], &mut out[at..][..dim]);
+                let visible = visible.min(block_len);
+                for first in (0..self.group).step_by(MEMBERS) {
+                    let members = MEMBERS.min(self.group - first);
+                    let at = r * self.width + (kv_head * self.group + first) * dim;
+                    let (q, out) = (&q[at..][..members * dim], &mut out[at..][..members * dim]);
+                    let state = r * self.group + first;
+                    match members {
+                        1 => self.block::<1>(visible, state, q, out),
+                        2 => self.block::<2>(visible, state, q, out),
+                        3 => self.block::<3>(visible, state, q, out),
+                        _ => self.block::<4>(visible, state, q, out),
+                    }
                 }
             }
         }
@@ -88,31 +100,81 @@ impl Work {
         }
     }
 
-    /// One row and head with the first `visible` positions of the block in `keys` and `values`.
-    fn block(&mut self, visible: usize, state: usize, q: &[f32], out: &mut [f32]) {
-        let scores = &mut self.scores[..visible.next_multiple_of(4)];
-        scores[visible..].fill(f32::NEG_INFINITY);
-        for (score, key) in scores.iter_mut().zip(self.keys.chunks_exact(q.len())).take(visible) {
-            *score = dot(q, key) * self.scale;
+    /// `M` heads of a row with the first `visible` positions of the block in `keys` and `values`; `q` and `out` are
+    /// `[M, head_dim]`. What a head gets does not depend on the others.
+    fn block<const M: usize>(&mut self, visible: usize, state: usize, q: &[f32], out: &mut [f32]) {
+        let dim = q.len() / M;
+        let padded = visible.next_multiple_of(4);
+        self.scores(visible, padded, std::array::from_fn::<_, M, _>(|m| &q[m * dim..][..dim]));
+        for (m, out) in out.chunks_exact_mut(dim).enumerate() {
+            let shrink = self.states[state + m].add(&mut self.scores[m * padded..][..padded]);
+            if shrink != 1.0 {
+                out.iter_mut().for_each(|v| *v *= shrink);
+            }
         }
-        let State { max: before, sum } = self.states[state];
-        let max = scores.iter().copied().fold(before, f32::max);
+        let weights: [&[f32]; M] = std::array::from_fn(|m| &self.scores[m * padded..][..visible]);
+        weigh(weights, &self.values, out);
+    }
+
+    /// `q kᵀ / √head_dim`, and negative infinity for the padding.
+    fn scores<const M: usize>(&mut self, visible: usize, padded: usize, qs: [&[f32]; M]) {
+        let dim = qs[0].len();
+        let key = |p: usize| &self.keys[p * dim..][..dim];
+        for p in (0..visible).step_by(2) {
+            // An odd last position is computed twice, so that all positions add up in the same way.
+            let next = (p + 1).min(visible - 1);
+            let pairs = dots::<M, 2>(qs, [key(p), key(next)]);
+            for (m, pair) in pairs.iter().enumerate() {
+                self.scores[m * padded + p] = pair[0] * self.scale;
+                self.scores[m * padded + next] = pair[usize::from(next > p)] * self.scale;
+            }
+        }
+        for m in 0..M {
+            self.scores[m * padded + visible..(m + 1) * padded].fill(f32::NEG_INFINITY);
+        }
+    }
+}
+
+impl State {
+    /// Takes in the scores of a block, which become exponentials; returns what earlier results must be multiplied by.
+    fn add(&mut self, scores: &mut [f32]) -> f32 {
+        let max = scores.iter().copied().fold(self.max, f32::max);
         let mut total = 0.0;
-        for four in scores.chunks_exact_mut(4) {
-            let weights = (f32x4::new([four[0], four[1], four[2], four[3]]) - f32x4::splat(max)).exp();
-            four.copy_from_slice(weights.as_array());
+        for four in scores.as_chunks_mut::<4>().0 {
+            let weights = (f32x4::new(*four) - f32x4::splat(max)).exp();
+            *four = weights.to_array();
             total += weights.reduce_add();
         }
-        if max > before {
-            let shrink = (before - max).exp();
-            out.iter_mut().for_each(|v| *v *= shrink);
-            total += sum * shrink;
-        } else {
-            total += sum;
+        let shrink = if max > self.max { (self.max - max).exp() } else { 1.0 };
+        *self = State { max, sum: total + self.sum * shrink };
+        shrink
+    }
+}
+
+/// `out += weights · values`: each of `M` rows of weights for as many of the values `[positions, dim]`.
+fn weigh<const M: usize>(weights: [&[f32]; M], values: &[f32], out: &mut [f32]) {
+    let dim = out.len() / M;
+    let visible = weights[0].len();
+    assert!(weights.iter().all(|w| w.len() == visible));
+    for d in (0..dim - dim % 4).step_by(4) {
+        let four = |values: &[f32], at: usize| {
+            f32x4::new([values[at], values[at + 1], values[at + 2], values[at + 3]])
+        };
+        let mut sums: [f32x4; M] = std::array::from_fn(|m| four(out, m * dim + d));
+        for (p, value) in values.chunks_exact(dim).take(visible).enumerate() {
+            let value = four(&value[d..d + 4], 0);
+            for (sum, weights) in sums.iter_mut().zip(weights) {
+                *sum = value.mul_add(f32x4::splat(weights[p]), *sum);
+            }
         }
-        self.states[state] = State { max, sum: total };
-        for (weight, value) in scores.iter().zip(self.values.chunks_exact(q.len())).take(visible) {
-            axpy(*weight, value, out);
+        for (m, sum) in sums.iter().enumerate() {
+            out[m * dim + d..][..4].copy_from_slice(sum.as_array());
+        }
+    }
+    for d in dim - dim % 4..dim {
+        for (m, weights) in weights.iter().enumerate() {
+            let sum: f32 = weights.iter().zip(values.chunks_exact(dim)).map(|(w, value)| w * value[d]).sum();
+            out[m * dim + d] += sum;
         }
     }
 }

@@ -1,4 +1,5 @@
 use crate::model::{KvShape, KvType, Step};
+use crate::quant::widen_finite;
 use crate::{Error, Result};
 use half::f16;
 
@@ -74,7 +75,9 @@ impl KvCache {
         match &self.blocks[block as usize] {
             Block::F32(values) => out.copy_from_slice(&values[from..][..out.len()]),
             Block::F16(values) => {
-                out.iter_mut().zip(&values[from..]).for_each(|(out, half)| *out = widen(half.to_bits()));
+                out.iter_mut()
+                    .zip(&values[from..])
+                    .for_each(|(out, half)| *out = widen_finite(half.to_bits()));
             }
         }
     }
@@ -111,28 +114,4 @@ fn make<T: Clone>(values: &mut Vec<T>, len: usize, zero: T) -> bool {
         values.resize(len, zero);
     }
     true
-}
-
-/// An `f16` that is no infinity and no NaN, without branches, so that it is vectorized: its bits are moved to where
-/// `f32` has them, and the difference of the exponents' biases (127 − 15) is multiplied away.
-#[inline]
-fn widen(bits: u16) -> f32 {
-    let bits = u32::from(bits);
-    let magnitude = f32::from_bits((bits & 0x7fff) << 13) * f32::from_bits((127 + 112) << 23);
-    f32::from_bits(magnitude.to_bits() | (bits & 0x8000) << 16)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn widening_is_exact() {
-        for bits in 0..=u16::MAX {
-            let half = f16::from_bits(bits);
-            if half.is_finite() {
-                assert_eq!(widen(bits).to_bits(), half.to_f32().to_bits(), "{bits:#x}");
-            }
-        }
-    }
 }

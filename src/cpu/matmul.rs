@@ -1,10 +1,11 @@
-//! `x Wᵀ` with `f32` activations and weights in their quantized blocks.
+//! `x Wᵀ` with weights in their quantized blocks.
 //!
-//! Several rows of `x`: a few rows of `W` are dequantized into a tile that stays in the cache and are multiplied with
-//! all of `x`, so that the cost of dequantizing is shared. One row: the blocks are multiplied as they are read.
+//! Many rows of `x`: a few rows of `W` are dequantized into a tile that stays in the cache and are multiplied with all of
+//! `x`, so that the cost of dequantizing is shared. Few rows: the blocks are multiplied as they are read (see [`fused`]).
 
+use super::fused::fused;
 use super::weight::CpuWeight;
-use crate::quant::BlockType;
+use crate::quant::{BlockType, widen};
 use wide::f32x4;
 
 /// Rows of `W` dequantized together.
@@ -15,12 +16,21 @@ pub(super) const TILED_FROM: usize = 4;
 /// `y[n, rows] = x[n, cols] · wᵀ`.
 pub(super) fn matmul(w: &CpuWeight, x: &[f32], y: &mut [f32]) {
     let n = x.len() / w.cols;
-    if n >= TILED_FROM {
-        tiled(w, x, y, n);
-    } else {
-        for (x, y) in x.chunks_exact(w.cols).zip(y.chunks_exact_mut(w.rows)) {
-            vector(w, x, y);
+    match w.block_type {
+        _ if n >= TILED_FROM => tiled(w, x, y, n),
+        BlockType::F32 => vectors(x, y, w, |r, x| dot(&w.values()[r * w.cols..][..w.cols], x)),
+        BlockType::F16 => vectors(x, y, w, |r, x| dot_16(w.row_bytes(r), x, widen)),
+        BlockType::BF16 => {
+            vectors(x, y, w, |r, x| dot_16(w.row_bytes(r), x, |h| f32::from_bits(u32::from(h) << 16)))
         }
+        _ => fused(w, x, y),
+    }
+}
+
+/// Each row of `x` with each row of `W`, one by one.
+fn vectors(x: &[f32], y: &mut [f32], w: &CpuWeight, product: impl Fn(usize, &[f32]) -> f32) {
+    for (x, y) in x.chunks_exact(w.cols).zip(y.chunks_exact_mut(w.rows)) {
+        y.iter_mut().enumerate().for_each(|(r, y)| *y = product(r, x));
     }
 }
 
@@ -70,7 +80,7 @@ fn columns<const T: usize>(x: &[f32], tile: &[f32], y: &mut [f32], k: usize, str
 /// Each sum is made in the same order whatever `T` and `R`: a row's result does not depend on what it is computed with,
 /// so that a text gives the same bits however it is cut into steps.
 #[inline]
-fn dots<const T: usize, const R: usize>(xs: [&[f32]; T], ws: [&[f32]; R]) -> [[f32; R]; T] {
+pub(super) fn dots<const T: usize, const R: usize>(xs: [&[f32]; T], ws: [&[f32]; R]) -> [[f32; R]; T] {
     let (x_fours, x_rest) = (xs.map(|x| x.as_chunks::<4>().0), xs.map(|x| x.as_chunks::<4>().1));
     let (w_fours, w_rest) = (ws.map(|w| w.as_chunks::<4>().0), ws.map(|w| w.as_chunks::<4>().1));
     let len = w_fours[0].len();
@@ -114,87 +124,18 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     ((sums[0] + sums[1]) + (sums[2] + sums[3])).reduce_add() + tail
 }
 
-/// `y += a · x`.
-pub(super) fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
-    y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x);
-}
-
-/// One row of `x`.
-fn vector(w: &CpuWeight, x: &[f32], y: &mut [f32]) {
-    let blocks_of_32 = x.len() / 32;
-    match w.block_type {
-        BlockType::F32 => {
-            for (y, row) in y.iter_mut().zip(w.values().chunks_exact(w.cols)) {
-                *y = dot(row, x);
-            }
-        }
-        BlockType::Q4_0 => {
-            for (r, y) in y.iter_mut().enumerate() {
-                *y = w.row_bytes(r).chunks_exact(18).zip(x.chunks_exact(32)).map(|(b, x)| q4_0(b, x)).sum();
-            }
-        }
-        BlockType::Q4_1 => {
-            let sums: Vec<f32> = x.chunks_exact(32).map(|x| x.iter().sum()).collect();
-            for (r, y) in y.iter_mut().enumerate() {
-                *y = q4_1_row(w.row_bytes(r), x, &sums[..blocks_of_32]);
-            }
-        }
-        BlockType::Q8_0 => {
-            for (r, y) in y.iter_mut().enumerate() {
-                *y = w.row_bytes(r).chunks_exact(34).zip(x.chunks_exact(32)).map(|(b, x)| q8_0(b, x)).sum();
-            }
-        }
-        _ => {
-            let mut row = vec![0.0; w.cols];
-            for (r, y) in y.iter_mut().enumerate() {
-                w.row(r, &mut row);
-                *y = dot(&row, x);
-            }
-        }
-    }
-}
-
-fn half(raw: &[u8]) -> f32 {
-    half::f16::from_le_bytes([raw[0], raw[1]]).to_f32()
-}
-
-/// `Σ qⱼ xⱼ` of 32 nibbles: byte j holds element j in its low half and element j + 16 in its high half.
+/// `Σ aᵢ bᵢ` with `a` in sixteen bits.
 #[inline]
-fn nibbles(quants: &[u8], x: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 16];
-    let (quants, low, high) = (&quants[..16], &x[..16], &x[16..32]);
-    for j in 0..16 {
-        sums[j] = (quants[j] & 15) as f32 * low[j] + (quants[j] >> 4) as f32 * high[j];
+fn dot_16(a: &[u8], b: &[f32], widen: impl Fn(u16) -> f32) -> f32 {
+    let mut sums = [f32x4::ZERO; 4];
+    let value = |raw: &[u8; 2]| widen(u16::from_le_bytes(*raw));
+    let (a, b) = (a.as_chunks::<2>().0.as_chunks::<16>(), b.as_chunks::<16>());
+    for (a, b) in a.0.iter().zip(b.0) {
+        let a = a.map(|raw| value(&raw));
+        for (j, sum) in sums.iter_mut().enumerate() {
+            *sum = load(&a, 4 * j).mul_add(load(b, 4 * j), *sum);
+        }
     }
-    pairwise(sums)
-}
-
-#[inline]
-fn pairwise(s: [f32; 16]) -> f32 {
-    let quarter = |i: usize| f32x4::new([s[i], s[i + 1], s[i + 2], s[i + 3]]);
-    ((quarter(0) + quarter(4)) + (quarter(8) + quarter(12))).reduce_add()
-}
-
-/// `w = d (q − 8)`.
-fn q4_0(block: &[u8], x: &[f32]) -> f32 {
-    half(block) * (nibbles(&block[2..], x) - 8.0 * x.iter().sum::<f32>())
-}
-
-/// `w = d q + m`, with the sums of each 32 elements of `x` given.
-fn q4_1_row(blocks: &[u8], x: &[f32], sums: &[f32]) -> f32 {
-    let mut y = 0.0;
-    for ((block, x), sum) in blocks.chunks_exact(20).zip(x.chunks_exact(32)).zip(sums) {
-        y += half(block) * nibbles(&block[4..], x) + half(&block[2..]) * sum;
-    }
-    y
-}
-
-/// `w = d q`.
-fn q8_0(block: &[u8], x: &[f32]) -> f32 {
-    let mut sums = [0.0f32; 16];
-    let (quants, x) = (&block[2..34], &x[..32]);
-    for j in 0..16 {
-        sums[j] = quants[j] as i8 as f32 * x[j] + quants[j + 16] as i8 as f32 * x[j + 16];
-    }
-    half(block) * pairwise(sums)
+    let tail: f32 = a.1.iter().zip(b.1).map(|(a, b)| value(a) * b).sum();
+    ((sums[0] + sums[1]) + (sums[2] + sums[3])).reduce_add() + tail
 }

@@ -1,8 +1,11 @@
 //! The ops on one core, with SIMD: the `wasm` backend in a browser, and the reference that the GPU is tested against.
 //!
-//! Activations stay `f32` throughout; weights are read from their quantized blocks.
+//! Activations are `f32`, which products of few rows round to sixteen bits (see `fused`); weights are read from their
+//! quantized blocks.
 
 mod attention;
+mod formats;
+mod fused;
 mod kv;
 mod matmul;
 mod ops;

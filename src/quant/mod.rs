@@ -4,13 +4,13 @@
 //! non-linear types, which it lacks (`iq4`). The GPU reads the same blocks after `gpu::repack` has split them into
 //! word-aligned planes.
 
+mod half;
 mod iq4;
 
 use candle_core::quantized::k_quants as k;
 use candle_core::quantized::k_quants::GgmlType;
-#[cfg(test)]
-pub(crate) use iq4::LEVELS;
-pub(crate) use iq4::scales as scales_iq4;
+pub(crate) use half::{widen, widen_finite};
+pub(crate) use iq4::{LEVELS, scales as scales_iq4};
 
 /// How the elements of a tensor are stored: `block_len` consecutive elements of a row in `block_bytes` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -143,12 +143,12 @@ impl BlockType {
             }
             BlockType::F16 => {
                 for (value, raw) in out.iter_mut().zip(bytes.chunks_exact(2)) {
-                    *value = half::f16::from_le_bytes([raw[0], raw[1]]).to_f32();
+                    *value = widen(u16::from_le_bytes([raw[0], raw[1]]));
                 }
             }
             BlockType::BF16 => {
                 for (value, raw) in out.iter_mut().zip(bytes.chunks_exact(2)) {
-                    *value = half::bf16::from_le_bytes([raw[0], raw[1]]).to_f32();
+                    *value = ::half::bf16::from_le_bytes([raw[0], raw[1]]).to_f32();
                 }
             }
             BlockType::Q4_0 => to_float::<k::BlockQ4_0>(bytes, out),
@@ -171,8 +171,8 @@ impl BlockType {
         assert_eq!(values.len() % self.block_len(), 0, "quantize: {self:?}");
         match self {
             BlockType::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            BlockType::F16 => values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect(),
-            BlockType::BF16 => values.iter().flat_map(|v| half::bf16::from_f32(*v).to_le_bytes()).collect(),
+            BlockType::F16 => values.iter().flat_map(|v| ::half::f16::from_f32(*v).to_le_bytes()).collect(),
+            BlockType::BF16 => values.iter().flat_map(|v| ::half::bf16::from_f32(*v).to_le_bytes()).collect(),
             BlockType::Q4_0 => from_float::<k::BlockQ4_0>(values),
             BlockType::Q4_1 => from_float::<k::BlockQ4_1>(values),
             BlockType::Q5_0 => from_float::<k::BlockQ5_0>(values),
