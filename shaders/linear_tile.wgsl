@@ -1,15 +1,14 @@
 // y[t, r] = Σₖ w[r, k] x[t, k]: several rows of activations, in register tiles and without barriers.
 //
 // w: [rows, cols] quantized, a shard whose rows are first .. first + rows of the columns of y (see shape.wgsl).
-// x: [n, cols] f32, with room for n rounded up to TILE_ROWS; y: [n, out] f32. Grid: x over tiles of 64 rows of w, y over
-// tiles of TILE_ROWS rows of x: 8, or 4, as the role `$tile` says. A thread owns a tile of 8 × 8 sums (or of 8 × 4): a
-// weight is dequantized once for 8 products, an activation loaded once for 8. A software adapter pays for each load in each lane, and for each variable that a loop carries in each round:
+// x: [n, cols] f32, with room for n rounded up to 8; y: [n, out] f32. Grid: x over tiles of 64 rows of w, y over tiles of
+// 8 rows of x. A thread owns a tile of 8 × 8 sums: a weight is dequantized once for 8 products, an activation loaded once
+// for 8. A software adapter pays for each load in each lane, and for each variable that a loop carries in each round:
 // hence so large a tile, and a round for a whole group of weights.
 //!include eight
 //!include $dequant
 //!include shape
 //!include finish
-//!include $tile
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -27,6 +26,18 @@ struct Eights {
 struct Sums {
     low: vec4<f32>,
     high: vec4<f32>,
+}
+
+// The same for each of the tile's rows of x.
+struct Tile {
+    y0: Sums,
+    y1: Sums,
+    y2: Sums,
+    y3: Sums,
+    y4: Sums,
+    y5: Sums,
+    y6: Sums,
+    y7: Sums,
 }
 
 fn scaled(i: u32, scale: vec2<f32>) -> Eight {
@@ -62,6 +73,21 @@ fn add(sums: Sums, low: Eights, high: Eights, k: u32) -> Sums {
     return Sums(sums.low + dots(low, a, b), sums.high + dots(high, a, b));
 }
 
+// Adds the products with eight elements of each of the tile's rows of x.
+fn add_all(t: Tile, low: Eights, high: Eights, k: u32) -> Tile {
+    let stride = shape.cols / 4u;
+    return Tile(
+        add(t.y0, low, high, k),
+        add(t.y1, low, high, k + stride),
+        add(t.y2, low, high, k + 2u * stride),
+        add(t.y3, low, high, k + 3u * stride),
+        add(t.y4, low, high, k + 4u * stride),
+        add(t.y5, low, high, k + 5u * stride),
+        add(t.y6, low, high, k + 6u * stride),
+        add(t.y7, low, high, k + 7u * stride),
+    );
+}
+
 fn store(token: u32, row: u32, sums: Sums) {
     if (token >= count.x) {
         return;
@@ -76,7 +102,7 @@ fn store(token: u32, row: u32, sums: Sums) {
 @compute @workgroup_size(8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let row = id.x * owned();
-    let token = id.y * TILE_ROWS;
+    let token = id.y * 8u;
     if (row >= shape.rows) {
         return;
     }
@@ -101,5 +127,12 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             tile = add_all(tile, eights(i + 3u, s), eights(j + 3u, t), k + 6u);
         }
     }
-    store_all(token, row, tile);
+    store(token, row, tile.y0);
+    store(token + 1u, row, tile.y1);
+    store(token + 2u, row, tile.y2);
+    store(token + 3u, row, tile.y3);
+    store(token + 4u, row, tile.y4);
+    store(token + 5u, row, tile.y5);
+    store(token + 6u, row, tile.y6);
+    store(token + 7u, row, tile.y7);
 }

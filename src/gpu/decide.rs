@@ -65,7 +65,6 @@ pub fn linear(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
         (Kernels::Cooperative, ..=FEW) => linear_vector(shape, capabilities),
         (Kernels::Cooperative, _) => linear_matrix(shape),
         (Kernels::Independent, 1) => LinearKernel { any_shape: true, ..tiles("linear_one", 64, 1) },
-        (Kernels::Independent, ..=4) => LinearKernel { any_shape: true, ..tiles("linear_tile", 64, 4) },
         (Kernels::Independent, _) => LinearKernel { any_shape: true, ..tiles("linear_tile", 64, 8) },
     }
 }
@@ -191,23 +190,19 @@ pub const ROW_PADDING: usize = 8;
 
 /// The numbers of rows that plans are made for, ascending: a step runs the first that holds it.
 pub fn row_classes(max_rows: usize, capabilities: &Capabilities) -> Vec<usize> {
-    match capabilities.kernels {
-        Kernels::Independent => classes(&[1, 4], max_rows),
-        Kernels::Cooperative => classes(&[1, 4, FEW], max_rows),
-    }
+    classes(max_rows, capabilities)
 }
 
 /// The same for rows whose logits are wanted; a step that wants more than the last is served piecewise.
 pub fn output_classes(max_rows: usize, capabilities: &Capabilities) -> Vec<usize> {
-    let most = max_rows.min(16);
-    match capabilities.kernels {
-        // What a class for four would save of a step is not worth the compilation of one more large tile.
-        Kernels::Independent => classes(&[1], most),
-        Kernels::Cooperative => classes(&[1, 4, FEW], most),
-    }
+    classes(max_rows.min(16), capabilities)
 }
 
-fn classes(few: &[usize], most: usize) -> Vec<usize> {
+fn classes(most: usize, capabilities: &Capabilities) -> Vec<usize> {
+    let few: &[usize] = match capabilities.kernels {
+        Kernels::Independent => &[1],
+        Kernels::Cooperative => &[1, 4, FEW],
+    };
     few.iter().copied().filter(|&n| n < most).chain([most]).collect()
 }
 
@@ -277,7 +272,7 @@ mod tests {
 
     #[test]
     fn classes_end_with_the_most() {
-        assert_eq!(row_classes(32, &SOFTWARE), [1, 4, 32]);
+        assert_eq!(row_classes(32, &SOFTWARE), [1, 32]);
         assert_eq!(row_classes(1, &SOFTWARE), [1]);
         assert_eq!(output_classes(8, &SOFTWARE), [1, 8]);
         assert_eq!(output_classes(512, &SOFTWARE), [1, 16]);
@@ -292,8 +287,7 @@ mod tests {
         let without = Capabilities { subgroups: None, ..HARDWARE };
         let table = [
             (SOFTWARE, 4096, BlockType::Q4_K, 1, "linear_one", None),
-            (SOFTWARE, 4096, BlockType::Q4_K, 4, "linear_tile", None),
-            (SOFTWARE, 4096, BlockType::Q4_K, 5, "linear_tile", None),
+            (SOFTWARE, 4096, BlockType::Q4_K, 16, "linear_tile", None),
             (HARDWARE, 4096, BlockType::Q4_K, 1, "linear_vector", Some((64, "reduce_subgroups", 2))),
             (HARDWARE, 14336, BlockType::Q4_K, 1, "linear_vector", Some((128, "reduce_subgroups", 2))),
             (HARDWARE, 576, BlockType::Q4_1, 1, "linear_vector", Some((32, "reduce_subgroups", 2))),
@@ -302,10 +296,6 @@ mod tests {
             (without, 14336, BlockType::Q6_K, 16, "linear_vector", Some((64, "reduce_shared", 1))),
             (without, 4096, BlockType::Q4_K, 17, "linear_matrix", None),
         ];
-        for (most, tile_tokens) in [(2, 4), (4, 4), (5, 8), (24, 8)] {
-            let shape = LinearShape { rows: 4096, cols: 576, block_type: BlockType::Q4_1, most };
-            assert_eq!(linear(shape, &SOFTWARE).tile_tokens, tile_tokens, "{most}");
-        }
         for (rows, most, tile_tokens) in [(4096, 512, 64), (1024, 512, 64), (576, 512, 32), (4096, 64, 32)] {
             let shape = LinearShape { rows, cols: 576, block_type: BlockType::Q4_1, most };
             assert_eq!(linear(shape, &HARDWARE).tile_tokens, tile_tokens, "{rows} × {most}");

@@ -207,10 +207,6 @@ impl<'a> Lowering<'a> {
             if choice.shader != "linear_one" {
                 operands.push(self.count(x.per));
             }
-            if choice.shader == "linear_tile" {
-                kernel =
-                    kernel.role("tile", if choice.tile_tokens == 4 { "tile_four" } else { "tile_eight" });
-            }
             if choice.shader == "linear_matrix" {
                 kernel = kernel.constant("THREADS", choice.tile_tokens / 4);
             }

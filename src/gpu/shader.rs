@@ -29,7 +29,7 @@ const FILES: &[(&str, &str)] = shaders! {
     "linear_tile" "linear_vector" "logit_keys" "meet_alone" "meet_workgroup" "nibbles" "outputs"
     "probe_copy" "probe_fma" "readout_ask" "readout_gather" "readout_pieces" "readout_row"
     "readout_sample" "reduce_shared" "reduce_subgroups" "rms_norm" "rms_norm_workgroup" "rope"
-    "rope_store" "scales_k" "shape" "split" "swiglu" "tile_eight" "tile_four"
+    "rope_store" "scales_k" "shape" "split" "swiglu"
 };
 
 /// The file that dequantizes a block type.
