@@ -188,6 +188,29 @@ fn gather(engine: &Engine, text: &[u32], ids: &[u32]) -> lunette::Result<Vec<f32
     block_on(engine.gather(&mut sequence, text, ids, &Uninterrupted)).map(|(logprobs, _)| logprobs)
 }
 
+/// More sequences in a batch than a plan has outputs for.
+#[test]
+fn large_batches_go_step_by_step() {
+    let stream = || Box::new(MemoryStream::new(tiny::file(BlockType::Q8_0)));
+    for backend in BACKENDS {
+        let (context_length, max_batch, steps_ahead) = (Some(1024), Some(20), Some(4));
+        let options = LoadOptions { backend, context_length, max_batch, steps_ahead, ..Default::default() };
+        let engine = block_on(Engine::load(stream(), &options, &mut |_| (), &Uninterrupted)).unwrap();
+        let options = GenerateOptions { max_tokens: 9, ..warm(6) };
+        let control = pausing(usize::MAX);
+        let all = (0..19).map(|i| {
+            let (engine, options, control) = (&engine, &options, &control);
+            let prompt = Prompt::Tokens(prompt(i, 5));
+            async move { engine.generate(prompt, options, &mut |_| (), control).await.unwrap().tokens }
+        });
+        let together = block_on(join_all(all));
+        let by_one = self::engine(backend, 1, 128);
+        for (i, tokens) in (0..).zip(together) {
+            assert_eq!(tokens, generate(&by_one, &prompt(i, 5), &options).0.tokens, "{backend:?}, call {i}");
+        }
+    }
+}
+
 #[test]
 fn log_probabilities_are_those_of_the_logits() {
     for backend in BACKENDS {

@@ -112,7 +112,7 @@ impl Scheduler {
         if batch.is_empty() {
             return false;
         }
-        let steps = self.look_ahead(&mut batch, step);
+        let steps = self.look_ahead(runner, &mut batch, step);
         let result = {
             let control = Shared { leader, control, batch: &batch };
             runner.forward_ahead(&steps, &control).await
@@ -167,9 +167,9 @@ impl Scheduler {
 
     /// The step, and those that can be computed with it before anybody looks at its tokens: if nobody else waits, and each
     /// sequence only grows by what is drawn.
-    fn look_ahead(&self, batch: &mut [Part], step: Step) -> Vec<Step> {
+    fn look_ahead(&self, runner: &dyn Runner, batch: &mut [Part], step: Step) -> Vec<Step> {
         let mut count = batch.iter().map(Part::draws_ahead).min().unwrap_or(1);
-        if !self.queue.borrow().is_empty() {
+        if !self.queue.borrow().is_empty() || batch.len() > runner.max_ahead() {
             count = 1;
         }
         // Whoever finds no room goes step by step.

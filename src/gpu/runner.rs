@@ -264,6 +264,11 @@ impl Runner for GpuRunner {
         self.steps_ahead
     }
 
+    fn max_ahead(&self) -> usize {
+        // Of more outputs only the last ones' tokens are still where they were drawn.
+        self.tails.last().map_or(1, |tail| tail.most)
+    }
+
     fn max_rows(&self) -> usize {
         self.max_rows
     }

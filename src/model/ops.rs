@@ -179,6 +179,11 @@ pub trait Runner {
         1
     }
 
+    /// Sequences that [`Runner::forward_ahead`] can carry on with.
+    fn max_ahead(&self) -> usize {
+        usize::MAX
+    }
+
     fn max_rows(&self) -> usize;
 
     /// Outputs that a step may have.
