@@ -1,8 +1,8 @@
 //! Speed of a whole model, natively: prefill, decode, and decode of several sequences at once.
 //!
 //! `cargo bench --bench model -- --model FILE [--backend wasm|webgpu] [--prompt 512,1024] [--decode 64]
-//! [--batch 1,4,8,16] [--reps 3] [--hardware]`; the backend "wasm" is the CPU here; `--hardware` refuses software
-//! adapters. `cargo xtask bench model` runs this; the program runs without cargo too.
+//! [--batch 1,4,8,16] [--reps 3] [--ahead N] [--hardware]`; the
+//! backend "wasm" is the CPU here; `--hardware` refuses software adapters. `cargo xtask bench model` runs this; the program runs without cargo too.
 
 mod common;
 
@@ -34,7 +34,8 @@ async fn run(path: &str, backend: Backend) -> Result<()> {
         adapter_wanted(&gpu.adapter_name(), gpu.is_software());
     }
     let start = Instant::now();
-    let options = LoadOptions { backend, ..LoadOptions::default() };
+    let steps_ahead = text("ahead").map(|_| number("ahead", 1));
+    let options = LoadOptions { backend, steps_ahead, ..LoadOptions::default() };
     let stream = Box::new(FileStream::open(path)?);
     let engine = Engine::load(stream, &options, &mut |_| (), &Yielding).await?;
     let info = engine.info();

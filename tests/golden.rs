@@ -57,12 +57,15 @@ fn the_same_call_gives_the_same_bits() {
 fn greedy_tokens_are_those_of_llama_cpp() {
     let Some(golden) = Golden::open() else { return };
     let expected = golden.greedy("short2");
-    for backend in [Backend::Wasm, Backend::Webgpu] {
+    for (backend, steps_ahead) in [(Backend::Wasm, None), (Backend::Webgpu, None), (Backend::Webgpu, Some(5))]
+    {
         let prompt = Prompt::Tokens(golden.prompt("short2").1);
         let options = GenerateOptions { max_tokens: expected.len(), ..Default::default() };
-        let engine = engine(backend, KvType::F16);
+        let context_length = Some(2048);
+        let engine =
+            load(&LoadOptions { backend, steps_ahead, context_length, ..Default::default() }).unwrap();
         let generation = pollster::block_on(engine.generate(prompt, &options, &mut |_| (), &Uninterrupted));
-        assert_eq!(generation.unwrap().tokens, expected, "{backend:?}");
+        assert_eq!(generation.unwrap().tokens, expected, "{backend:?}, {steps_ahead:?} steps ahead");
     }
 }
 

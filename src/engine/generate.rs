@@ -1,11 +1,13 @@
 //! Text generation: prefill once, then a token a step.
 
 use super::sample::{Sampler, Sampling};
+use super::schedule::Want;
 use super::{Engine, Sequence};
-use crate::model::{Readout, Sampled};
+use crate::model::{Draw, Reading, Sampled};
 use crate::tokenizer::{Message, TextStream};
 use crate::{Control, Error, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use web_time::Instant;
 
 /// What to continue.
@@ -142,24 +144,31 @@ impl Engine {
         }
         let mut sampler = options.sampler()?;
         let start = Instant::now();
-        let (mut next, cached) = self.next(sequence, prompt, &mut sampler, control).await?;
+        let mut draws = VecDeque::new();
+        let (first, cached) =
+            self.draw(sequence, prompt, draws_for(&mut sampler, &mut draws, 1), control).await?;
         let prefill_ms = milliseconds(start);
+        let mut ready = VecDeque::from(first);
         let mut held = prompt.to_vec();
         let mut output = Output::new(&options.stop);
         let mut sampled: Vec<Sampled> = Vec::new();
         let mut finish_reason = FinishReason::Length;
         while sampled.len() < options.max_tokens && held.len() < self.context_length() {
+            let Some(next) = ready.pop_front() else {
+                let most = (options.max_tokens - sampled.len()).min(self.context_length() - held.len());
+                let draws = draws_for(&mut sampler, &mut draws, most.min(self.steps_ahead));
+                ready = self.draw(sequence, &held, draws, control).await?.0.into();
+                continue;
+            };
             let token = next.token;
+            draws.pop_front();
             sampled.push(next);
+            // What was drawn ahead of an end is dropped: the sequence has not taken it in.
             if self.ends(token, &mut output, on_text) {
                 finish_reason = FinishReason::Stop;
                 break;
             }
-            if sampled.len() == options.max_tokens {
-                break;
-            }
             held.push(token);
-            next = self.next(sequence, &held, &mut sampler, control).await?.0;
         }
         let total_ms = milliseconds(start);
         Ok(Generation {
@@ -177,16 +186,16 @@ impl Engine {
         })
     }
 
-    /// Draws the token after `held`.
-    async fn next(
+    /// Draws the token after `held`, and perhaps those after it, for each of which there is one of `draws`.
+    async fn draw(
         &self,
         sequence: &mut Sequence,
         held: &[u32],
-        sampler: &mut Sampler,
+        draws: Vec<Draw>,
         control: &dyn Control,
-    ) -> Result<(Sampled, usize)> {
-        let (reading, cached) = self.read(sequence, held, Readout::Sample(sampler.draw()), control).await?;
-        Ok((reading.into_token()?, cached))
+    ) -> Result<(Vec<Sampled>, usize)> {
+        let (readings, cached) = self.read(sequence, held, Want::Draws(draws), control).await?;
+        Ok((readings.into_iter().map(Reading::into_token).collect::<Result<_>>()?, cached))
     }
 
     /// Adds a token to the text; `true` where it ends the generation.
@@ -207,6 +216,14 @@ impl GenerateOptions {
             logprobs: (self.logprobs || self.top_logprobs > 0).then_some(self.top_logprobs),
         })
     }
+}
+
+/// The next `count` draws. Those that are not used stay the next: each token has the random number of its place.
+fn draws_for(sampler: &mut Sampler, draws: &mut VecDeque<Draw>, count: usize) -> Vec<Draw> {
+    while draws.len() < count {
+        draws.push_back(sampler.draw());
+    }
+    draws.iter().take(count).copied().collect()
 }
 
 fn likeliest(sampled: &Sampled) -> Vec<TokenLogprob> {

@@ -35,6 +35,9 @@ pub struct LoadOptions {
     /// How the KV cache is stored: half precision unless a test wants to know better.
     #[serde(skip)]
     pub kv_type: KvType,
+    /// Steps that are computed before their tokens are looked at: what suits the adapter unless a test wants to know better.
+    #[serde(skip)]
+    pub steps_ahead: Option<usize>,
 }
 
 /// Longest context unless the caller asks for more: room for every published judge prompt, in affordable memory.
@@ -89,6 +92,7 @@ impl Engine {
         let info = ModelInfo::new(&header, context, tokenizer.vocabulary_size(), runner.backend());
         progress(Progress { phase: Phase::Ready, loaded: feed.position(), total: feed.size() });
         let capacity = kv.slots();
+        let steps_ahead = options.steps_ahead.unwrap_or(runner.steps_ahead()).max(1);
         let cache = Rc::new(RefCell::new(Cache::new(&kv, runner.idle_blocks())));
         Ok(Engine {
             scheduler: Scheduler::new(runner, max_batch, capacity),
@@ -97,6 +101,7 @@ impl Engine {
             tokenizer,
             chat,
             info,
+            steps_ahead,
         })
     }
 }

@@ -32,6 +32,8 @@ pub struct Engine {
     tokenizer: Rc<Tokenizer>,
     chat: Option<ChatTemplate>,
     info: ModelInfo,
+    /// Steps that are computed before their tokens are looked at.
+    steps_ahead: usize,
 }
 
 impl Engine {
@@ -74,7 +76,7 @@ impl Engine {
         tokens: &[u32],
         control: &dyn Control,
     ) -> Result<(Vec<f32>, usize)> {
-        let (reading, cached) = self.read(sequence, tokens, Readout::Logits, control).await?;
+        let (reading, cached) = self.read_one(sequence, tokens, Readout::Logits, control).await?;
         Ok((reading.into_logits()?, cached))
     }
 
@@ -93,8 +95,21 @@ impl Engine {
             let all = Reader::default().read(&logits, &Readout::Gather(ids.to_vec()))?;
             return Ok((all.into_logprobs()?, cached));
         }
-        let (reading, cached) = self.read(sequence, tokens, Readout::Gather(ids.to_vec()), control).await?;
+        let (reading, cached) =
+            self.read_one(sequence, tokens, Readout::Gather(ids.to_vec()), control).await?;
         Ok((reading.into_logprobs()?, cached))
+    }
+
+    async fn read_one(
+        &self,
+        sequence: &mut Sequence,
+        tokens: &[u32],
+        readout: Readout,
+        control: &dyn Control,
+    ) -> Result<(Reading, usize)> {
+        let (mut readings, cached) = self.read(sequence, tokens, Want::Last(readout), control).await?;
+        let reading = readings.pop().ok_or_else(|| Error::Internal("a step read nothing".into()))?;
+        Ok((reading, cached))
     }
 
     /// Makes `sequence` hold exactly `tokens`, and reads what comes next.
@@ -102,15 +117,14 @@ impl Engine {
         &self,
         sequence: &mut Sequence,
         tokens: &[u32],
-        readout: Readout,
+        want: Want,
         control: &dyn Control,
-    ) -> Result<(Reading, usize)> {
+    ) -> Result<(Vec<Reading>, usize)> {
         self.check(tokens)?;
         let held = std::mem::replace(sequence, self.sequence());
-        let mut done = self.scheduler.run(held, tokens.to_vec(), Want::Last(readout), control).await?;
+        let done = self.scheduler.run(held, tokens.to_vec(), want, control).await?;
         *sequence = done.sequence;
-        let reading = done.readings.pop().ok_or_else(|| Error::Internal("a step read nothing".into()))?;
-        Ok((reading, done.cached))
+        Ok((done.readings, done.cached))
     }
 
     /// Next-token logits `[vocab]` after the last of `tokens`.

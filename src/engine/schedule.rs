@@ -5,7 +5,7 @@
 //! looks whether its own has come. Sequences so join and leave between any two steps.
 
 use super::sequence::Sequence;
-use crate::model::{Output, Reading, Readout, Row, Runner, Step};
+use crate::model::{Draw, Output, Reading, Readout, Row, Runner, Step};
 use crate::{Control, Error, Result, checkpoint};
 use futures::channel::oneshot;
 use futures::future::{Either, LocalBoxFuture, select};
@@ -22,6 +22,8 @@ pub(super) enum Want {
     Last(Readout),
     /// The log-probability of each token but the first, and of `last` after all of them.
     Each { last: u32 },
+    /// Tokens drawn after the last, one after the other: the first, and as many more as are computed ahead.
+    Draws(Vec<Draw>),
 }
 
 /// A sequence that is to hold exactly `tokens`.
@@ -110,15 +112,17 @@ impl Scheduler {
         if batch.is_empty() {
             return false;
         }
+        let steps = self.look_ahead(runner, &mut batch, step);
         let result = {
             let control = Shared { leader, control, batch: &batch };
-            runner.forward(&step, &control).await
+            runner.forward_ahead(&steps, &control).await
         };
         match result {
             Ok(readings) => {
-                let mut readings = readings.into_iter();
+                let mut readings: Vec<_> = readings.into_iter().map(Vec::into_iter).collect();
                 for part in &mut batch {
-                    part.work.readings.extend(readings.by_ref().take(part.outputs));
+                    let own = readings.iter_mut().flat_map(|step| step.by_ref().take(part.outputs));
+                    part.work.readings.extend(own);
                     part.work.accept(part.rows);
                 }
                 let mut queue = self.queue.borrow_mut();
@@ -160,6 +164,28 @@ impl Scheduler {
         }
         (batch, step)
     }
+
+    /// The step, and those that can be computed with it before anybody looks at its tokens: if nobody else waits, and each
+    /// sequence only grows by what is drawn.
+    fn look_ahead(&self, runner: &dyn Runner, batch: &mut [Part], step: Step) -> Vec<Step> {
+        let mut count = batch.iter().map(Part::draws_ahead).min().unwrap_or(1);
+        if !self.queue.borrow().is_empty() || batch.len() > runner.max_ahead() {
+            count = 1;
+        }
+        // Whoever finds no room goes step by step.
+        if count > 1 && !batch.iter_mut().all(|part| part.work.sequence.reserve(count)) {
+            count = 1;
+        }
+        let mut steps = vec![step];
+        for i in 1..count {
+            let mut step = Step::default();
+            for part in batch.iter() {
+                part.work.join_ahead(&mut step, i);
+            }
+            steps.push(step);
+        }
+        steps
+    }
 }
 
 /// Steps without room for anything that a call endures. Sequences between two steps come back within one or two.
@@ -186,6 +212,14 @@ struct Part {
 }
 
 impl Part {
+    /// How many steps its draws are for, if it draws from a single row.
+    fn draws_ahead(&self) -> usize {
+        match &self.work.want {
+            Want::Draws(draws) if self.rows == 1 && self.outputs == 1 => draws.len(),
+            _ => 1,
+        }
+    }
+
     /// Whether this part is about to compute the very block that `other` needs next: it waits, and then finds it.
     fn leads(&self, other: &Work) -> bool {
         let (mine, theirs) = (&self.work, other);
@@ -206,6 +240,7 @@ impl Work {
         // Where each token's logits are wanted, each is computed; else those that a prefill's last step has at least,
         // but no more than the sequence's own tokens leave to do.
         if self.wants_last() {
+            self.sequence.settle(&self.tokens[..self.tokens.len() - 1]);
             let own = self.sequence.shared(&self.tokens[..self.tokens.len() - 1]);
             let keep = self.tokens.len().saturating_sub(prefill_rows).max(own);
             self.sequence.seek(&self.tokens[..keep]);
@@ -233,30 +268,20 @@ impl Work {
         let outputs = runner.max_outputs() - step.outputs.len();
         match self.want {
             Want::Each { .. } => rows.min(outputs),
-            Want::Last(_) if rows == self.remaining() && outputs == 0 => 0,
-            Want::Last(_) => rows,
+            _ if rows == self.remaining() && outputs == 0 => 0,
+            _ => rows,
         }
     }
 
     fn wants_last(&self) -> bool {
-        matches!(self.want, Want::Last(_))
+        !matches!(self.want, Want::Each { .. })
     }
 
     /// Adds the next `rows` tokens to a step.
     fn join(self, step: &mut Step, rows: usize) -> Part {
         let start = self.sequence.tokens().len();
-        let (first, sequence) = (step.rows.len(), step.tables.len() as u32);
-        let table = self.sequence.table();
-        let len = self.sequence.block_len();
-        step.rows.extend(self.tokens[start..start + rows].iter().zip(start..).map(|(&token, position)| {
-            Row {
-                token,
-                position: position as u32,
-                slot: table[position / len] * len as u32 + (position % len) as u32,
-                sequence,
-            }
-        }));
-        step.tables.push(table);
+        let first = step.rows.len();
+        add_rows(step, &self.sequence, &self.tokens[start..start + rows], start);
         let before = step.outputs.len();
         match &self.want {
             Want::Each { last } => step.outputs.extend((0..rows).map(|i| {
@@ -266,15 +291,37 @@ impl Work {
             Want::Last(readout) if start + rows == self.tokens.len() => {
                 step.outputs.push(Output { row: (first + rows - 1) as u32, readout: readout.clone() });
             }
-            Want::Last(_) => {}
+            Want::Draws(draws) if start + rows == self.tokens.len() => {
+                let readout = draws.first().map_or(Readout::Logits, |draw| Readout::Sample(*draw));
+                step.outputs.push(Output { row: (first + rows - 1) as u32, readout });
+            }
+            Want::Last(_) | Want::Draws(_) => {}
         }
         Part { work: self, rows, outputs: step.outputs.len() - before }
     }
 
-    /// Its next `rows` tokens are in the cache now.
+    /// Adds the row of the `i`-th token that is drawn, and its own draw, to the step that comes `i` steps later.
+    fn join_ahead(&self, step: &mut Step, i: usize) {
+        let Want::Draws(draws) = &self.want else { return };
+        let row = step.rows.len() as u32;
+        // The backend puts the token that was drawn in the place of this one.
+        add_rows(step, &self.sequence, &[0], self.tokens.len() + i - 1);
+        step.outputs.push(Output { row, readout: Readout::Sample(draws[i]) });
+    }
+
+    /// Its next `rows` tokens are in the cache now, and behind them all that was drawn but the last.
     fn accept(&mut self, rows: usize) {
         let start = self.sequence.tokens().len();
         self.sequence.push(&self.tokens[start..start + rows]);
+        if let [ahead @ .., _] = &self.readings[..]
+            && matches!(self.want, Want::Draws(_))
+        {
+            let tokens = ahead.iter().map_while(|reading| match reading {
+                Reading::Token(sampled) => Some(sampled.token),
+                _ => None,
+            });
+            self.sequence.set_ahead(tokens.collect());
+        }
     }
 
     fn restart(&mut self) {
@@ -299,6 +346,19 @@ impl Work {
     fn fail(self, error: Error) {
         let _ = self.reply.send(Err(error));
     }
+}
+
+/// Adds rows of a sequence from position `start` on.
+fn add_rows(step: &mut Step, sequence: &Sequence, tokens: &[u32], start: usize) {
+    let (table, len) = (sequence.table(), sequence.block_len());
+    let index = step.tables.len() as u32;
+    step.rows.extend(tokens.iter().zip(start..).map(|(&token, position)| Row {
+        token,
+        position: position as u32,
+        slot: table[position / len] * len as u32 + (position % len) as u32,
+        sequence: index,
+    }));
+    step.tables.push(table);
 }
 
 /// The control of a step: it pauses as its driver does, and is aborted only when nobody waits for it any more.

@@ -13,11 +13,19 @@ pub struct Sequence {
     path: Vec<NodeId>,
     /// Blocks behind them that are written to.
     tail: Vec<u32>,
+    /// Tokens behind `tokens` whose K and V are in the tail already, drawn ahead of anybody's wish for them.
+    ahead: Vec<u32>,
 }
 
 impl Sequence {
     pub(super) fn new(cache: &Rc<RefCell<Cache>>) -> Sequence {
-        Sequence { cache: cache.clone(), tokens: Vec::new(), path: Vec::new(), tail: Vec::new() }
+        Sequence {
+            cache: cache.clone(),
+            tokens: Vec::new(),
+            path: Vec::new(),
+            tail: Vec::new(),
+            ahead: Vec::new(),
+        }
     }
 
     pub fn tokens(&self) -> &[u32] {
@@ -36,6 +44,20 @@ impl Sequence {
         self.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count()
     }
 
+    /// Notes what was computed ahead, into reserved room. Only [`Sequence::settle`] makes it part of the sequence.
+    pub(super) fn set_ahead(&mut self, tokens: Vec<u32>) {
+        self.ahead = tokens;
+    }
+
+    /// Takes in what was computed ahead as far as `tokens` go on so, and forgets the rest.
+    pub(super) fn settle(&mut self, tokens: &[u32]) {
+        let ahead = std::mem::take(&mut self.ahead);
+        if self.shared(tokens) == self.tokens.len() {
+            let wanted = ahead.iter().zip(&tokens[self.tokens.len()..]).take_while(|(a, b)| a == b).count();
+            self.push(&ahead[..wanted]);
+        }
+    }
+
     /// Keeps, or finds in the tree, as much as possible of the beginning of `tokens`, and drops the rest.
     pub(super) fn seek(&mut self, tokens: &[u32]) {
         let shared = self.shared(tokens);
@@ -50,6 +72,7 @@ impl Sequence {
 
     /// Keeps the first `len` tokens, or fewer: a block in the tree is kept whole or not at all.
     pub(super) fn truncate(&mut self, len: usize) {
+        self.ahead.clear();
         let block_len = self.block_len();
         let whole = len / block_len;
         let mut kept = len;

@@ -236,6 +236,14 @@ pub fn probe(software: bool) -> ProbeSize {
     }
 }
 
+/// Steps of a single row that are computed before the first one's token is looked at, for a model with `matmul_weights`
+/// weights: as many as end within about a tenth of a second on a slow adapter of the kind. A read-back costs the time of a
+/// few million products, so that larger models gain nothing from more.
+pub fn steps_ahead(matmul_weights: u64, capabilities: &Capabilities) -> usize {
+    let (products, most) = if capabilities.software { (35_000_000, 4) } else { (16_000_000_000, 8) };
+    (products / matmul_weights.max(1)).clamp(1, most) as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -251,6 +259,15 @@ mod tests {
         assert_eq!(max_rows(8_000_000_000, &SOFTWARE), 8);
         assert_eq!(max_rows(10_000, &SOFTWARE), 256);
         assert_eq!(max_rows(8_000_000_000, &HARDWARE), 512);
+    }
+
+    #[test]
+    fn few_steps_are_ahead_of_an_abort() {
+        let table = [(10_000, 4, 8), (135_000_000, 1, 8), (3_000_000_000, 1, 5), (8_000_000_000, 1, 2)];
+        for (weights, software, hardware) in table {
+            assert_eq!(steps_ahead(weights, &SOFTWARE), software);
+            assert_eq!(steps_ahead(weights, &HARDWARE), hardware);
+        }
     }
 
     #[test]

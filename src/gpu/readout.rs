@@ -131,9 +131,20 @@ impl Readouts {
             };
         }
         gpu.queue.write_buffer(&self.asks, 0, bytemuck::cast_slice(asks));
-        gpu.queue.write_buffer(&self.wanted, 0, bytemuck::cast_slice(wanted));
+        if !wanted.is_empty() {
+            gpu.queue.write_buffer(&self.wanted, 0, bytemuck::cast_slice(wanted));
+        }
         let count = [asks.len() as u32, wanted.len() as u32, 0, 0];
         gpu.queue.write_buffer(&self.count, 0, bytemuck::cast_slice(&count));
+    }
+
+    /// Puts the tokens that `before` drew into `rows`, whose entries of four words begin with a token.
+    pub(super) fn feed(&self, encoder: &mut wgpu::CommandEncoder, before: &[Output], rows: &wgpu::Buffer) {
+        let mut out = 0;
+        for (row, output) in (0..).zip(before) {
+            encoder.copy_buffer_to_buffer(&self.results, out, rows, row * 16, 4);
+            out += self.words(&output.readout) as u64 * 4;
+        }
     }
 
     /// Reads what was said to be wanted.

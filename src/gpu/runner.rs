@@ -11,7 +11,7 @@ use super::scratch::Scratch;
 use super::step::StepBuffers;
 use super::uniforms::Uniforms;
 use super::{Gpu, GpuWeight, decide};
-use crate::model::{BackendInfo, KvShape, Llama, Ops, Output, Reading, Runner, Step};
+use crate::model::{BackendInfo, KvShape, Llama, Ops, Output, Reading, Readout, Runner, Step};
 use crate::{Control, Error, Result};
 use futures::future::LocalBoxFuture;
 
@@ -21,6 +21,7 @@ pub struct GpuRunner {
     vocab: usize,
     kv: KvShape,
     max_rows: usize,
+    steps_ahead: usize,
     step: StepBuffers,
     pipelines: Pipelines,
     /// From tokens to the last block's result, one plan for each class of row counts.
@@ -122,7 +123,21 @@ impl GpuRunner {
 
         let vocab = config.vocab;
         let (staging, words) = (None, Vec::new());
-        Ok(GpuRunner { gpu, vocab, kv, max_rows, step, pipelines, bodies, tails, readouts, staging, words })
+        let steps_ahead = decide::steps_ahead(config.matmul_weights(), &gpu.capabilities);
+        Ok(GpuRunner {
+            gpu,
+            vocab,
+            kv,
+            max_rows,
+            steps_ahead,
+            step,
+            pipelines,
+            bodies,
+            tails,
+            readouts,
+            staging,
+            words,
+        })
     }
 
     /// Dispatches of a step of `rows` rows, one of whose logits are wanted.
@@ -130,21 +145,35 @@ impl GpuRunner {
         Ok(class(&self.bodies, rows)?.dispatches() + class(&self.tails, 1)?.dispatches())
     }
 
-    async fn run(&mut self, step: &Step, control: &dyn Control) -> Result<Vec<Reading>> {
+    /// Computes steps one after the other and reads back once. The rows of all but the first take the tokens that were drawn
+    /// in the step before, without these leaving the GPU.
+    async fn run(&mut self, steps: &[Step], control: &dyn Control) -> Result<Vec<Vec<Reading>>> {
         self.gpu.check()?;
-        step.validate(self.vocab, &self.kv, self.max_rows)?;
-        self.step.write(&self.gpu, step)?;
+        for step in steps {
+            step.validate(self.vocab, &self.kv, self.max_rows)?;
+        }
         // The blocks go out together with the first outputs; a step without any still computes its K and V.
         let most = self.tails.last().map_or(1, |tail| tail.most);
-        let words: usize = step.outputs.iter().map(|output| self.readouts.words(&output.readout)).sum();
+        let outputs = steps.iter().flat_map(|step| &step.outputs);
+        let words: usize = outputs.map(|output| self.readouts.words(&output.readout)).sum();
         let staging = self.staging(words).await?;
-        let (mut rows, mut at) = (Some(step.rows.len()), 0);
-        let none = step.outputs.is_empty().then_some(&[][..]);
-        for outputs in none.into_iter().chain(step.outputs.chunks(most)) {
-            if control.aborted() {
-                return Err(Error::Aborted);
+        let mut at = 0;
+        let mut before: &[Output] = &[];
+        for step in steps {
+            let drew = |output: &Output| matches!(output.readout, Readout::Sample(_));
+            if before.len() > most || before.len() > step.rows.len() || !before.iter().all(drew) {
+                return Err(Error::Internal("malformed step: it does not follow the one before".into()));
             }
-            at += self.submit(rows.take(), outputs, &staging, at)?;
+            self.step.write(&self.gpu, step)?;
+            let mut rows = Some(step.rows.len());
+            let none = step.outputs.is_empty().then_some(&[][..]);
+            for outputs in none.into_iter().chain(step.outputs.chunks(most)) {
+                if control.aborted() {
+                    return Err(Error::Aborted);
+                }
+                at += self.submit(rows.take(), std::mem::take(&mut before), outputs, &staging, at)?;
+            }
+            before = &step.outputs;
         }
         if words == 0 {
             self.gpu.finished().await?;
@@ -154,9 +183,14 @@ impl GpuRunner {
         }
         self.staging = Some(staging);
         let mut words = &self.words[..words];
+        steps.iter().map(|step| self.parse(step, most, &mut words)).collect()
+    }
+
+    /// What a step read, from the words that came back.
+    fn parse(&self, step: &Step, most: usize, words: &mut &[u32]) -> Result<Vec<Reading>> {
         let mut readings = Vec::with_capacity(step.outputs.len());
         for outputs in step.outputs.chunks(most) {
-            readings.extend(self.readouts.parse(outputs, &mut words)?);
+            readings.extend(self.readouts.parse(outputs, words)?);
         }
         Ok(readings)
     }
@@ -171,11 +205,12 @@ impl GpuRunner {
         }
     }
 
-    /// Computes the blocks for `rows` rows, if any, and reads `outputs`, if any, into word `at` of `staging`; in one
-    /// submit. Returns how many words.
+    /// Computes the blocks for `rows` rows, if any, whose tokens are those that `before` drew, if any, and reads `outputs`,
+    /// if any, into word `at` of `staging`; in one submit. Returns how many words.
     fn submit(
         &mut self,
         rows: Option<usize>,
+        before: &[Output],
         outputs: &[Output],
         staging: &wgpu::Buffer,
         at: usize,
@@ -186,6 +221,7 @@ impl GpuRunner {
             self.readouts.write(gpu, outputs);
         }
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        self.readouts.feed(&mut encoder, before, &self.step.rows);
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         if let Some(rows) = rows {
             class(&self.bodies, rows)?.encode(&mut pass, &self.pipelines, rows as u32, 0)?;
@@ -210,7 +246,27 @@ impl Runner for GpuRunner {
         step: &'a Step,
         control: &'a dyn Control,
     ) -> LocalBoxFuture<'a, Result<Vec<Reading>>> {
-        Box::pin(self.run(step, control))
+        Box::pin(async move {
+            let readings = self.run(std::slice::from_ref(step), control).await?;
+            Ok(readings.into_iter().flatten().collect())
+        })
+    }
+
+    fn forward_ahead<'a>(
+        &'a mut self,
+        steps: &'a [Step],
+        control: &'a dyn Control,
+    ) -> LocalBoxFuture<'a, Result<Vec<Vec<Reading>>>> {
+        Box::pin(self.run(steps, control))
+    }
+
+    fn steps_ahead(&self) -> usize {
+        self.steps_ahead
+    }
+
+    fn max_ahead(&self) -> usize {
+        // Of more outputs only the last ones' tokens are still where they were drawn.
+        self.tails.last().map_or(1, |tail| tail.most)
     }
 
     fn max_rows(&self) -> usize {

@@ -153,6 +153,37 @@ pub trait Runner {
         control: &'a dyn Control,
     ) -> LocalBoxFuture<'a, Result<Vec<Reading>>>;
 
+    /// Computes steps one after the other. In all but the first the i-th row continues the i-th output of the step before,
+    /// which drew a token: that token takes the place of the row's.
+    fn forward_ahead<'a>(
+        &'a mut self,
+        steps: &'a [Step],
+        control: &'a dyn Control,
+    ) -> LocalBoxFuture<'a, Result<Vec<Vec<Reading>>>> {
+        Box::pin(async move {
+            let mut all: Vec<Vec<Reading>> = Vec::with_capacity(steps.len());
+            for step in steps {
+                let mut step = step.clone();
+                for (row, reading) in step.rows.iter_mut().zip(all.last().into_iter().flatten()) {
+                    row.token = reading.clone().into_token()?.token;
+                }
+                all.push(self.forward(&step, control).await?);
+            }
+            Ok(all)
+        })
+    }
+
+    /// Steps that [`Runner::forward_ahead`] computes without a pause: worth asking for where tokens that turn out to be past
+    /// an end cost little.
+    fn steps_ahead(&self) -> usize {
+        1
+    }
+
+    /// Sequences that [`Runner::forward_ahead`] can carry on with.
+    fn max_ahead(&self) -> usize {
+        usize::MAX
+    }
+
     fn max_rows(&self) -> usize;
 
     /// Outputs that a step may have.
