@@ -158,7 +158,7 @@ mod tests {
     impl Stacked for Rows {
         fn above(&self, below: &Rows) -> Option<Rows> {
             (self.buffer == below.buffer && self.rows.end == below.rows.start)
-                .then(|| Rows { buffer: self.buffer, rows: self.rows.start..below.rows.end })
+                .then_some(Rows { buffer: self.buffer, rows: self.rows.start..below.rows.end })
         }
     }
 
@@ -216,8 +216,8 @@ mod tests {
             assert_eq!(shape(&fuse(&nodes, &[])), expected);
         }
         let kept = [linear(w(0, 0..8), &x, &y), add(&a, &y, &z)];
-        assert_eq!(shape(&fuse(&kept, &[y.clone()])), "linear 0..8, add");
-        let Node::Linear { y: sum, finish, .. } = &fuse(&kept, &[z.clone()])[0] else { panic!() };
+        assert_eq!(shape(&fuse(&kept, std::slice::from_ref(&y))), "linear 0..8, add");
+        let Node::Linear { y: sum, finish, .. } = &fuse(&kept, std::slice::from_ref(&z))[0] else { panic!() };
         assert_eq!((sum, finish), (&z, &Finish::Add(a)));
     }
 

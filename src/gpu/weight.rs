@@ -101,8 +101,9 @@ impl Stack {
             (name.to_string(), rows - count, count)
         });
         let stack = Stack { block_type, cols, tensors: tensors.collect(), buffer: None };
-        let aligned =
-            |plane: &Plane, first| (stack.blocks(first) * plane.stride) as u64 % PLANE_ALIGNMENT == 0;
+        let aligned = |plane: &Plane, first| {
+            ((stack.blocks(first) * plane.stride) as u64).is_multiple_of(PLANE_ALIGNMENT)
+        };
         let all = stack.planes().0;
         stack.tensors.iter().all(|(_, first, _)| all.iter().all(|p| aligned(p, *first))).then_some(stack)
     }
@@ -303,5 +304,30 @@ mod tests {
         }
         assert_eq!(shard_rows(BlockType::F32, 3, 8, 1 << 20), Some(3));
         assert_eq!(shard_rows(BlockType::F32, 64, 1 << 20, 1 << 20), None);
+    }
+
+    #[test]
+    fn stacked_tensors_follow_one_another_in_each_plane() {
+        for (block_type, rows, cols) in [
+            (BlockType::Q4_1, [576, 192, 192], 576),
+            (BlockType::Q6_K, [4096, 1024, 1024], 4096),
+            (BlockType::Q4_0, [64, 64, 3], 256),
+        ] {
+            let tensors =
+                [("q", block_type, rows[0]), ("k", block_type, rows[1]), ("v", block_type, rows[2])];
+            let stack = Stack::new(&tensors, cols).unwrap();
+            let [q, k, v] = ["q", "k", "v"].map(|name| stack.part(name).unwrap().0);
+            let all = stack.planes().0;
+            for (i, plane) in all.iter().enumerate() {
+                assert_eq!(q[i].offset, plane.offset);
+                assert_eq!(q[i].offset + q[i].size, k[i].offset);
+                assert_eq!(k[i].offset + k[i].size, v[i].offset);
+                assert_eq!(v[i].offset + v[i].size, plane.offset + plane.size);
+                assert!([k[i], v[i]].iter().all(|part| part.offset.is_multiple_of(PLANE_ALIGNMENT)));
+            }
+            assert!(stack.part("o").is_none());
+        }
+        // The scales of 67 such rows end at byte 21440: no binding can begin there.
+        assert!(Stack::new(&[("g", BlockType::Q6_K, 67), ("u", BlockType::Q6_K, 67)], 4096).is_none());
     }
 }
