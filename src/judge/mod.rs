@@ -16,7 +16,7 @@ mod template;
 mod verdict;
 
 pub use compare::{OrderVerdict, PreferenceVerdict, Winner};
-pub use options::{JudgeOptions, TemplateChoice, Truncate};
+pub use options::{JudgeOptions, Kind, TemplateChoice, Truncate};
 pub use rubric::{ClassRubric, Rubric, ScoreRubric};
 pub use score::{ClassVerdict, ScoreVerdict};
 pub use task::{ClassManyTask, ClassTask, CompareTask, Passages, ScoreManyTask, ScoreTask};
@@ -25,7 +25,6 @@ pub use verdict::{ReadingReport, Reliability};
 
 use crate::engine::Engine;
 use crate::{Control, Result};
-use options::Kind;
 use reading::Reader;
 use std::cell::RefCell;
 

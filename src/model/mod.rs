@@ -7,7 +7,7 @@ mod ops;
 
 pub use config::Config;
 pub use llama::{Layer, Llama};
-pub use load::{Phase, Progress, load, read_header};
+pub use load::{Phase, Progress, check_tensors, load, parse_header, read_header};
 pub use ops::{BackendInfo, CHUNK_BLOCKS, KvShape, KvType, Ops, RopeStyle, Row, Runner, Step, WeightStore};
 
 /// Values of `general.architecture` that can be run.
