@@ -1,15 +1,15 @@
 //! Speed of matrix products, natively: block type × shape × rows, in GFLOP/s and in GB/s of weights read; on the GPU also
-//! how fast memory is (an addition: two streams in, one out), to hold the others against.
+//! as shares of what the adapter can do at most: copy memory, and multiply and add.
 //!
-//! `cargo bench --bench kernels [-- --backend wasm|webgpu] [--reps 5]`; the backend "wasm" is the CPU here.
-//! `cargo xtask bench kernels` runs this.
+//! `cargo bench --bench kernels [-- --backend wasm|webgpu] [--reps 5] [--hardware]`; the backend "wasm" is the CPU here;
+//! `--hardware` refuses software adapters. `cargo xtask bench kernels` runs this; the program runs without cargo too.
 
 mod common;
 
-use common::{fail, number, sample, text};
+use common::{adapter_wanted, fail, number, sample, text};
 use lunette::Result;
 use lunette::cpu::{CpuOps, CpuStore, CpuWeight, KvCache, Tensor};
-use lunette::gpu::{Gpu, GpuOptions, GpuStore, Recorder, Trial, Value};
+use lunette::gpu::{Gpu, GpuOptions, GpuStore, Probe, Trial};
 use lunette::model::{KvShape, KvType, Ops, Row, Step, WeightStore};
 use lunette::quant::BlockType;
 use std::time::{Duration, Instant};
@@ -20,9 +20,6 @@ const SHAPES: [(usize, usize); 4] = [(1536, 576), (2048, 2048), (8192, 2048), (1
 const ROWS: [usize; 3] = [1, 16, 128];
 /// A sample is the mean of as many runs as fit into this.
 const SAMPLE: Duration = Duration::from_millis(50);
-/// Rows and columns of the addition: 192 MiB pass by, more than caches hold.
-const STREAM: (usize, usize) = (1024, 16384);
-
 fn main() {
     let result = match text("backend").as_deref() {
         None | Some("wasm") => products(&SHAPES[..3], &mut Cpu),
@@ -35,23 +32,56 @@ fn main() {
 }
 
 fn on_gpu(gpu: Gpu) -> Result<()> {
-    let mut device = Device { gpu };
-    let (rows, cols) = STREAM;
-    let mut add = device.trial(rows, &[cols, cols], |ops, x| ops.add(&x[0], &x[1]))?;
-    let x = values(rows * cols);
-    for _ in 0..number("reps", 5) {
-        let seconds = device.time(&mut add, rows, &[&x, &x])?;
-        let (backend, adapter) = device.name();
-        sample(
-            "add, two streams in and one out",
-            backend,
-            &adapter,
-            "GB/s",
-            (12 * x.len()) as f64 / seconds / 1e9,
-        );
+    adapter_wanted(&gpu.adapter_name(), gpu.is_software());
+    let most = most(&gpu)?;
+    let shapes = if gpu.is_software() { &SHAPES[..2] } else { &SHAPES[..] };
+    products(shapes, &mut Device { gpu, most })
+}
+
+/// What a place can do at most.
+#[derive(Clone, Copy)]
+struct Most {
+    bytes_per_second: f64,
+    flops_per_second: f64,
+}
+
+/// Measures it: the medians.
+fn most(gpu: &Gpu) -> Result<Most> {
+    let probe = pollster::block_on(Probe::new(gpu))?;
+    let (mut bytes, mut flops) = (Vec::new(), Vec::new());
+    for _ in 0..number("reps", 5).max(3) {
+        bytes.push(probe.bytes() / steady(|times| pollster::block_on(probe.copy(times)))?);
+        flops.push(probe.flops() / steady(|times| pollster::block_on(probe.arithmetic(times)))?);
+        let report = |name, unit, values: &[f64]| {
+            let last = values.last().copied().unwrap_or_default();
+            sample(name, GPU, &gpu.adapter_name(), unit, last / 1e9);
+        };
+        report("copy, bytes read and written", "GB/s", &bytes);
+        report("f32 multiplications and additions", "GFLOP/s", &flops);
     }
-    let shapes = if device.gpu.is_software() { &SHAPES[..2] } else { &SHAPES[..] };
-    products(shapes, &mut device)
+    Ok(Most { bytes_per_second: median(bytes), flops_per_second: median(flops) })
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Seconds of one run: what many take more than one, so that the way to the GPU and back does not count.
+fn steady(mut run: impl FnMut(usize) -> Result<()>) -> Result<f64> {
+    let mut seconds = |times| {
+        let start = Instant::now();
+        run(times).map(|()| start.elapsed().as_secs_f64())
+    };
+    seconds(1)?;
+    let mut more = 4;
+    loop {
+        let (one, many) = (seconds(1)?, seconds(1 + more)?);
+        if many - one > SAMPLE.as_secs_f64() || more > 1 << 16 {
+            return Ok((many - one) / more as f64);
+        }
+        more *= 4;
+    }
 }
 
 /// Where a product is computed.
@@ -60,6 +90,8 @@ trait Place {
     type Product;
     /// Backend and adapter.
     fn name(&self) -> (&'static str, String);
+    /// What products can be held against, where it is known.
+    fn most(&self) -> Option<Most>;
     fn weight(&mut self, block_type: BlockType, rows: usize, cols: usize) -> Result<Self::Weight>;
     /// What can be prepared once for products with this many rows of `x`.
     fn product(&mut self, w: &Self::Weight, cols: usize, rows: usize) -> Result<Self::Product>;
@@ -80,9 +112,18 @@ fn products(shapes: &[(usize, usize)], place: &mut impl Place) -> Result<()> {
                     let name = format!("{block_type:?} {out} × {width}, n = {rows}");
                     let report =
                         |unit, value: f64| sample(&name, backend, &adapter, unit, value / seconds / 1e9);
-                    report("GFLOP/s", 2.0 * (rows * out * width) as f64);
+                    let flops = 2.0 * (rows * out * width) as f64;
+                    let bytes = block_type.bytes_of(out * width) as f64;
+                    report("GFLOP/s", flops);
                     if rows == 1 {
-                        report("GB/s", block_type.bytes_of(out * width) as f64);
+                        report("GB/s", bytes);
+                    }
+                    if let Some(most) = place.most() {
+                        let share = |unit, value: f64, most: f64| {
+                            sample(&name, backend, &adapter, unit, 100.0 * value / seconds / most);
+                        };
+                        share("% of the f32 rate", flops, most.flops_per_second);
+                        share("% of the copy bandwidth", bytes, most.bytes_per_second);
                     }
                 }
             }
@@ -99,6 +140,10 @@ impl Place for Cpu {
 
     fn name(&self) -> (&'static str, String) {
         ("native CPU", std::env::consts::ARCH.into())
+    }
+
+    fn most(&self) -> Option<Most> {
+        None
     }
 
     fn weight(&mut self, block_type: BlockType, rows: usize, cols: usize) -> Result<CpuWeight> {
@@ -122,39 +167,11 @@ impl Place for Cpu {
     }
 }
 
+const GPU: &str = "native GPU";
+
 struct Device {
     gpu: Gpu,
-}
-
-impl Device {
-    fn trial(
-        &self,
-        rows: usize,
-        cols: &[usize],
-        build: impl FnOnce(&mut Recorder, &[Value]) -> Value,
-    ) -> Result<Trial> {
-        pollster::block_on(Trial::new(&self.gpu, KV, rows, cols, build))
-    }
-
-    /// Seconds of one run: what many take more than one, so that the way to the GPU and back does not count.
-    fn time(&self, trial: &mut Trial, rows: usize, inputs: &[&[f32]]) -> Result<f64> {
-        let slots = (0..rows as u32).map(|i| Row { token: 0, position: i, slot: i, sequence: 0 });
-        let step =
-            Step { rows: slots.collect(), tables: vec![(0..KV.blocks as u32).collect()], outputs: vec![] };
-        let mut seconds = |times| {
-            let start = Instant::now();
-            pollster::block_on(trial.run(&step, inputs, times)).map(|_| start.elapsed().as_secs_f64())
-        };
-        seconds(1)?;
-        let mut more = 4;
-        loop {
-            let (one, many) = (seconds(1)?, seconds(1 + more)?);
-            if many - one > SAMPLE.as_secs_f64() || more > 1 << 16 {
-                return Ok((many - one) / more as f64);
-            }
-            more *= 4;
-        }
-    }
+    most: Most,
 }
 
 impl Place for Device {
@@ -162,7 +179,11 @@ impl Place for Device {
     type Product = Trial;
 
     fn name(&self) -> (&'static str, String) {
-        ("native GPU", self.gpu.adapter_name())
+        (GPU, self.gpu.adapter_name())
+    }
+
+    fn most(&self) -> Option<Most> {
+        Some(self.most)
     }
 
     fn weight(&mut self, block_type: BlockType, rows: usize, cols: usize) -> Result<Self::Weight> {
@@ -170,11 +191,14 @@ impl Place for Device {
     }
 
     fn product(&mut self, w: &Self::Weight, cols: usize, rows: usize) -> Result<Trial> {
-        self.trial(rows, &[cols], |ops, x| ops.linear(w, &x[0]))
+        pollster::block_on(Trial::new(&self.gpu, KV, rows, &[cols], |ops, x| ops.linear(w, &x[0])))
     }
 
     fn seconds(&mut self, _: &Self::Weight, trial: &mut Trial, x: &Tensor) -> Result<f64> {
-        self.time(trial, x.rows, &[&x.data])
+        let slots = (0..x.rows as u32).map(|i| Row { token: 0, position: i, slot: i, sequence: 0 });
+        let step =
+            Step { rows: slots.collect(), tables: vec![(0..KV.blocks as u32).collect()], outputs: vec![] };
+        steady(|times| pollster::block_on(trial.run(&step, &[&x.data], times)).map(|_| ()))
     }
 }
 

@@ -1,13 +1,15 @@
 //! Speed of a whole model, natively: prefill, decode, and decode of several sequences at once.
 //!
 //! `cargo bench --bench model -- --model FILE [--backend wasm|webgpu] [--prompt 512,1024] [--decode 64]
-//! [--batch 1,4,8,16] [--reps 3]`; the backend "wasm" is the CPU here. `cargo xtask bench model` runs this.
+//! [--batch 1,4,8,16] [--reps 3] [--hardware]`; the backend "wasm" is the CPU here; `--hardware` refuses software
+//! adapters. `cargo xtask bench model` runs this; the program runs without cargo too.
 
 mod common;
 
-use common::{fail, list, number, sample, text};
+use common::{adapter_wanted, fail, flag, list, number, sample, text};
 use futures::future::{LocalBoxFuture, join_all};
 use lunette::engine::{Backend, Engine, GenerateOptions, Generation, LoadOptions, Prompt};
+use lunette::gpu::{Gpu, GpuOptions};
 use lunette::source::FileStream;
 use lunette::{Control, Result};
 use std::future::poll_fn;
@@ -27,6 +29,10 @@ fn main() {
 }
 
 async fn run(path: &str, backend: Backend) -> Result<()> {
+    if backend == Backend::Webgpu && flag("hardware") {
+        let gpu = Gpu::request(&GpuOptions::default()).await?;
+        adapter_wanted(&gpu.adapter_name(), gpu.is_software());
+    }
     let start = Instant::now();
     let options = LoadOptions { backend, ..LoadOptions::default() };
     let stream = Box::new(FileStream::open(path)?);
@@ -41,7 +47,7 @@ async fn run(path: &str, backend: Backend) -> Result<()> {
     let software = ["llvmpipe", "SwiftShader"].iter().any(|name| info.backend.adapter.contains(name));
     let (usual, steps) = if software { ([64, 128], 4) } else { ([512, 1024], 64) };
     let (prompts, decode) = (list("prompt", &usual), number("decode", steps));
-    let mut random = Random(1);
+    let mut random = Random { state: 1, vocabulary: info.vocabulary_size };
     for rep in 0..number("reps", 3) {
         eprintln!("▸ repetition {}", rep + 1);
         for &n in &prompts {
@@ -116,14 +122,17 @@ impl Control for Yielding {
 }
 
 /// Prompts that no cache has seen: tokens of plain text, which begin behind the bytes of a vocabulary.
-struct Random(u32);
+struct Random {
+    state: u32,
+    vocabulary: usize,
+}
 
 impl Random {
     fn tokens(&mut self, n: usize) -> Vec<u32> {
         (0..n)
             .map(|_| {
-                self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                300 + (self.0 >> 8) % 30_000
+                self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                300 + (self.state >> 8) % (self.vocabulary.clamp(301, 30_300) as u32 - 300)
             })
             .collect()
     }

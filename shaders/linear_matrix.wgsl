@@ -12,11 +12,13 @@
 //!const THREADS
 //!include eight
 //!include $dequant
+//!include finish
 
 override COLS: u32;
 override ROWS: u32;
 override FIRST: u32;
 override OUT: u32;
+override FINISH: u32;
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -29,6 +31,15 @@ fn place(row: u32, four: u32) -> u32 {
     return row * 8u + (four ^ (row & 7u));
 }
 
+// The row of w that is a row of the tile: of a gated matrix the tile holds 32 rows of each half. Rows past the end repeat
+// the last one, and are not stored.
+fn row_of_w(first: u32, row: u32) -> u32 {
+    if (FINISH == GATE) {
+        return min(first + (row & 31u), ROWS - 1u) + select(0u, ROWS, row >= 32u);
+    }
+    return min(first + row, ROWS - 1u);
+}
+
 // Thread `lane` brings eights of w, from rows 2 · THREADS apart; rows and columns past the end are not used, or zero.
 fn load_w(lane: u32, first: u32, column: u32) {
     let k = column / 8u + (lane & 3u);
@@ -36,7 +47,7 @@ fn load_w(lane: u32, first: u32, column: u32) {
         var a = vec4<f32>();
         var b = vec4<f32>();
         if (k < COLS / 8u) {
-            let at = min(first + row, ROWS - 1u) * (COLS / 8u) + k;
+            let at = row_of_w(first, row) * (COLS / 8u) + k;
             let w = eight(at);
             let scale = group_scale(at * 8u / GROUP);
             a = w.a * scale.x + scale.y;
@@ -63,21 +74,26 @@ fn products(w0: vec4<f32>, w1: vec4<f32>, w2: vec4<f32>, w3: vec4<f32>, a: vec4<
     return vec4<f32>(dot(w0, a), dot(w1, a), dot(w2, a), dot(w3, a));
 }
 
-// Stores sums of the rows `row`, `row + 8`, … of w.
-fn store(token: u32, row: u32, sums: vec4<f32>) {
+// Stores the sums of four rows 8 apart, and of those 32 further down in the tile.
+fn store(token: u32, row: u32, low: vec4<f32>, high: vec4<f32>) {
     if (token >= count.x) {
         return;
     }
     for (var j = 0u; j < 4u; j++) {
-        if (row + 8u * j < ROWS) {
-            y[token * OUT + FIRST + row + 8u * j] = sums[j];
+        let r = row + 8u * j;
+        let at = token * OUT + FIRST + r;
+        if (r < ROWS) {
+            finish(FINISH, at, low[j], high[j]);
+        }
+        if (FINISH != GATE && r + 32u < ROWS) {
+            finish(FINISH, at + 32u, high[j], 0.0);
         }
     }
 }
 
 @compute @workgroup_size(8u * THREADS)
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) tile: vec3<u32>) {
-    let first_row = tile.x * 64u;
+    let first_row = tile.x * select(64u, 32u, FINISH == GATE);
     let first_token = tile.y * (4u * THREADS);
     // The thread's rows are r, r + 8, …, r + 56 of the one tile and t, t + THREADS, … of the other.
     let r = lane & 7u;
@@ -122,12 +138,8 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) tile:
     }
     let row = first_row + r;
     let token = first_token + t;
-    store(token, row, low0);
-    store(token + THREADS, row, low1);
-    store(token + 2u * THREADS, row, low2);
-    store(token + 3u * THREADS, row, low3);
-    store(token, row + 32u, high0);
-    store(token + THREADS, row + 32u, high1);
-    store(token + 2u * THREADS, row + 32u, high2);
-    store(token + 3u * THREADS, row + 32u, high3);
+    store(token, row, low0, high0);
+    store(token + THREADS, row, low1, high1);
+    store(token + 2u * THREADS, row, low2, high2);
+    store(token + 3u * THREADS, row, low3, high3);
 }

@@ -1,15 +1,13 @@
 // y[0, r] = Σₖ w[r, k] x[0, k]: one row of activations, without barriers.
 //
-// w: [ROWS, COLS] quantized, a shard whose rows are FIRST .. FIRST + ROWS of the OUT columns of y.
-// x: [1, COLS] f32; y: [1, OUT] f32. Grid: x over tiles of 64 rows of w. A thread owns 8 rows, so that each load of x
+// w: [rows, cols] quantized, a shard whose rows are first .. first + rows of the columns of y (see shape.wgsl).
+// x: [1, cols] f32; y: [1, out] f32. Grid: x over tiles of 64 rows of w. A thread owns 8 rows, so that each load of x
 // serves eight products, and adds up quants before it scales them: Σ (d q + m) x = d Σ q x + m Σ x. A software adapter
 // pays for each variable that a loop carries in each round: hence a round for a whole group of weights.
 //!include eight
 //!include $dequant
-
-override COLS: u32;
-override ROWS: u32;
-override FIRST: u32;
+//!include shape
+//!include finish
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
@@ -48,19 +46,20 @@ fn scaled(group: vec4<u32>, sums: vec4<f32>, sum_x: f32) -> vec4<f32> {
 
 @compute @workgroup_size(8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = id.x * 8u;
-    if (row >= ROWS) {
+    let row = id.x * owned();
+    if (row >= shape.rows) {
         return;
     }
-    // Rows past the end repeat the last one, and are not stored.
-    let r = vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u);
-    let low = min(r, vec4<u32>(ROWS - 1u));
-    let high = min(r + vec4<u32>(4u), vec4<u32>(ROWS - 1u));
+    let of_w = rows_of(row);
+    let low = of_w.low;
+    let high = of_w.high;
     var total_low = vec4<f32>();
     var total_high = vec4<f32>();
-    for (var g = 0u; g < COLS / GROUP; g++) {
-        let i = low * (COLS / 8u) + g * (GROUP / 8u);
-        let j = high * (COLS / 8u) + g * (GROUP / 8u);
+    let eights = shape.cols / 8u;
+    let groups = shape.cols / GROUP;
+    for (var g = 0u; g < groups; g++) {
+        let i = low * eights + g * (GROUP / 8u);
+        let j = high * eights + g * (GROUP / 8u);
         let k = g * (GROUP / 4u);
         var sums = add(Sums(), i, j, k);
         if (GROUP >= 16u) {
@@ -71,10 +70,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             sums = add(sums, i + 3u, j + 3u, k + 6u);
         }
         let sum_x = dot(sums.x, vec4<f32>(1.0));
-        total_low += scaled(low * (COLS / GROUP) + g, sums.low, sum_x);
-        total_high += scaled(high * (COLS / GROUP) + g, sums.high, sum_x);
+        total_low += scaled(low * groups + g, sums.low, sum_x);
+        total_high += scaled(high * groups + g, sums.high, sum_x);
     }
-    for (var j = 0u; j < min(8u, ROWS - row); j++) {
-        y[FIRST + row + j] = select(total_low, total_high, j >= 4u)[j & 3u];
+    for (var j = 0u; j < min(owned(), shape.rows - row); j++) {
+        let sum = select(total_low, total_high, j >= 4u)[j & 3u];
+        finish(shape.finish, shape.first + row + j, sum, total_high[j & 3u]);
     }
 }

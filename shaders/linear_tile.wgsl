@@ -1,17 +1,14 @@
 // y[t, r] = Σₖ w[r, k] x[t, k]: several rows of activations, in register tiles and without barriers.
 //
-// w: [ROWS, COLS] quantized, a shard whose rows are FIRST .. FIRST + ROWS of the OUT columns of y.
-// x: [n, COLS] f32, with room for n rounded up to 8; y: [n, OUT] f32. Grid: x over tiles of 64 rows of w, y over tiles of
+// w: [rows, cols] quantized, a shard whose rows are first .. first + rows of the columns of y (see shape.wgsl).
+// x: [n, cols] f32, with room for n rounded up to 8; y: [n, out] f32. Grid: x over tiles of 64 rows of w, y over tiles of
 // 8 rows of x. A thread owns a tile of 8 × 8 sums: a weight is dequantized once for 8 products, an activation loaded once
 // for 8. A software adapter pays for each load in each lane, and for each variable that a loop carries in each round:
 // hence so large a tile, and a round for a whole group of weights.
 //!include eight
 //!include $dequant
-
-override COLS: u32;
-override ROWS: u32;
-override FIRST: u32;
-override OUT: u32;
+//!include shape
+//!include finish
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -78,7 +75,7 @@ fn add(sums: Sums, low: Eights, high: Eights, k: u32) -> Sums {
 
 // Adds the products with eight elements of each of the tile's rows of x.
 fn add_all(t: Tile, low: Eights, high: Eights, k: u32) -> Tile {
-    let stride = COLS / 4u;
+    let stride = shape.cols / 4u;
     return Tile(
         add(t.y0, low, high, k),
         add(t.y1, low, high, k + stride),
@@ -95,30 +92,32 @@ fn store(token: u32, row: u32, sums: Sums) {
     if (token >= count.x) {
         return;
     }
-    let first = token * OUT + FIRST + row;
-    for (var j = 0u; j < min(8u, ROWS - row); j++) {
-        y[first + j] = select(sums.low, sums.high, j >= 4u)[j & 3u];
+    let first = token * shape.out + shape.first + row;
+    for (var j = 0u; j < min(owned(), shape.rows - row); j++) {
+        let sum = select(sums.low, sums.high, j >= 4u)[j & 3u];
+        finish(shape.finish, first + j, sum, sums.high[j & 3u]);
     }
 }
 
 @compute @workgroup_size(8)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    let row = id.x * 8u;
+    let row = id.x * owned();
     let token = id.y * 8u;
-    if (row >= ROWS) {
+    if (row >= shape.rows) {
         return;
     }
-    // Rows past the end repeat the last one, and are not stored.
-    let r = vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u);
-    let low = min(r, vec4<u32>(ROWS - 1u));
-    let high = min(r + vec4<u32>(4u), vec4<u32>(ROWS - 1u));
+    let of_w = rows_of(row);
+    let low = of_w.low;
+    let high = of_w.high;
     var tile = Tile();
-    for (var g = 0u; g < COLS / GROUP; g++) {
-        let s = scales_of(low * (COLS / GROUP) + g);
-        let t = scales_of(high * (COLS / GROUP) + g);
-        let i = low * (COLS / 8u) + g * (GROUP / 8u);
-        let j = high * (COLS / 8u) + g * (GROUP / 8u);
-        let k = token * (COLS / 4u) + g * (GROUP / 4u);
+    let fours = shape.cols / 4u;
+    let groups = shape.cols / GROUP;
+    for (var g = 0u; g < groups; g++) {
+        let s = scales_of(low * groups + g);
+        let t = scales_of(high * groups + g);
+        let i = low * (fours / 2u) + g * (GROUP / 8u);
+        let j = high * (fours / 2u) + g * (GROUP / 8u);
+        let k = token * fours + g * (GROUP / 4u);
         tile = add_all(tile, eights(i, s), eights(j, t), k);
         if (GROUP >= 16u) {
             tile = add_all(tile, eights(i + 1u, s), eights(j + 1u, t), k + 2u);

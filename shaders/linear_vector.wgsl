@@ -1,7 +1,8 @@
 // y[t, r] = Σₖ w[r, k] x[t, k] for at most TOKENS rows of activations: reads the weights once, bound by their bandwidth.
 //
 // w: [ROWS, COLS] quantized, a shard whose rows are FIRST .. FIRST + ROWS of the OUT columns of y.
-// x: [n, COLS] f32; y: [n, OUT] f32. Grid: x and y together count tiles of 4 rows of w. A workgroup owns 4 rows; a thread
+// x: [n, COLS] f32; y: [n, OUT] f32. Grid: x and y together count tiles of 4 rows of w. A workgroup owns 4 rows
+// (of a gated matrix, see finish.wgsl, 2 of each half); a thread
 // takes runs of EIGHTS · 8 elements of each, LANES such runs apart, so that neighbours read neighbouring words and each
 // load of x serves four products. Quants are added up before they are scaled: Σ (d q + m) x = d Σ q x + m Σ x, once a run,
 // which therefore must not be longer than a group, unless all weights have the scale 1. The sums of the threads are
@@ -12,11 +13,13 @@
 //!include eight
 //!include $dequant
 //!include $reduce
+//!include finish
 
 override COLS: u32;
 override ROWS: u32;
 override FIRST: u32;
 override OUT: u32;
+override FINISH: u32;
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -28,9 +31,13 @@ fn main(
     @builtin(workgroup_id) tile: vec3<u32>,
     @builtin(num_workgroups) tiles: vec3<u32>,
 ) {
-    let row = (tile.y * tiles.x + tile.x) * 4u;
-    // Rows past the end repeat the last one, and are not stored.
-    let r = min(vec4<u32>(row) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(ROWS - 1u));
+    let gated = FINISH == GATE;
+    let owned = select(4u, 2u, gated);
+    let row = (tile.y * tiles.x + tile.x) * owned;
+    // Rows past the end repeat the last one, and are not stored. Of a gated matrix two from each half.
+    let offsets = select(vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(0u, 1u, 0u, 1u), gated);
+    let halves = select(vec4<u32>(), vec4<u32>(0u, 0u, ROWS, ROWS), gated);
+    let r = min(vec4<u32>(row) + offsets, vec4<u32>(ROWS - 1u)) + halves;
     let starts = r * (COLS / 8u);
     var sums: array<vec4<f32>, TOKENS>;
     for (var e = lane * EIGHTS; e < COLS / 8u; e += LANES * EIGHTS) {
@@ -67,8 +74,8 @@ fn main(
     reduce(&sums, lane);
     if (lane < min(count.x, TOKENS) && row < ROWS) {
         let sum = total(lane);
-        for (var j = 0u; j < min(4u, ROWS - row); j++) {
-            y[lane * OUT + FIRST + row + j] = sum[j];
+        for (var j = 0u; j < min(owned, ROWS - row); j++) {
+            finish(FINISH, lane * OUT + FIRST + row + j, sum[j], sum[(j + 2u) & 3u]);
         }
     }
 }

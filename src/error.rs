@@ -34,7 +34,7 @@ pub enum Error {
     #[error("{0}")]
     InvalidArgument(String),
     #[error(
-        "{tokens} tokens are needed but this model holds {limit} at once. Shorten the text, or load the model with a larger `contextLength` if it allows one."
+        "{tokens} tokens are needed but this model holds {limit} at once. Shorten the text, let a judge do it with `truncate`, or load the model with a larger `contextLength` if it allows one."
     )]
     ContextOverflow { tokens: usize, limit: usize },
     #[error("no usable GPU: {0}. Load with backend \"wasm\", or \"auto\" to fall back to it.")]

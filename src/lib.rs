@@ -5,7 +5,7 @@
 //! | module | what it does | knows |
 //! |---|---|---|
 //! | `js` | the classes that JavaScript sees (wasm only) | everything |
-//! | [`judge`] | tasks, prompt templates, verdicts and their distributions | `engine` |
+//! | [`judge`] | tasks, prompt templates, verdicts and their distributions | `engine`, `statistics` |
 //! | [`engine`] | sequences over a paged KV cache, generation, log-probabilities | `model`, `tokenizer` |
 //! | [`model`] | architectures, written once over the ops of a backend; loading | `gguf`, `quant`, `source` |
 //! | [`gpu`] | the ops on WebGPU: devices, weights, plans, kernels in `shaders/` | `model::ops` |
@@ -14,6 +14,7 @@
 //! | [`gguf`] | the container: header, metadata, tensor table | |
 //! | [`quant`] | quantized block formats | |
 //! | [`source`] | where bytes come from | |
+//! | [`statistics`] | correlation, agreement and ranks of paired numbers | |
 
 mod control;
 pub mod cpu;
@@ -25,6 +26,7 @@ pub mod judge;
 pub mod model;
 pub mod quant;
 pub mod source;
+pub mod statistics;
 pub mod tokenizer;
 
 #[cfg(target_arch = "wasm32")]

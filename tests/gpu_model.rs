@@ -5,7 +5,7 @@ mod gpu_support;
 use gpu_support::gpu;
 use lunette::gpu::decide::Kernels;
 use lunette::gpu::{Gpu, GpuRunner, GpuStore, KvType};
-use lunette::model::{Config, KvShape, Row, Runner, Step, load, read_header};
+use lunette::model::{Config, KvShape, Output, Reading, Row, Runner, Step, load, read_header};
 use lunette::source::{Feed, FileStream};
 use lunette::{Error, Uninterrupted};
 use pollster::block_on;
@@ -69,7 +69,17 @@ fn step(kv: &KvShape, tokens: &[u32], first: usize, outputs: Vec<u32>) -> Step {
         let slot = table[position / kv.block_len] as usize * kv.block_len + position % kv.block_len;
         Row { token, position: position as u32, slot: slot as u32, sequence: 0 }
     });
-    Step { rows: rows.collect(), tables: vec![table], outputs }
+    Step {
+        rows: rows.collect(),
+        tables: vec![table],
+        outputs: outputs.into_iter().map(Output::logits).collect(),
+    }
+}
+
+/// The logits `[outputs, vocab]` of a step.
+fn forward(runner: &mut GpuRunner, step: &Step) -> Vec<f32> {
+    let readings = block_on(runner.forward(step, &Uninterrupted)).unwrap();
+    readings.into_iter().map(Reading::into_logits).collect::<Result<Vec<_>, _>>().unwrap().concat()
 }
 
 /// The logits after the last of `tokens`, computed in steps of at most `chunk` rows.
@@ -79,7 +89,7 @@ fn prefill(runner: &mut GpuRunner, kv: &KvShape, tokens: &[u32], chunk: usize) -
     for (i, part) in tokens.chunks(chunk).enumerate() {
         let last = i * chunk + part.len() == tokens.len();
         let outputs = if last { vec![part.len() as u32 - 1] } else { vec![] };
-        logits = block_on(runner.forward(&step(kv, part, i * chunk, outputs), &Uninterrupted)).unwrap();
+        logits = forward(runner, &step(kv, part, i * chunk, outputs));
     }
     logits
 }
@@ -151,10 +161,29 @@ fn agree(kernels: Kernels, golden: &Golden) {
     // More outputs than a plan serves at once, out of order.
     let long: Vec<u32> = golden.tokens.iter().copied().cycle().take(24).collect();
     let outputs: Vec<u32> = (0..24).rev().collect();
-    let logits = block_on(runner.forward(&step(&kv, &long, 0, outputs), &Uninterrupted)).unwrap();
+    let logits = forward(&mut runner, &step(&kv, &long, 0, outputs));
     let vocab = whole.len();
     assert_eq!(logits.len(), 24 * vocab);
     assert!(divergence(&whole, &logits[12 * vocab..][..vocab]) < 1e-9);
+}
+
+/// A dispatch for each op, and fewer for the same logits.
+#[test]
+fn fused_steps_agree_with_the_ops_one_by_one() {
+    let Some(golden) = golden("short2") else { return };
+    let tokens = &golden.tokens[..20];
+    for kernels in [Kernels::Independent, Kernels::Cooperative] {
+        let gpu = gpu(Some(kernels), &[], KvType::F32);
+        let (mut fused, kv) = runner(&gpu, 64);
+        let (mut plain, _) = runner(&gpu.without_fusion(), 64);
+        // 30 blocks, the embedding, and the rows wanted, their norm and the output matrix.
+        assert_eq!((plain.dispatches(1).unwrap(), fused.dispatches(1).unwrap()), (484, 244));
+        for chunk in [1, 3, 20] {
+            let (a, b) = (prefill(&mut fused, &kv, tokens, chunk), prefill(&mut plain, &kv, tokens, chunk));
+            let kl = divergence(&a, &b);
+            assert!(kl < 1e-9, "{kernels:?}, chunks of {chunk}: KL {kl:e}");
+        }
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use gpu_support::*;
 use lunette::cpu::{CpuOps, CpuStore, KvCache, Tensor};
 use lunette::gpu::decide::Kernels;
 use lunette::gpu::{Gpu, GpuStore, KvType};
-use lunette::model::{KvShape, Ops, RopeStyle, Row, Step};
+use lunette::model::{KvShape, Ops, Output, RopeStyle, Row, Step};
 use lunette::quant::BlockType;
 use pollster::block_on;
 
@@ -70,6 +70,75 @@ fn linear() {
                         let mut kv = KvCache::new(NO_KV, KvType::F32);
                         let mut ops = CpuOps { step: &step, kv: &mut kv };
                         let expected = ops.linear(&cpu_w, &Tensor::new(n, cols, x[..n * cols].to_vec()));
+                        let what = format!("{family} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
+                        assert_close(&got, &expected.data, BOUND, &what);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A linear map that ends with an addition is one dispatch; of a matrix in several buffers, one for each.
+#[test]
+fn linear_and_add() {
+    for (family, gpu) in devices(KvType::F32) {
+        for block_type in BlockType::ALL {
+            let tables: &[_] = match block_type {
+                BlockType::Q4_K => &[(67, 256, 1), (300, 768, 2)],
+                _ => &[(67, 256, 1)],
+            };
+            for &(rows_w, cols, buffers) in tables {
+                let bytes = block_type.quantize(&random(rows_w * cols, 11));
+                let store = GpuStore::new(&gpu).with_buffer_limit((bytes.len() / buffers + 4096) as u64);
+                let w = written(store, block_type, rows_w, cols, &bytes);
+                let cpu_w = written(CpuStore, block_type, rows_w, cols, &bytes);
+                let (x, other) = (random(75 * cols, 12), random(75 * rows_w, 13));
+                for (most, counts) in LINEAR_ROWS {
+                    let mut trial = trial(&gpu, NO_KV, most, &[cols, rows_w], |o, x| {
+                        let y = o.linear(&w, &x[0]);
+                        o.add(&x[1], &y)
+                    });
+                    assert_eq!(trial.dispatches() == 1, buffers == 1);
+                    for &n in counts {
+                        let step = rows(n);
+                        let inputs = [&x[..n * cols], &other[..n * rows_w]];
+                        let got = block_on(trial.run(&step, &inputs, 1)).unwrap();
+                        let mut kv = KvCache::new(NO_KV, KvType::F32);
+                        let mut ops = CpuOps { step: &step, kv: &mut kv };
+                        let y = ops.linear(&cpu_w, &Tensor::new(n, cols, inputs[0].to_vec()));
+                        let expected = ops.add(&Tensor::new(n, rows_w, inputs[1].to_vec()), &y);
+                        let what = format!("{family} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
+                        assert_close(&got, &expected.data, BOUND, &what);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// silu(g x) · (u x) is one dispatch where g and u lie one behind the other.
+#[test]
+fn gated() {
+    for (family, gpu) in devices(KvType::F32) {
+        for block_type in BlockType::ALL {
+            for (rows_w, cols) in [(64, 256), (68, 4096)] {
+                let parts = stacked(&gpu, &[(block_type, rows_w); 2], cols, 14);
+                let x: Vec<f32> = random(75 * cols, 16).iter().map(|v| v * 2.0).collect();
+                for (most, counts) in LINEAR_ROWS {
+                    let mut trial = trial(&gpu, NO_KV, most, &[cols], |o, x| {
+                        let (g, u) = (o.linear(&parts[0].0, &x[0]), o.linear(&parts[1].0, &x[0]));
+                        o.swiglu(&g, &u)
+                    });
+                    assert_eq!(trial.dispatches(), 1, "{block_type:?}");
+                    for &n in counts {
+                        let step = rows(n);
+                        let got = block_on(trial.run(&step, &[&x[..n * cols]], 1)).unwrap();
+                        let mut kv = KvCache::new(NO_KV, KvType::F32);
+                        let mut ops = CpuOps { step: &step, kv: &mut kv };
+                        let x = Tensor::new(n, cols, x[..n * cols].to_vec());
+                        let (g, u) = (ops.linear(&parts[0].1, &x), ops.linear(&parts[1].1, &x));
+                        let expected = ops.swiglu(&g, &u);
                         let what = format!("{family} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
                         assert_close(&got, &expected.data, BOUND, &what);
                     }
@@ -180,7 +249,7 @@ fn elementwise() {
             let a: Vec<f32> = random(n * cols, 8).iter().map(|v| v * 95.0).collect();
             let b = random(n * cols, 9);
             let mut step = rows(n);
-            step.outputs = vec![n as u32 - 1, 0, n as u32 / 2];
+            step.outputs = [n as u32 - 1, 0, n as u32 / 2].map(Output::logits).to_vec();
             step.outputs.truncate(n.min(3));
             let mut kv = KvCache::new(NO_KV, KvType::F32);
             let mut ops = CpuOps { step: &step, kv: &mut kv };
@@ -225,6 +294,68 @@ fn attention() {
                 let kv = KvShape { layers: 2, kv_heads, head_dim, block_len, blocks: 23 };
                 converse(&gpu, kv, heads, counts, bound, &format!("{family} {kv_type:?} {shape:?}"));
             }
+        }
+    }
+}
+
+/// From a block's input to its attention: Q, K and V from one matrix, from two, and from three; both kinds of rotation.
+#[test]
+fn projections() {
+    use BlockType::{F16, F32};
+    let kinds = [([F16, F16, F16], 3), ([F16, F16, F32], 4), ([F32, F16, F32], 5)];
+    for (kv_type, bound) in [(KvType::F32, 3e-5), (KvType::F16, 2e-3)] {
+        for (family, gpu) in devices(kv_type) {
+            for (heads, kv_heads, head_dim, block_len) in [(9, 3, 64, 16), (6, 2, 20, 8), (4, 4, 128, 16)] {
+                for (kinds, dispatches) in kinds {
+                    for style in [RopeStyle::Interleaved, RopeStyle::Halves] {
+                        let kv = KvShape { layers: 1, kv_heads, head_dim, block_len, blocks: 23 };
+                        let what = format!("{family} {kv_type:?} {heads} × {head_dim} {kinds:?} {style:?}");
+                        project(&gpu, kv, heads, kinds, style, (dispatches, bound), &what);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn project(
+    gpu: &Gpu,
+    kv: KvShape,
+    heads: usize,
+    kinds: [BlockType; 3],
+    style: RopeStyle,
+    (dispatches, bound): (usize, f32),
+    what: &str,
+) {
+    const COLS: usize = 256;
+    let (q, k) = (heads * kv.head_dim, kv.kv_heads * kv.head_dim);
+    let parts = stacked(gpu, &[(kinds[0], q), (kinds[1], k), (kinds[2], k)], COLS, 20);
+    let angles: Vec<f32> = (0..kv.head_dim / 2).map(|i| 100f32.powf(-(i as f32) / 64.0)).collect();
+    let bytes = BlockType::F32.quantize(&angles);
+    let turns = written(GpuStore::new(gpu), BlockType::F32, 1, angles.len(), &bytes);
+    let cpu_turns = written(CpuStore, BlockType::F32, 1, angles.len(), &bytes);
+    for counts in &CONVERSATIONS[1..4] {
+        let steps = conversation(&kv, counts);
+        let most = steps.iter().map(|s| s.rows.len()).max().unwrap();
+        let mut trial = trial(gpu, kv, most, &[COLS], |o, x| {
+            let [q, k, v] = [0, 1, 2].map(|i| o.linear(&parts[i].0, &x[0]));
+            let (q, k) = (o.rope(q, &turns, style), o.rope(k, &turns, style));
+            o.attention(0, &q, &k, &v)
+        });
+        // Where the context is shared out, one more puts it together.
+        assert!((dispatches..=dispatches + 1).contains(&trial.dispatches()), "{what}");
+        let mut cache = KvCache::new(kv, KvType::F32);
+        for (i, step) in steps.iter().enumerate() {
+            let n = step.rows.len();
+            let x: Vec<f32> = random(n * COLS, 30 + i as u64).iter().map(|v| v * 0.2).collect();
+            let got = block_on(trial.run(step, &[&x], 1)).unwrap();
+            cache.prepare(step).unwrap();
+            let mut ops = CpuOps { step, kv: &mut cache };
+            let x = Tensor::new(n, COLS, x);
+            let [q, k, v] = [0, 1, 2].map(|i| ops.linear(&parts[i].1, &x));
+            let (q, k) = (ops.rope(q, &cpu_turns, style), ops.rope(k, &cpu_turns, style));
+            let expected = ops.attention(0, &q, &k, &v);
+            assert_close(&got, &expected.data, bound, &format!("{what}, step {i} of {n} rows"));
         }
     }
 }

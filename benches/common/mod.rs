@@ -10,6 +10,21 @@ pub fn sample(name: &str, backend: &str, adapter: &str, unit: &str, value: f64) 
     println!("{line}");
 }
 
+/// Whether `--name` is among the arguments.
+pub fn flag(name: &str) -> bool {
+    std::env::args().any(|argument| argument == format!("--{name}"))
+}
+
+/// Ends the program where `--hardware` is asked for, and the adapter is none.
+pub fn adapter_wanted(adapter: &str, software: bool) {
+    if flag("hardware") && software {
+        fail(&format!(
+            "the only Vulkan adapter here is {adapter}, a program on the CPU; run this on a machine with a GPU and its \
+             Vulkan driver, or without --hardware to measure the software adapter"
+        ));
+    }
+}
+
 /// The value of `--name` as a number.
 pub fn number(name: &str, default: usize) -> usize {
     list(name, &[default])[0]

@@ -1,6 +1,6 @@
 //! Random weights, block by block.
 
-use half::f16;
+use half::{bf16, f16};
 use lunette::quant::BlockType;
 
 /// Marsaglia's xorshift: fast, and good enough to be nobody's pattern.
@@ -80,6 +80,10 @@ fn scale(block_type: BlockType, block: &mut [u8], deviation: f32) {
             let uniform = u16::from_le_bytes([block[0], block[1]]);
             put(block, 0, spread(uniform, deviation));
         }
+        BlockType::BF16 => {
+            let uniform = u16::from_le_bytes([block[0], block[1]]);
+            block.copy_from_slice(&bf16::from_f32(spread(uniform, deviation)).to_le_bytes());
+        }
         // d (q − 8)
         BlockType::Q4_0 => put(block, 0, deviation / 4.6),
         // d q + m
@@ -87,8 +91,22 @@ fn scale(block_type: BlockType, block: &mut [u8], deviation: f32) {
             put(block, 0, deviation / 4.6);
             put(block, 2, -7.5 * deviation / 4.6);
         }
+        // d (q − 16), and d q + m
+        BlockType::Q5_0 => put(block, 0, deviation / 9.2),
+        BlockType::Q5_1 => {
+            put(block, 0, deviation / 9.2);
+            put(block, 2, -15.5 * deviation / 9.2);
+        }
         // d q
         BlockType::Q8_0 => put(block, 0, deviation / 74.0),
+        // d s q − dmin m; s and m are the halves of a byte, made equal here.
+        BlockType::Q2_K => {
+            block[..16].iter_mut().for_each(|byte| *byte = (*byte & 15) * 17);
+            put(block, 80, deviation / 9.9);
+            put(block, 82, 1.5 * deviation / 9.9);
+        }
+        // d s (q − 4) with signed s, −32 to 31.
+        BlockType::Q3_K => put(block, 108, deviation / 43.3),
         // d s q − dmin m; s and m are packed into bytes 4 to 15, their upper two bits into the first eight of these.
         BlockType::Q4_K => {
             put(block, 0, deviation / 63.5);
@@ -105,6 +123,13 @@ fn scale(block_type: BlockType, block: &mut [u8], deviation: f32) {
             block[192..208].iter_mut().for_each(|byte| *byte = (*byte & 15).wrapping_sub(8));
             put(block, 208, deviation / 85.7);
         }
+        // d · level(q), and d s · level(q) with signed s, −32 to 31. The levels' mean is not quite 0: half of the blocks
+        // have a negative d.
+        BlockType::IQ4_NL => {
+            let sign = if block[2] & 1 == 0 { 1.0 } else { -1.0 };
+            put(block, 0, sign * deviation / 67.4);
+        }
+        BlockType::IQ4_XS => put(block, 0, deviation / (67.4 * 18.5)),
     }
 }
 

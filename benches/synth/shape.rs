@@ -23,12 +23,18 @@ pub struct Shape {
 #[derive(Clone, Copy, PartialEq)]
 pub enum Mix {
     F16,
+    BF16,
     Q4_0,
     Q4_1,
+    Q5_0,
     Q8_0,
+    Q2K,
+    Q3KM,
     Q4KM,
     Q5KM,
     Q6K,
+    IQ4NL,
+    IQ4XS,
 }
 
 impl Shape {
@@ -102,7 +108,7 @@ impl Shape {
             if !dims[0].is_multiple_of(block_type.block_len()) {
                 return Err(format!(
                     "{name} has rows of {} elements, which is not a multiple of {}: {} has no {block_type:?} \
-                     matrices; take q4_0, q4_1 or q8_0",
+                     matrices; take q4_0, q4_1, q5_0 or q8_0",
                     dims[0],
                     block_type.block_len(),
                     self.name
@@ -117,18 +123,18 @@ impl Shape {
         let output = mix.output(d);
         add("token_embd.weight".into(), &[d, self.vocab], if self.tied { output } else { mix.usual() })?;
         for i in 0..self.layers {
-            let more = if mix.uses_more_bits(i, self.layers) { BlockType::Q6_K } else { mix.usual() };
-            for (part, dims, block_type) in [
-                ("attn_norm", vec![d], BlockType::F32),
-                ("attn_q", vec![d, d], mix.usual()),
-                ("attn_k", vec![d, kv], mix.usual()),
-                ("attn_v", vec![d, kv], more),
-                ("attn_output", vec![d, d], mix.usual()),
-                ("ffn_norm", vec![d], BlockType::F32),
-                ("ffn_gate", vec![d, mlp], mix.usual()),
-                ("ffn_up", vec![d, mlp], mix.usual()),
-                ("ffn_down", vec![mlp, d], more),
+            for (part, dims) in [
+                ("attn_norm", vec![d]),
+                ("attn_q", vec![d, d]),
+                ("attn_k", vec![d, kv]),
+                ("attn_v", vec![d, kv]),
+                ("attn_output", vec![d, d]),
+                ("ffn_norm", vec![d]),
+                ("ffn_gate", vec![d, mlp]),
+                ("ffn_up", vec![d, mlp]),
+                ("ffn_down", vec![mlp, d]),
             ] {
+                let block_type = if dims.len() == 1 { BlockType::F32 } else { mix.part(part, i, self) };
                 add(format!("blk.{i}.{part}.weight"), &dims, block_type)?;
             }
         }
@@ -159,12 +165,18 @@ impl Mix {
     pub fn named(name: &str) -> Option<Mix> {
         Some(match name {
             "f16" => Mix::F16,
+            "bf16" => Mix::BF16,
             "q4_0" => Mix::Q4_0,
             "q4_1" => Mix::Q4_1,
+            "q5_0" => Mix::Q5_0,
             "q8_0" => Mix::Q8_0,
+            "q2_k" => Mix::Q2K,
+            "q3_k_m" => Mix::Q3KM,
             "q4_k_m" => Mix::Q4KM,
             "q5_k_m" => Mix::Q5KM,
             "q6_k" => Mix::Q6K,
+            "iq4_nl" => Mix::IQ4NL,
+            "iq4_xs" => Mix::IQ4XS,
             _ => return None,
         })
     }
@@ -176,30 +188,58 @@ impl Mix {
             Mix::Q4_0 => 2,
             Mix::Q4_1 => 3,
             Mix::Q8_0 => 7,
+            Mix::Q5_0 => 8,
+            Mix::Q2K => 10,
+            Mix::Q3KM => 12,
             Mix::Q4KM => 15,
             Mix::Q5KM => 17,
             Mix::Q6K => 18,
+            Mix::IQ4NL => 25,
+            Mix::IQ4XS => 30,
+            Mix::BF16 => 32,
         }
     }
 
     fn usual(self) -> BlockType {
         match self {
             Mix::F16 => BlockType::F16,
+            Mix::BF16 => BlockType::BF16,
             Mix::Q4_0 => BlockType::Q4_0,
             Mix::Q4_1 => BlockType::Q4_1,
+            Mix::Q5_0 => BlockType::Q5_0,
             Mix::Q8_0 => BlockType::Q8_0,
+            Mix::Q2K => BlockType::Q2_K,
+            Mix::Q3KM => BlockType::Q3_K,
             Mix::Q4KM => BlockType::Q4_K,
             Mix::Q5KM => BlockType::Q5_K,
             Mix::Q6K => BlockType::Q6_K,
+            Mix::IQ4NL => BlockType::IQ4_NL,
+            Mix::IQ4XS => BlockType::IQ4_XS,
         }
     }
 
     /// The output matrix, or the embedding that serves as such: six bits where its rows are whole blocks of them.
     fn output(self, width: usize) -> BlockType {
         match self {
-            Mix::F16 | Mix::Q8_0 => self.usual(),
+            Mix::F16 | Mix::BF16 | Mix::Q8_0 => self.usual(),
             _ if width.is_multiple_of(BlockType::Q6_K.block_len()) => BlockType::Q6_K,
             _ => BlockType::Q8_0,
+        }
+    }
+
+    /// The type of one of a layer's matrices; llama.cpp gives some of them more bits than most.
+    fn part(self, part: &str, layer: usize, shape: &Shape) -> BlockType {
+        let shared_by_fours = shape.heads >= 4 * shape.kv_heads;
+        match (self, part) {
+            (Mix::Q2K, "attn_v") if shared_by_fours => BlockType::Q4_K,
+            (Mix::Q2K, "attn_v" | "attn_output" | "ffn_down") => BlockType::Q3_K,
+            (Mix::Q3KM, "attn_v") if layer < 2 => BlockType::Q5_K,
+            (Mix::Q3KM, "ffn_down") if layer < shape.layers / 16 => BlockType::Q5_K,
+            (Mix::Q3KM, "attn_v" | "attn_output" | "ffn_down") => BlockType::Q4_K,
+            (Mix::IQ4NL | Mix::IQ4XS, "attn_v") if shared_by_fours => BlockType::Q5_K,
+            (Mix::IQ4NL | Mix::IQ4XS, "ffn_down") if layer < shape.layers / 8 => BlockType::Q5_K,
+            (_, "attn_v" | "ffn_down") if self.uses_more_bits(layer, shape.layers) => BlockType::Q6_K,
+            _ => self.usual(),
         }
     }
 

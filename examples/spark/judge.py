@@ -48,8 +48,8 @@ def judge_on_spark(arguments):
     with SparkContext(f"local[{arguments.partitions}]", "lunette") as spark:
         spark.setLogLevel("ERROR")
         # A real job would say `spark.textFile(path)` on storage that all workers see.
-        with open(arguments.rows, encoding="utf-8") as file:
-            rows = spark.parallelize(file.read().splitlines(), arguments.partitions)
+        with open(arguments.rows, encoding="utf-8", newline="\n") as file:
+            rows = spark.parallelize([line.rstrip("\r\n") for line in file], arguments.partitions)
         return rows.pipe(shlex.join(command(arguments)), checkCode=True).collect()
 
 

@@ -92,6 +92,14 @@ class Host {
         return this.#loaded.generate(...request.args, onToken, control);
       case "judge":
         return this.#loaded.judge(...request.args, onToken, control);
+      case "applyCalibration":
+        return this.loadWasm().then((wasm) => wasm.applyCalibration(...request.args));
+      case "combineScores":
+        return this.loadWasm().then((wasm) => wasm.combineScores(...request.args));
+      case "combineClasses":
+        return this.loadWasm().then((wasm) => wasm.combineClasses(...request.args));
+      case "combinePreferences":
+        return this.loadWasm().then((wasm) => wasm.combinePreferences(...request.args));
       case "dispose":
         return this.#dispose();
     }

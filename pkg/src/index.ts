@@ -7,6 +7,27 @@ export { Engine } from "./engine.js";
 export { LunetteError } from "./errors.js";
 export type { ErrorCode } from "./errors.js";
 export { Judge } from "./judge.js";
+export { Panel } from "./panel.js";
+export type {
+  PanelClass,
+  PanelClassVerdict,
+  PanelPreference,
+  PanelPreferenceVerdict,
+  PanelScore,
+  PanelScoreVerdict,
+} from "./panel.js";
+export { fitCalibration, rankResults } from "./statistics.js";
+export type {
+  Agreement,
+  CalibrationFit,
+  CalibrationMap,
+  CalibrationOptions,
+  CalibrationReport,
+  PairwiseResult,
+  Ranking,
+  RankOptions,
+  Standing,
+} from "./statistics.js";
 export type {
   Backend,
   CallOptions,
@@ -18,6 +39,7 @@ export type {
   ClassVerdict,
   CompareOptions,
   CompareTask,
+  Comparison,
   GenerateOptions,
   Generation,
   JudgeOptions,
@@ -28,6 +50,8 @@ export type {
   OrderVerdict,
   PreferenceVerdict,
   Progress,
+  RankTask,
+  RankVerdict,
   Reliability,
   ScoreManyTask,
   ScoreRubric,
@@ -35,6 +59,7 @@ export type {
   ScoreVerdict,
   Template,
   Timing,
+  TokenLogprob,
   Usage,
   VerdictBase,
 } from "./types.js";

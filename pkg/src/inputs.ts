@@ -28,6 +28,7 @@ import type {
   JudgeOptions,
   LoadOptions,
   ModelRef,
+  RankTask,
   ScoreManyTask,
   ScoreRubric,
   ScoreTask,
@@ -91,6 +92,7 @@ export const generateOptions = settings<GenerateOptions>({
   seed: optional(whole),
   stop: optional(listOf(text)),
   logprobs: optional(flag),
+  topLogprobs: optional(count),
   onToken: optional(callback),
   signal: optional(signal),
 });
@@ -142,6 +144,16 @@ export const compareTask = record<CompareTask>({
   criteria: text,
   reference: optional(text),
   context: optional(passages),
+});
+
+export const rankTask = record<RankTask>({
+  input: text,
+  responses: listOf(text),
+  criteria: text,
+  reference: optional(text),
+  context: optional(passages),
+  schedule: optional(oneOf("all", "swiss")),
+  rounds: optional(count),
 });
 
 export const modelRef = record<ModelRef>({

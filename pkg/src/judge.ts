@@ -1,6 +1,8 @@
 import { clientOf, Engine } from "./engine.js";
 import * as inputs from "./inputs.js";
 import type { JudgeTasks } from "./protocol.js";
+import { calibrationMap } from "./statistics.js";
+import type { CalibrationMap } from "./statistics.js";
 import type {
   ClassifyManyTask,
   ClassifyTask,
@@ -12,6 +14,8 @@ import type {
   ModelInfo,
   ModelSource,
   PreferenceVerdict,
+  RankTask,
+  RankVerdict,
   ScoreManyTask,
   ScoreTask,
   ScoreVerdict,
@@ -26,8 +30,11 @@ export class Judge {
   /** The layer below: tokens, probabilities and free generation with the same model. */
   readonly engine: Engine;
 
-  private constructor(engine: Engine) {
+  readonly #calibration: CalibrationMap | undefined;
+
+  private constructor(engine: Engine, calibration?: CalibrationMap) {
     this.engine = engine;
+    this.#calibration = calibration;
   }
 
   /** What was loaded and where it runs. */
@@ -49,7 +56,8 @@ export class Judge {
    * model; `aborted`; `device-lost`.
    */
   async score(task: ScoreTask, options: JudgeOptions = {}): Promise<ScoreVerdict> {
-    return this.#judge("score", inputs.scoreTask(task, "task"), inputs.judgeOptions(options, "options"));
+    const settings = inputs.judgeOptions(options, "options");
+    return this.#calibrated(await this.#judge("score", inputs.scoreTask(task, "task"), settings));
   }
 
   /**
@@ -59,7 +67,9 @@ export class Judge {
    * @throws {LunetteError} as {@link Judge.score}.
    */
   async scoreMany(task: ScoreManyTask, options: JudgeOptions = {}): Promise<ScoreVerdict[]> {
-    return this.#judge("scoreMany", inputs.scoreManyTask(task, "task"), inputs.judgeOptions(options, "options"));
+    const settings = inputs.judgeOptions(options, "options");
+    const verdicts = await this.#judge("scoreMany", inputs.scoreManyTask(task, "task"), settings);
+    return Promise.all(verdicts.map((verdict) => this.#calibrated(verdict)));
   }
 
   /**
@@ -86,9 +96,35 @@ export class Judge {
     return this.#judge("compare", inputs.compareTask(task, "task"), inputs.compareOptions(options, "options"));
   }
 
+  /**
+   * Ranks several responses by comparing them in pairs: Bradley–Terry strengths with 95% confidence intervals. Results
+   * that are there already are ranked by {@link rankResults}.
+   *
+   * @throws {LunetteError} as {@link Judge.score}.
+   */
+  async rank(task: RankTask, options: CompareOptions = {}): Promise<RankVerdict> {
+    return this.#judge("rank", inputs.rankTask(task, "task"), inputs.compareOptions(options, "options"));
+  }
+
+  /**
+   * The same judge with a calibration from {@link fitCalibration}: its scores carry `calibrated` beside `expected`. It
+   * shares this one's model, and `dispose` of either frees it.
+   *
+   * @throws {LunetteError} `invalid-argument` when the map is not one.
+   */
+  withCalibration(map: CalibrationMap): Judge {
+    return new Judge(this.engine, calibrationMap(map, "map"));
+  }
+
   /** Frees the model and ends its worker. Calls still running reject with code `disposed`. May be called again. */
   dispose(): Promise<void> {
     return this.engine.dispose();
+  }
+
+  async #calibrated(verdict: ScoreVerdict): Promise<ScoreVerdict> {
+    if (this.#calibration === undefined) return verdict;
+    const args: [CalibrationMap, number] = [this.#calibration, verdict.expected];
+    return { ...verdict, calibrated: await clientOf(this.engine).call("applyCalibration", args) };
   }
 
   async #judge<K extends keyof JudgeTasks>(

@@ -1,4 +1,6 @@
 import type { WireError } from "./errors.js";
+import type { PanelClass, PanelPreference, PanelScore } from "./panel.js";
+import type { CalibrationMap } from "./statistics.js";
 import type {
   ClassifyManyTask,
   ClassifyTask,
@@ -8,6 +10,8 @@ import type {
   ModelInfo,
   PreferenceVerdict,
   Progress,
+  RankTask,
+  RankVerdict,
   ScoreManyTask,
   ScoreTask,
   ScoreVerdict,
@@ -21,9 +25,15 @@ export interface JudgeTasks {
   classify: { task: ClassifyTask; verdict: ClassVerdict };
   classifyMany: { task: ClassifyManyTask; verdict: ClassVerdict[] };
   compare: { task: CompareTask; verdict: PreferenceVerdict };
+  rank: { task: RankTask; verdict: RankVerdict };
 }
 
 export type JudgeKind = keyof JudgeTasks;
+
+/** What a panel reads of its judges' verdicts. */
+export type ScoreBallot = Pick<ScoreVerdict, "score" | "expected" | "distribution">;
+export type ClassBallot = Pick<ClassVerdict, "label" | "distribution">;
+export type PreferenceBallot = Pick<PreferenceVerdict, "winner" | "probabilityA">;
 
 /** Every call that the page can make of the worker. */
 export interface Calls {
@@ -37,6 +47,10 @@ export interface Calls {
     args: [kind: JudgeKind, task: JudgeTasks[JudgeKind]["task"], options: WasmJudgeOptions];
     result: JudgeTasks[JudgeKind]["verdict"];
   };
+  applyCalibration: { args: [map: CalibrationMap, expected: number]; result: number };
+  combineScores: { args: [verdicts: ScoreBallot[]]; result: PanelScore };
+  combineClasses: { args: [verdicts: ClassBallot[]]; result: PanelClass };
+  combinePreferences: { args: [verdicts: PreferenceBallot[]]; result: PanelPreference };
   dispose: { args: []; result: undefined };
 }
 

@@ -42,7 +42,7 @@ export async function openHere(): Promise<Transport> {
 }
 
 /** Browsers do not say why a script failed to load, so the likeliest reasons are. */
-function unavailable(what: "worker" | "code", cause?: unknown): LunetteError {
+export function unavailable(what: "worker" | "code", cause?: unknown): LunetteError {
   const policy = what === "worker" ? "worker-src, script-src" : "script-src";
   return new LunetteError(
     "engine-unavailable",

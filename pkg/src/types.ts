@@ -1,3 +1,5 @@
+import type { Ranking } from "./statistics.js";
+
 /** A message of a conversation, rendered through the model's own chat template. */
 export interface ChatMessage {
   role: "system" | "user" | "assistant";
@@ -142,6 +144,27 @@ export interface CompareTask {
   context?: string | string[];
 }
 
+/** Several responses to the same input, to be ranked. */
+export interface RankTask {
+  /** The instruction that was answered. */
+  input: string;
+  /** At least two. */
+  responses: string[];
+  /** What makes a response the better one. */
+  criteria: string;
+  /** An answer without fault. */
+  reference?: string;
+  /** Passages that the responses should rest on. */
+  context?: string | string[];
+  /**
+   * Who is compared with whom: `"all"` pairs, which is the default, or `"swiss"` rounds, in which responses of similar
+   * strength meet; n responses then take some n·log₂n / 2 comparisons in place of n·(n − 1) / 2.
+   */
+  schedule?: "all" | "swiss";
+  /** Rounds of a Swiss schedule. Default: as many as most likely find the best. */
+  rounds?: number;
+}
+
 /**
  * A prompt as data: a text with placeholders such as `{user_input}`, and the markers of the answer that it asks for.
  * `{#reference_response}…{/reference_response}` is kept only where the task has a reference. The placeholders are
@@ -239,6 +262,8 @@ export interface ScoreVerdict extends VerdictBase {
   score: number;
   /** Σ p·score, with p normalized over the scale. */
   expected: number;
+  /** `expected` on the scale of people: only of a judge from {@link Judge.withCalibration}. */
+  calibrated?: number;
   /** Probability of each score, over the whole vocabulary: with `outside` it sums to 1. Keys are the scores. */
   distribution: Record<string, number>;
   /** How far the readings agree, where `samples` or `rubricOrders` asked for several. */
@@ -280,6 +305,25 @@ export interface PreferenceVerdict extends VerdictBase {
   orders: OrderVerdict[];
 }
 
+/** Responses by strength, with the comparisons that it was computed from. The players are the responses. */
+export interface RankVerdict extends Ranking {
+  comparisons: Comparison[];
+  /** Share of comparisons whose two orders name the same winner; `null` where only one order was judged. */
+  consistency: number | null;
+  usage: Usage;
+  timing: Timing;
+}
+
+/** The verdict on two of several responses, `a` and `b` by their numbers. */
+export interface Comparison {
+  a: number;
+  b: number;
+  winner: "a" | "b" | "tie";
+  probabilityA: number;
+  consistent: boolean | null;
+  critique: string | null;
+}
+
 /** The verdict on one order of the responses. */
 export interface OrderVerdict {
   /** Which response stood first, and is called "Response A" in the critique. */
@@ -309,10 +353,18 @@ export interface GenerateOptions {
   stop?: string[];
   /** Return the log-probability of every generated token. */
   logprobs?: boolean;
+  /** Return, for each generated token, this many of the likeliest in its place: at most 20. Default 0. */
+  topLogprobs?: number;
   /** Called with each new piece of text. */
   onToken?: (text: string) => void;
   /** Stops the call; the promise rejects with code `"aborted"` and the engine stays usable. */
   signal?: AbortSignal;
+}
+
+/** A token with the natural logarithm of its probability. */
+export interface TokenLogprob {
+  token: number;
+  logprob: number;
 }
 
 /** What was generated. */
@@ -321,6 +373,8 @@ export interface Generation {
   tokens: Uint32Array;
   /** Natural logarithm of each token's probability, `[tokens.length]`, before temperature and truncation. */
   logprobs?: Float32Array;
+  /** For each generated token those that were likeliest in its place, likeliest first, before temperature and truncation. */
+  topLogprobs?: TokenLogprob[][];
   /** `stop`: the model ended its turn or a stop text came; `length`: `maxTokens` or the context was reached. */
   finishReason: "stop" | "length";
   usage: Usage;

@@ -1,10 +1,25 @@
-import type { JudgeKind, JudgeTasks } from "./protocol.js";
+import type { PanelClass, PanelPreference, PanelScore } from "./panel.js";
+import type { ClassBallot, JudgeKind, JudgeTasks, PreferenceBallot, ScoreBallot } from "./protocol.js";
+import type {
+  CalibrationFit,
+  CalibrationMap,
+  CalibrationOptions,
+  PairwiseResult,
+  Ranking,
+  RankOptions,
+} from "./statistics.js";
 import type { Backend, ChatMessage, CompareOptions, Generation, JudgeOptions, ModelInfo, Progress } from "./types.js";
 
 /** What the Rust side exports: the generated `wasm/lunette.js`, as this package relies on it. */
 export interface WasmModule {
   default(input?: { module_or_path: URL | Response | WebAssembly.Module | BufferSource }): Promise<unknown>;
   WasmEngine: WasmEngineClass;
+  rankResults(results: PairwiseResult[], options: RankOptions): Ranking;
+  fitCalibration(predictions: Float64Array, labels: Float64Array, options: CalibrationOptions): CalibrationFit;
+  applyCalibration(map: CalibrationMap, expected: number): number;
+  combineScores(verdicts: ScoreBallot[]): PanelScore;
+  combineClasses(verdicts: ClassBallot[]): PanelClass;
+  combinePreferences(verdicts: PreferenceBallot[]): PanelPreference;
 }
 
 export interface WasmEngineClass {
@@ -69,4 +84,5 @@ export interface WasmGenerateOptions {
   seed?: number;
   stop?: string[];
   logprobs?: boolean;
+  topLogprobs?: number;
 }

@@ -47,7 +47,8 @@ export function fakeEngine() {
         await control.pause();
       }
       const length = "response" in task ? task.response.length : 0;
-      return verdict(length, options.critique === false ? null : "Fair enough.");
+      const said = verdict(length, options.critique === false ? null : "Fair enough.");
+      return "rubrics" in task ? task.rubrics.map(() => said) : said;
     }),
     free: vi.fn(),
   } satisfies WasmEngine;
@@ -65,6 +66,20 @@ export function verdict(score: number, critique: string | null): ScoreVerdict {
   };
 }
 
-export function fakeModule(load: WasmModule["WasmEngine"]["load"]): WasmModule {
-  return { default: () => Promise.resolve(), WasmEngine: { load } };
+/** A module whose statistics are not there unless a test gives them. */
+export function fakeModule(load: WasmModule["WasmEngine"]["load"], statistics: Partial<WasmModule> = {}): WasmModule {
+  const missing = () => {
+    throw codedError("internal", "not in this test");
+  };
+  return {
+    default: () => Promise.resolve(),
+    WasmEngine: { load },
+    rankResults: missing,
+    fitCalibration: missing,
+    applyCalibration: missing,
+    combineScores: missing,
+    combineClasses: missing,
+    combinePreferences: missing,
+    ...statistics,
+  };
 }

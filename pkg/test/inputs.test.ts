@@ -72,6 +72,7 @@ describe("options", () => {
     ["an unknown backend", () => inputs.loadOptions({ backend: "cuda" }, "options"), '"auto" or "webgpu" or "wasm"'],
     ["a fraction of a token", () => inputs.judgeOptions({ maxTokens: 1.5 }, "options"), "a whole number"],
     ["more than the engine counts", () => inputs.judgeOptions({ maxTokens: 2 ** 32 }, "options"), "below 2³²"],
+    ["a likeliest token and a half", () => inputs.generateOptions({ topLogprobs: 1.5 }, "options"), "topLogprobs"],
     ["a negative count", () => inputs.judgeOptions({ maxTokens: -1 }, "options"), "a whole number"],
     ["no number", () => inputs.judgeOptions({ temperature: NaN }, "options"), "a finite number, but is NaN"],
     [

@@ -188,11 +188,13 @@ describe("the judge's other tasks", () => {
     await judge.classify({ ...subject, rubric: labels }, { ...options, rubricOrders: 2 });
     await judge.classifyMany({ ...subject, rubrics: [labels] });
     await judge.compare(pair, { ...options, bothOrders: false, ties: true });
+    await judge.rank({ ...pair, responses: ["a", "b"], schedule: "swiss" } as never, { ties: true });
     expect(engine.judge.mock.calls.map((call) => call.slice(0, 3))).toEqual([
       ["scoreMany", { ...subject, rubrics: [scale, scale] }, options],
       ["classify", { ...subject, rubric: labels }, { ...options, rubricOrders: 2 }],
       ["classifyMany", { ...subject, rubrics: [labels] }, {}],
       ["compare", pair, { ...options, bothOrders: false, ties: true }],
+      ["rank", { input: "q", responses: ["a", "b"], criteria: "?", schedule: "swiss" }, { ties: true }],
     ]);
   });
 
@@ -246,7 +248,8 @@ describe("Engine", () => {
     const loaded = await Engine.load(model, { worker: false });
     const { usage, timing } = verdict(1, null);
     const tokens = Uint32Array.of(1, 2);
-    const generation = { text: "hi", tokens, finishReason: "stop" as const, usage, timing };
+    const topLogprobs = [[{ token: 1, logprob: -0.5 }], [{ token: 2, logprob: -0.25 }]];
+    const generation = { text: "hi", tokens, topLogprobs, finishReason: "stop" as const, usage, timing };
     engine.generate.mockResolvedValueOnce(generation);
     const result = await loaded.generate([{ role: "user", content: "hello" }], { maxTokens: 2, stop: ["\n"] });
     expect(result).toEqual({ ...generation, tokens: Uint32Array.of(1, 2) });

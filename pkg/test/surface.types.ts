@@ -1,7 +1,7 @@
 // Pins the public types: checked by the compiler, never run.
 import { expectTypeOf } from "vitest";
 import type * as lunette from "../src/index.js";
-import type { Engine, Judge, LunetteError } from "../src/index.js";
+import type { Engine, Judge, LunetteError, Panel } from "../src/index.js";
 
 type Model = string | URL | File | Blob | ArrayBuffer | lunette.ModelRef;
 
@@ -24,9 +24,51 @@ expectTypeOf<Judge["classifyMany"]>().toEqualTypeOf<
 expectTypeOf<Judge["compare"]>().toEqualTypeOf<
   (task: lunette.CompareTask, options?: lunette.CompareOptions) => Promise<lunette.PreferenceVerdict>
 >();
-expectTypeOf<keyof Judge>().toEqualTypeOf<
-  "score" | "scoreMany" | "classify" | "classifyMany" | "compare" | "engine" | "info" | "dispose"
+expectTypeOf<Judge["rank"]>().toEqualTypeOf<
+  (task: lunette.RankTask, options?: lunette.CompareOptions) => Promise<lunette.RankVerdict>
 >();
+expectTypeOf<lunette.RankVerdict>().toExtend<lunette.Ranking>();
+expectTypeOf<keyof Judge>().toEqualTypeOf<
+  | "score"
+  | "scoreMany"
+  | "classify"
+  | "classifyMany"
+  | "compare"
+  | "rank"
+  | "withCalibration"
+  | "engine"
+  | "info"
+  | "dispose"
+>();
+
+expectTypeOf<Judge["withCalibration"]>().toEqualTypeOf<(map: lunette.CalibrationMap) => Judge>();
+
+expectTypeOf<typeof Panel.of>().toEqualTypeOf<(judges: readonly Judge[]) => Panel>();
+expectTypeOf<Panel["score"]>().toEqualTypeOf<
+  (task: lunette.ScoreTask, options?: lunette.JudgeOptions) => Promise<lunette.PanelScoreVerdict>
+>();
+expectTypeOf<Panel["classify"]>().toEqualTypeOf<
+  (task: lunette.ClassifyTask, options?: lunette.JudgeOptions) => Promise<lunette.PanelClassVerdict>
+>();
+expectTypeOf<Panel["compare"]>().toEqualTypeOf<
+  (task: lunette.CompareTask, options?: lunette.CompareOptions) => Promise<lunette.PanelPreferenceVerdict>
+>();
+expectTypeOf<keyof Panel>().toEqualTypeOf<"judges" | "score" | "classify" | "compare">();
+expectTypeOf<lunette.PanelScoreVerdict["verdicts"]>().toEqualTypeOf<lunette.ScoreVerdict[]>();
+
+expectTypeOf<typeof lunette.rankResults>().toEqualTypeOf<
+  (results: readonly lunette.PairwiseResult[], options?: lunette.RankOptions) => Promise<lunette.Ranking>
+>();
+// A verdict says who won and how surely: which of them counts is for the caller to say.
+expectTypeOf<lunette.PreferenceVerdict & { a: number; b: number }>().not.toExtend<lunette.PairwiseResult>();
+expectTypeOf<typeof lunette.fitCalibration>().toEqualTypeOf<
+  (
+    verdicts: readonly (number | { expected: number })[],
+    humanLabels: readonly number[],
+    options?: lunette.CalibrationOptions,
+  ) => Promise<lunette.CalibrationFit>
+>();
+expectTypeOf<lunette.ScoreVerdict>().toExtend<Parameters<typeof lunette.fitCalibration>[0][number]>();
 
 expectTypeOf<typeof Engine.load>().toEqualTypeOf<(model: Model, options?: lunette.LoadOptions) => Promise<Engine>>();
 expectTypeOf<Engine["tokenize"]>().toEqualTypeOf<
@@ -81,6 +123,7 @@ expectTypeOf<lunette.JudgeOptions>().toEqualTypeOf<{
 expectTypeOf<lunette.ScoreVerdict>().toEqualTypeOf<{
   score: number;
   expected: number;
+  calibrated?: number;
   distribution: Record<string, number>;
   outside: number;
   critique: string | null;

@@ -144,7 +144,7 @@ fn vector(w: &CpuWeight, x: &[f32], y: &mut [f32]) {
                 *y = w.row_bytes(r).chunks_exact(34).zip(x.chunks_exact(32)).map(|(b, x)| q8_0(b, x)).sum();
             }
         }
-        BlockType::F16 | BlockType::Q4_K | BlockType::Q5_K | BlockType::Q6_K => {
+        _ => {
             let mut row = vec![0.0; w.cols];
             for (r, y) in y.iter_mut().enumerate() {
                 w.row(r, &mut row);

@@ -111,7 +111,7 @@ impl Ops for CpuOps<'_> {
             .step
             .outputs
             .iter()
-            .flat_map(|&o| &x.data[o as usize * x.cols..][..x.cols])
+            .flat_map(|output| &x.data[output.row as usize * x.cols..][..x.cols])
             .copied()
             .collect();
         Tensor::new(self.step.outputs.len(), x.cols, data)

@@ -2,7 +2,7 @@ use super::kv::KvCache;
 use super::matmul::TILED_FROM;
 use super::ops::CpuOps;
 use super::weight::CpuWeight;
-use crate::model::{BackendInfo, KvShape, KvType, Llama, Ops, Runner, Step};
+use crate::model::{BackendInfo, KvShape, KvType, Llama, Ops, Reader, Reading, Runner, Step};
 use crate::{Control, Result, checkpoint};
 use futures::future::LocalBoxFuture;
 
@@ -10,21 +10,24 @@ use futures::future::LocalBoxFuture;
 pub struct CpuRunner {
     model: Llama<CpuWeight>,
     kv: KvCache,
+    reader: Reader,
 }
 
 /// Memory that cached prefixes may keep when nobody uses them.
 const IDLE_BYTES: usize = 16 << 20;
 /// Rows of a step: enough to share the cost of dequantizing.
 const MAX_ROWS: usize = 128;
+/// Outputs of a step: their logits stay small beside the weights.
+const MAX_OUTPUTS: usize = 32;
 /// From this many rows on, one layer takes long enough to look up between layers.
 const PAUSE_FROM: usize = 8;
 
 impl CpuRunner {
     pub fn new(model: Llama<CpuWeight>, kv: KvShape, kv_type: KvType) -> CpuRunner {
-        CpuRunner { model, kv: KvCache::new(kv, kv_type) }
+        CpuRunner { model, kv: KvCache::new(kv, kv_type), reader: Reader::default() }
     }
 
-    async fn run(&mut self, step: &Step, control: &dyn Control) -> Result<Vec<f32>> {
+    async fn run(&mut self, step: &Step, control: &dyn Control) -> Result<Vec<Reading>> {
         step.validate(self.model.config.vocab, &self.kv.shape, MAX_ROWS)?;
         self.kv.prepare(step)?;
         let mut ops = CpuOps { step, kv: &mut self.kv };
@@ -39,7 +42,9 @@ impl CpuRunner {
         if step.outputs.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(self.model.logits(&mut ops, x).data)
+        let logits = self.model.logits(&mut ops, x);
+        let rows = step.outputs.iter().zip(logits.data.chunks_exact(logits.cols));
+        rows.map(|(output, row)| self.reader.read(row, &output.readout)).collect()
     }
 }
 
@@ -48,12 +53,16 @@ impl Runner for CpuRunner {
         &'a mut self,
         step: &'a Step,
         control: &'a dyn Control,
-    ) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
+    ) -> LocalBoxFuture<'a, Result<Vec<Reading>>> {
         Box::pin(self.run(step, control))
     }
 
     fn max_rows(&self) -> usize {
         MAX_ROWS
+    }
+
+    fn max_outputs(&self) -> usize {
+        MAX_OUTPUTS
     }
 
     fn prefill_rows(&self) -> usize {

@@ -1,7 +1,8 @@
 //! Text generation: prefill once, then a token a step.
 
-use super::sample::{Sampler, Sampling, log_sum_exp};
+use super::sample::{Sampler, Sampling};
 use super::{Engine, Sequence};
+use crate::model::{Readout, Sampled};
 use crate::tokenizer::{Message, TextStream};
 use crate::{Control, Error, Result};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub struct GenerateOptions {
     pub stop: Vec<String>,
     /// Whether to return each token's log-probability (before temperature).
     pub logprobs: bool,
+    /// How many of the likeliest tokens to return at each place, with their log-probabilities: at most
+    /// [`MOST_TOP`](crate::model::MOST_TOP).
+    pub top_logprobs: usize,
 }
 
 impl Default for GenerateOptions {
@@ -42,6 +46,7 @@ impl Default for GenerateOptions {
             seed: 0,
             stop: Vec::new(),
             logprobs: false,
+            top_logprobs: 0,
         }
     }
 }
@@ -73,6 +78,13 @@ pub struct Timing {
     pub total_ms: f64,
 }
 
+/// A token with the natural logarithm of its probability, before temperature.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct TokenLogprob {
+    pub token: u32,
+    pub logprob: f32,
+}
+
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Generation {
@@ -81,6 +93,9 @@ pub struct Generation {
     pub tokens: Vec<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logprobs: Option<Vec<f32>>,
+    /// For each token those that were likeliest in its place, likeliest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_logprobs: Option<Vec<Vec<TokenLogprob>>>,
     pub finish_reason: FinishReason,
     pub usage: Usage,
     pub timing: Timing,
@@ -125,53 +140,77 @@ impl Engine {
         if options.stop.iter().any(String::is_empty) {
             return Err(Error::InvalidArgument("`stop` holds an empty text".into()));
         }
-        let mut sampler = Sampler::new(Sampling {
-            temperature: options.temperature,
-            top_k: options.top_k,
-            top_p: options.top_p,
-            min_p: options.min_p,
-            seed: options.seed,
-        })?;
+        let mut sampler = options.sampler()?;
         let start = Instant::now();
-        let (mut logits, cached) = self.advance(sequence, prompt, control).await?;
+        let (mut next, cached) = self.next(sequence, prompt, &mut sampler, control).await?;
         let prefill_ms = milliseconds(start);
         let mut held = prompt.to_vec();
         let mut output = Output::new(&options.stop);
-        let (mut tokens, mut logprobs) = (Vec::new(), Vec::new());
+        let mut sampled: Vec<Sampled> = Vec::new();
         let mut finish_reason = FinishReason::Length;
-        while tokens.len() < options.max_tokens && held.len() < self.context_length() {
-            let token = sampler.sample(&logits);
-            tokens.push(token);
-            if options.logprobs {
-                logprobs.push((f64::from(logits[token as usize]) - log_sum_exp(&logits)) as f32);
-            }
-            if self.tokenizer.is_end(token) {
+        while sampled.len() < options.max_tokens && held.len() < self.context_length() {
+            let token = next.token;
+            sampled.push(next);
+            if self.ends(token, &mut output, on_text) {
                 finish_reason = FinishReason::Stop;
                 break;
             }
-            if !self.tokenizer.is_control(token) && output.push(self.tokenizer.bytes(token), on_text) {
-                finish_reason = FinishReason::Stop;
+            if sampled.len() == options.max_tokens {
                 break;
             }
-            if tokens.len() < options.max_tokens {
-                held.push(token);
-                logits = self.advance(sequence, &held, control).await?.0;
-            }
+            held.push(token);
+            next = self.next(sequence, &held, &mut sampler, control).await?.0;
         }
         let total_ms = milliseconds(start);
         Ok(Generation {
             text: output.finish(on_text),
+            tokens: sampled.iter().map(|s| s.token).collect(),
+            logprobs: options.logprobs.then(|| sampled.iter().filter_map(|s| s.logprob).collect()),
+            top_logprobs: (options.top_logprobs > 0).then(|| sampled.iter().map(likeliest).collect()),
             finish_reason,
             usage: Usage {
                 prompt_tokens: prompt.len(),
                 cached_tokens: cached,
-                completion_tokens: tokens.len(),
+                completion_tokens: sampled.len(),
             },
             timing: Timing { prefill_ms, decode_ms: total_ms - prefill_ms, total_ms },
-            tokens,
-            logprobs: options.logprobs.then_some(logprobs),
         })
     }
+
+    /// Draws the token after `held`.
+    async fn next(
+        &self,
+        sequence: &mut Sequence,
+        held: &[u32],
+        sampler: &mut Sampler,
+        control: &dyn Control,
+    ) -> Result<(Sampled, usize)> {
+        let (reading, cached) = self.read(sequence, held, Readout::Sample(sampler.draw()), control).await?;
+        Ok((reading.into_token()?, cached))
+    }
+
+    /// Adds a token to the text; `true` where it ends the generation.
+    fn ends(&self, token: u32, output: &mut Output, on_text: &mut dyn FnMut(&str)) -> bool {
+        self.tokenizer.is_end(token)
+            || !self.tokenizer.is_control(token) && output.push(self.tokenizer.bytes(token), on_text)
+    }
+}
+
+impl GenerateOptions {
+    pub(super) fn sampler(&self) -> Result<Sampler> {
+        Sampler::new(Sampling {
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            min_p: self.min_p,
+            seed: self.seed,
+            logprobs: (self.logprobs || self.top_logprobs > 0).then_some(self.top_logprobs),
+        })
+    }
+}
+
+fn likeliest(sampled: &Sampled) -> Vec<TokenLogprob> {
+    sampled.top.iter().map(|&(token, logprob)| TokenLogprob { token, logprob }).collect()
 }
 
 pub(crate) fn milliseconds(since: Instant) -> f64 {

@@ -152,6 +152,7 @@ impl Source<'_> {
     }
 
     async fn onto_gpu(&mut self, gpu: Gpu, kv: KvShape) -> Result<Box<dyn Runner>> {
+        gpu.check_kv(&kv)?;
         let mut store = GpuStore::new(&gpu);
         let model =
             model::load(self.header, self.config, self.feed, &mut store, self.progress, self.control).await?;

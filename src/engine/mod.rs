@@ -8,14 +8,15 @@ mod sample;
 mod schedule;
 mod sequence;
 
+pub use crate::model::log_sum_exp;
 pub(crate) use generate::milliseconds;
-pub use generate::{FinishReason, GenerateOptions, Generation, Prompt, Timing, Usage};
+pub use generate::{FinishReason, GenerateOptions, Generation, Prompt, Timing, TokenLogprob, Usage};
 pub use info::ModelInfo;
 pub use load::{Backend, DEFAULT_BATCH, DEFAULT_CONTEXT, LoadOptions};
-pub use sample::{Sampler, Sampling, argmax, log_sum_exp};
+pub use sample::{Sampler, Sampling};
 pub use sequence::Sequence;
 
-use crate::model::Config;
+use crate::model::{Config, MOST_GATHERED, Reader, Reading, Readout};
 use crate::tokenizer::{ChatTemplate, Message, Tokenizer};
 use crate::{Control, Error, Result};
 use cache::Cache;
@@ -73,11 +74,43 @@ impl Engine {
         tokens: &[u32],
         control: &dyn Control,
     ) -> Result<(Vec<f32>, usize)> {
+        let (reading, cached) = self.read(sequence, tokens, Readout::Logits, control).await?;
+        Ok((reading.into_logits()?, cached))
+    }
+
+    /// As [`Engine::advance`], but returns the log-probability of each of `ids` as the next token: only these come back
+    /// from where the model runs.
+    pub async fn gather(
+        &self,
+        sequence: &mut Sequence,
+        tokens: &[u32],
+        ids: &[u32],
+        control: &dyn Control,
+    ) -> Result<(Vec<f32>, usize)> {
+        self.check_ids(ids)?;
+        if ids.len() > MOST_GATHERED {
+            let (logits, cached) = self.advance(sequence, tokens, control).await?;
+            let all = Reader::default().read(&logits, &Readout::Gather(ids.to_vec()))?;
+            return Ok((all.into_logprobs()?, cached));
+        }
+        let (reading, cached) = self.read(sequence, tokens, Readout::Gather(ids.to_vec()), control).await?;
+        Ok((reading.into_logprobs()?, cached))
+    }
+
+    /// Makes `sequence` hold exactly `tokens`, and reads what comes next.
+    async fn read(
+        &self,
+        sequence: &mut Sequence,
+        tokens: &[u32],
+        readout: Readout,
+        control: &dyn Control,
+    ) -> Result<(Reading, usize)> {
         self.check(tokens)?;
         let held = std::mem::replace(sequence, self.sequence());
-        let done = self.scheduler.run(held, tokens.to_vec(), Want::Last, control).await?;
+        let mut done = self.scheduler.run(held, tokens.to_vec(), Want::Last(readout), control).await?;
         *sequence = done.sequence;
-        Ok((done.logits, done.cached))
+        let reading = done.readings.pop().ok_or_else(|| Error::Internal("a step read nothing".into()))?;
+        Ok((reading, done.cached))
     }
 
     /// Next-token logits `[vocab]` after the last of `tokens`.
@@ -88,19 +121,14 @@ impl Engine {
     /// log p(token[i + 1] | token[..= i]) for each token but the first: `tokens.len() - 1` natural logarithms.
     pub async fn logprobs(&self, tokens: &[u32], control: &dyn Control) -> Result<Vec<f32>> {
         self.check(tokens)?;
-        let mut sequence = self.sequence();
-        let mut logprobs = Vec::with_capacity(tokens.len() - 1);
-        // A piece at a time: the logits of a long text would not fit into memory.
-        const PIECE: usize = 32;
-        for end in (1..tokens.len()).step_by(PIECE).map(|start| (start + PIECE).min(tokens.len())) {
-            let done = self.scheduler.run(sequence, tokens[..end - 1].to_vec(), Want::Each, control).await?;
-            sequence = done.sequence;
-            for logits in done.logits.chunks_exact(self.config.vocab) {
-                let next = tokens[logprobs.len() + 1];
-                logprobs.push((f64::from(logits[next as usize]) - log_sum_exp(logits)) as f32);
-            }
+        let [text @ .., last] = tokens else { return Ok(Vec::new()) };
+        if text.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(logprobs)
+        let want = Want::Each { last: *last };
+        let done = self.scheduler.run(self.sequence(), text.to_vec(), want, control).await?;
+        let each = done.readings.into_iter().map(Reading::into_logprobs).collect::<Result<Vec<_>>>()?;
+        Ok(each.concat())
     }
 
     fn check(&self, tokens: &[u32]) -> Result<()> {
@@ -110,6 +138,10 @@ impl Engine {
         if tokens.len() > self.context_length() {
             return Err(Error::ContextOverflow { tokens: tokens.len(), limit: self.context_length() });
         }
+        self.check_ids(tokens)
+    }
+
+    fn check_ids(&self, tokens: &[u32]) -> Result<()> {
         match tokens.iter().find(|t| **t as usize >= self.config.vocab) {
             Some(token) => Err(Error::InvalidArgument(format!(
                 "token {token} is outside the vocabulary of {} tokens",

@@ -5,7 +5,7 @@
 //! looks whether its own has come. Sequences so join and leave between any two steps.
 
 use super::sequence::Sequence;
-use crate::model::{Row, Runner, Step};
+use crate::model::{Output, Reading, Readout, Row, Runner, Step};
 use crate::{Control, Error, Result, checkpoint};
 use futures::channel::oneshot;
 use futures::future::{Either, LocalBoxFuture, select};
@@ -15,13 +15,13 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::Poll;
 
-/// Which rows' logits a call wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a call wants to read.
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Want {
     /// After the last token.
-    Last,
-    /// After each token that is computed.
-    Each,
+    Last(Readout),
+    /// The log-probability of each token but the first, and of `last` after all of them.
+    Each { last: u32 },
 }
 
 /// A sequence that is to hold exactly `tokens`.
@@ -32,15 +32,15 @@ struct Work {
     want: Want,
     /// Tokens that were in the cache when the work began; `None` until then.
     cached: Option<usize>,
-    logits: Vec<f32>,
+    readings: Vec<Reading>,
     reply: oneshot::Sender<Result<Done>>,
 }
 
 /// What a call gets back.
 pub(super) struct Done {
     pub sequence: Sequence,
-    /// `[rows wanted, vocab]`
-    pub logits: Vec<f32>,
+    /// What was wanted, in the order of the rows.
+    pub readings: Vec<Reading>,
     /// Tokens that were not computed again.
     pub cached: usize,
 }
@@ -77,7 +77,7 @@ impl Scheduler {
         let (reply, mut result) = oneshot::channel();
         let needed = tokens.len();
         let id = self.calls.replace(self.calls.get() + 1);
-        let work = Work { id, sequence, tokens, want, cached: None, logits: Vec::new(), reply };
+        let work = Work { id, sequence, tokens, want, cached: None, readings: Vec::new(), reply };
         self.queue.borrow_mut().push_back(work);
         let mut fruitless = 0;
         loop {
@@ -115,13 +115,10 @@ impl Scheduler {
             runner.forward(&step, &control).await
         };
         match result {
-            Ok(logits) => {
-                let mut logits = logits.as_slice();
-                let vocab = logits.len() / step.outputs.len().max(1);
+            Ok(readings) => {
+                let mut readings = readings.into_iter();
                 for part in &mut batch {
-                    let (own, rest) = logits.split_at(part.outputs * vocab);
-                    logits = rest;
-                    part.work.logits.extend_from_slice(own);
+                    part.work.readings.extend(readings.by_ref().take(part.outputs));
                     part.work.accept(part.rows);
                 }
                 let mut queue = self.queue.borrow_mut();
@@ -208,7 +205,7 @@ impl Work {
         let before = self.sequence.tokens().len();
         // Where each token's logits are wanted, each is computed; else those that a prefill's last step has at least,
         // but no more than the sequence's own tokens leave to do.
-        if self.want == Want::Last {
+        if self.wants_last() {
             let own = self.sequence.shared(&self.tokens[..self.tokens.len() - 1]);
             let keep = self.tokens.len().saturating_sub(prefill_rows).max(own);
             self.sequence.seek(&self.tokens[..keep]);
@@ -235,10 +232,14 @@ impl Work {
         }
         let outputs = runner.max_outputs() - step.outputs.len();
         match self.want {
-            Want::Each => rows.min(outputs),
-            Want::Last if rows == self.remaining() && outputs == 0 => 0,
-            Want::Last => rows,
+            Want::Each { .. } => rows.min(outputs),
+            Want::Last(_) if rows == self.remaining() && outputs == 0 => 0,
+            Want::Last(_) => rows,
         }
+    }
+
+    fn wants_last(&self) -> bool {
+        matches!(self.want, Want::Last(_))
     }
 
     /// Adds the next `rows` tokens to a step.
@@ -257,10 +258,15 @@ impl Work {
         }));
         step.tables.push(table);
         let before = step.outputs.len();
-        match self.want {
-            Want::Each => step.outputs.extend((first..first + rows).map(|row| row as u32)),
-            Want::Last if start + rows == self.tokens.len() => step.outputs.push((first + rows - 1) as u32),
-            Want::Last => {}
+        match &self.want {
+            Want::Each { last } => step.outputs.extend((0..rows).map(|i| {
+                let next = *self.tokens.get(start + i + 1).unwrap_or(last);
+                Output { row: (first + i) as u32, readout: Readout::Gather(vec![next]) }
+            })),
+            Want::Last(readout) if start + rows == self.tokens.len() => {
+                step.outputs.push(Output { row: (first + rows - 1) as u32, readout: readout.clone() });
+            }
+            Want::Last(_) => {}
         }
         Part { work: self, rows, outputs: step.outputs.len() - before }
     }
@@ -272,7 +278,7 @@ impl Work {
     }
 
     fn restart(&mut self) {
-        if self.want == Want::Last {
+        if self.wants_last() {
             self.sequence.clear();
             self.cached = None;
         }
@@ -283,7 +289,8 @@ impl Work {
         if self.remaining() > 0 {
             return Some(self);
         }
-        let done = Done { sequence: self.sequence, logits: self.logits, cached: self.cached.unwrap_or(0) };
+        let done =
+            Done { sequence: self.sequence, readings: self.readings, cached: self.cached.unwrap_or(0) };
         // A caller that has gone needs no result.
         let _ = self.reply.send(Ok(done));
         None

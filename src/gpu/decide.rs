@@ -44,6 +44,8 @@ pub struct LinearKernel {
     pub sum: Option<Sum>,
     /// Eights of a row that a thread takes at a time, where the shader wants to know.
     pub eights: Option<usize>,
+    /// One pipeline for maps of any shape, in place of one for each.
+    pub any_shape: bool,
 }
 
 /// `count` sums over the `lanes` threads of a workgroup.
@@ -62,13 +64,13 @@ pub fn linear(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
     match (capabilities.kernels, shape.most) {
         (Kernels::Cooperative, ..=FEW) => linear_vector(shape, capabilities),
         (Kernels::Cooperative, _) => linear_matrix(shape),
-        (Kernels::Independent, 1) => tiles("linear_one", 64, 1),
-        (Kernels::Independent, _) => tiles("linear_tile", 64, 8),
+        (Kernels::Independent, 1) => LinearKernel { any_shape: true, ..tiles("linear_one", 64, 1) },
+        (Kernels::Independent, _) => LinearKernel { any_shape: true, ..tiles("linear_tile", 64, 8) },
     }
 }
 
 fn tiles(shader: &'static str, tile_rows: usize, tile_tokens: usize) -> LinearKernel {
-    LinearKernel { shader, tile_rows, tile_tokens, sum: None, eights: None }
+    LinearKernel { shader, tile_rows, tile_tokens, sum: None, eights: None, any_shape: false }
 }
 
 fn linear_matrix(shape: LinearShape) -> LinearKernel {
@@ -79,7 +81,7 @@ fn linear_matrix(shape: LinearShape) -> LinearKernel {
 }
 
 fn linear_vector(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
-    let quantized = !matches!(shape.block_type, BlockType::F32 | BlockType::F16);
+    let quantized = !matches!(shape.block_type, BlockType::F32 | BlockType::F16 | BlockType::BF16);
     // One row of activations leaves registers for longer runs, which scale twice as many products at once.
     let eights = if shape.most == 1 && quantized { 2 } else { 1 };
     let lanes = match shape.cols / (8 * eights) {
@@ -161,6 +163,28 @@ fn attention_bytes(shape: &AttentionShape, queries: usize, positions: usize) -> 
     queries * shape.head_dim * 4 + keys + scores + statistics
 }
 
+/// How rows of logits are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadoutKernel {
+    /// Pieces of the vocabulary that are looked through side by side.
+    pub pieces: usize,
+    /// Threads for a piece.
+    pub lanes: usize,
+    /// The file that lets them wait for each other.
+    pub meet: &'static str,
+}
+
+/// Threads that draw a token from a row, on any adapter: the barriers of a single workgroup cost little anywhere, and
+/// llvmpipe ends a thread's loops after 65,535 rounds in all.
+pub const DRAW_LANES: usize = 256;
+
+pub fn readout(capabilities: &Capabilities) -> ReadoutKernel {
+    match capabilities.kernels {
+        Kernels::Cooperative => ReadoutKernel { pieces: 64, lanes: 64, meet: "meet_workgroup" },
+        Kernels::Independent => ReadoutKernel { pieces: 32, lanes: 1, meet: "meet_alone" },
+    }
+}
+
 /// Activation buffers have room for a multiple of this many rows, so that kernels may read whole tiles.
 pub const ROW_PADDING: usize = 8;
 
@@ -191,6 +215,24 @@ pub fn max_rows(matmul_weights: u64, capabilities: &Capabilities) -> usize {
         rows / ROW_PADDING * ROW_PADDING
     } else {
         512
+    }
+}
+
+/// How much the two probes do in a run (see [`super::Probe`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProbeSize {
+    /// Bytes that are copied: more than caches hold.
+    pub bytes: u64,
+    /// Workgroups that multiply and add, and the rounds of each thread.
+    pub groups: u32,
+    pub rounds: usize,
+}
+
+pub fn probe(software: bool) -> ProbeSize {
+    if software {
+        ProbeSize { bytes: 64 << 20, groups: 16, rounds: 1024 }
+    } else {
+        ProbeSize { bytes: 512 << 20, groups: 4096, rounds: 1024 }
     }
 }
 
@@ -245,9 +287,18 @@ mod tests {
             let kernel = linear(LinearShape { rows: 4096, cols, block_type, most }, &capabilities);
             let got = kernel.sum.map(|s| (s.lanes, s.reduce, kernel.eights.unwrap_or(0)));
             assert_eq!((kernel.shader, got), (shader, sums), "{cols} {block_type:?} {most}");
+            assert_eq!(kernel.any_shape, capabilities.kernels == Kernels::Independent);
             // Four sums a thread and row of activations, in the 16 KiB that every adapter has.
             assert!(kernel.sum.is_none_or(|s| s.lanes * s.count * 16 <= 16 << 10));
         }
+    }
+
+    #[test]
+    fn readout_kernels() {
+        let together = ReadoutKernel { pieces: 64, lanes: 64, meet: "meet_workgroup" };
+        assert_eq!(readout(&SOFTWARE), ReadoutKernel { pieces: 32, lanes: 1, meet: "meet_alone" });
+        assert_eq!(readout(&HARDWARE), together);
+        assert_eq!(readout(&Capabilities { subgroups: None, ..HARDWARE }), together);
     }
 
     #[test]

@@ -36,12 +36,14 @@ pub struct Gpu {
     pub(super) capabilities: Capabilities,
     pub(super) limits: wgpu::Limits,
     pub(super) kv_type: KvType,
+    /// Whether ops are fused (see [`super::fuse`]).
+    pub(super) fuses: bool,
     name: String,
     fault: Fault,
     /// Bytes of all buffers made with [`Gpu::buffer`].
     bytes: Arc<AtomicU64>,
     /// Answers not yet waited for, whether there was room for a buffer.
-    expected: Rc<RefCell<Vec<Scope>>>,
+    deferred: Rc<RefCell<Vec<Scope>>>,
     #[cfg(not(target_arch = "wasm32"))]
     poller: Arc<Poller>,
 }
@@ -111,16 +113,23 @@ impl Gpu {
             capabilities,
             limits,
             kv_type: options.kv_type,
+            fuses: true,
             name,
             fault,
             bytes: Arc::default(),
-            expected: Rc::default(),
+            deferred: Rc::default(),
         })
     }
 
     /// Uses a family of kernels whatever the adapter is.
     pub fn with_kernels(mut self, kernels: Kernels) -> Gpu {
         self.capabilities.kernels = kernels;
+        self
+    }
+
+    /// Uses a dispatch for each op, as recorded: to test that nothing depends on their fusion.
+    pub fn without_fusion(mut self) -> Gpu {
+        self.fuses = false;
         self
     }
 
@@ -150,7 +159,7 @@ impl Gpu {
 
     /// The fault that befell the device since it was opened, if any.
     pub fn check(&self) -> Result<()> {
-        self.expected.borrow_mut().retain_mut(|scope| match scope.now_or_never() {
+        self.deferred.borrow_mut().retain_mut(|scope| match scope.now_or_never() {
             Some(answer) => {
                 answer.into_iter().for_each(|error| self.fault.set(error));
                 false
@@ -161,13 +170,13 @@ impl Gpu {
     }
 
     /// Leaves a scope's answer to a later [`Gpu::check`] or [`Gpu::settle`].
-    pub(super) fn expect(&self, scope: Scope) {
-        self.expected.borrow_mut().push(scope);
+    pub(super) fn defer(&self, scope: Scope) {
+        self.deferred.borrow_mut().push(scope);
     }
 
-    /// Waits for all answers that are expected.
+    /// Waits for all answers that were deferred.
     pub(super) async fn settle(&self) -> Result<()> {
-        let scopes = std::mem::take(&mut *self.expected.borrow_mut());
+        let scopes = std::mem::take(&mut *self.deferred.borrow_mut());
         for scope in scopes {
             scope.await.into_iter().for_each(|error| self.fault.set(error));
         }

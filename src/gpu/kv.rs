@@ -20,18 +20,35 @@ pub(super) struct KvBuffers {
     pub layers: Vec<(wgpu::Buffer, wgpu::Buffer)>,
 }
 
+impl Gpu {
+    /// Whether a cache of this shape fits into the device's buffers, K and V of a layer into one each: to be asked before
+    /// anything is fetched. The error says which context would fit.
+    pub fn check_kv(&self, shape: &KvShape) -> Result<()> {
+        let most = self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size);
+        fits(shape, self.kv_type, most)
+    }
+}
+
+fn fits(shape: &KvShape, kv_type: KvType, most: u64) -> Result<()> {
+    let (slots, heads, dim, size) = (shape.slots(), shape.kv_heads, shape.head_dim, kv_type.bytes());
+    let each = (heads * dim * size) as u64;
+    let bytes = slots as u64 * each;
+    if bytes <= most {
+        return Ok(());
+    }
+    let fit = most / each.max(1) / shape.block_len as u64 * shape.block_len as u64;
+    Err(Error::OutOfMemory(format!(
+        "the keys of a layer take {slots} positions × {heads} heads × {dim} × {size} bytes = {} MiB, and this adapter's \
+         buffers hold {} MiB; a context length of {fit} would fit",
+        bytes >> 20,
+        most >> 20
+    )))
+}
+
 impl KvBuffers {
     pub(super) async fn new(gpu: &Gpu, shape: KvShape) -> Result<KvBuffers> {
+        gpu.check_kv(&shape)?;
         let bytes = (shape.layer_len() * gpu.kv_type.bytes()) as u64;
-        let most = gpu.limits.max_storage_buffer_binding_size.min(gpu.limits.max_buffer_size);
-        if bytes > most {
-            return Err(Error::OutOfMemory(format!(
-                "the keys of {} positions take {} MiB a layer, and its buffers hold {} MiB",
-                shape.slots(),
-                bytes >> 20,
-                most >> 20
-            )));
-        }
         let mut layers = Vec::with_capacity(shape.layers);
         for _ in 0..shape.layers {
             let usage = wgpu::BufferUsages::STORAGE;
@@ -40,5 +57,29 @@ impl KvBuffers {
             layers.push((k, v));
         }
         Ok(KvBuffers { shape, layers })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_too_large_is_refused_with_the_length_that_fits() {
+        let shape = |blocks| KvShape { layers: 32, kv_heads: 8, head_dim: 128, block_len: 16, blocks };
+        // 128 MiB hold 65536 positions of Llama-3.1-8B in f16, half as many in f32.
+        for (blocks, kv_type, fitting) in [
+            (4096, KvType::F16, None),
+            (4097, KvType::F16, Some(65536)),
+            (8192, KvType::F16, Some(65536)),
+            (2048, KvType::F32, None),
+            (4096, KvType::F32, Some(32768)),
+        ] {
+            let answer = fits(&shape(blocks), kv_type, 128 << 20);
+            let said = answer.err().map(|error| error.to_string());
+            let expected = fitting.map(|n: u32| format!("a context length of {n} would fit"));
+            assert_eq!(said.is_some(), expected.is_some(), "{blocks} {kv_type:?}");
+            assert!(said.zip(expected).is_none_or(|(said, expected)| said.contains(&expected)));
+        }
     }
 }

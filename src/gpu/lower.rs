@@ -1,14 +1,15 @@
 //! From what was recorded to dispatches: a kernel for each node, a buffer for each value.
 
 use super::Gpu;
-use super::decide::{self, AttentionKernel, AttentionShape, LinearShape, ROW_PADDING};
+use super::decide::{self, AttentionKernel, AttentionShape, LinearKernel, LinearShape, ROW_PADDING};
 use super::kernel::{Access, Kernel, Pipelines};
 use super::kv::{KvBuffers, include};
 use super::plan::{Draft, Extent, Operand};
-use super::record::{Node, Per, Value};
+use super::record::{Columns, Finish, Node, Per, Rotation, Value};
 use super::scratch::{Scratch, Slot};
 use super::shader::dequantizer;
 use super::step::StepBuffers;
+use super::uniforms::Uniforms;
 use super::weight::{Matrix, Shard};
 use crate::model::RopeStyle;
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ const MOST_ACROSS: u32 = 32_768;
 pub(super) struct Memory<'a> {
     pub pipelines: &'a mut Pipelines,
     pub scratch: &'a mut Scratch,
+    pub uniforms: &'a mut Uniforms,
     pub step: &'a StepBuffers,
     pub kv: &'a KvBuffers,
 }
@@ -101,7 +103,7 @@ impl<'a> Lowering<'a> {
     fn node(&mut self, node: &Node) {
         match node {
             Node::Embed { table, y } => self.embed(table, y),
-            Node::Linear { w, x, y } => self.linear(w, x, y),
+            Node::Linear { w, x, y, finish } => self.linear(w, x, y, finish),
             Node::RmsNorm { x, w, eps, y } => {
                 let sum = decide::rms_norm(x.cols, &self.gpu.capabilities);
                 let (kernel, each) = match sum {
@@ -117,15 +119,22 @@ impl<'a> Lowering<'a> {
                     [Extent::per(x.per, each), Extent::Fixed(1), Extent::Fixed(1)],
                 );
             }
-            Node::Rope { x, rotations, half, style } => {
-                let halves = *style == RopeStyle::Halves;
-                let kernel =
-                    Kernel::new("rope").set("COLS", x.cols).set("HALF", *half).set("HALVES", halves.into());
-                let table = Operand::whole(&self.memory.step.rotations[*rotations]);
-                let operands = vec![self.count(x.per), (1, Access::Read, table), self.write(2, x)];
+            Node::Rope { x, rotation } => {
+                let kernel = rotating(Kernel::new("rope"), rotation).set("COLS", x.cols);
+                let operands = vec![self.count(x.per), self.rotations(1, rotation), self.write(2, x)];
                 self.dispatch(kernel, operands, elementwise(x.cols / 2, x.per));
             }
-            Node::Attention { layer, q, k, v, y } => self.attention(*layer, q, k, v, y),
+            Node::Attention { layer, q, k, v, rotation: None, y } => {
+                self.keep_kv(*layer, &k.value, &v.value);
+                let q = self.place(&q.value);
+                self.attention(*layer, q, y);
+            }
+            Node::Attention { layer, q, k, v, rotation: Some(rotation), y } => {
+                let turned = self.memory.scratch.take(value_bytes(self.most(y.per), q.count));
+                self.rotate_and_keep(*layer, [q, k, v], rotation, turned);
+                self.attention(*layer, Operand::Slot(turned), y);
+                self.memory.scratch.give(turned);
+            }
             Node::SwiGlu { gate, up, y } => {
                 let operands =
                     vec![self.count(y.per), self.read(1, gate), self.read(2, up), self.write(3, y)];
@@ -168,7 +177,13 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn linear(&mut self, w: &Matrix, x: &Value, y: &Value) {
+    fn linear(&mut self, w: &Matrix, x: &Value, y: &Value, finish: &Finish) {
+        // Two rows of a gated matrix make one of the result; it has one shard (see `Stacked`).
+        let (per_result, how) = match finish {
+            Finish::Store => (1, 0),
+            Finish::Add(_) => (1, 1),
+            Finish::Gate => (2, 2),
+        };
         for shard in w.shards.iter() {
             let shape = LinearShape {
                 rows: shard.rows,
@@ -177,14 +192,19 @@ impl<'a> Lowering<'a> {
                 most: self.most(x.per),
             };
             let choice = decide::linear(shape, &self.gpu.capabilities);
-            let mut kernel = Kernel::new(choice.shader)
-                .role("dequant", dequantizer(w.block_type))
-                .set("COLS", w.cols)
-                .set("ROWS", shard.rows)
-                .set("FIRST", shard.first);
-            let mut operands = vec![self.read(1, x), self.write(2, y)];
+            let mut kernel = Kernel::new(choice.shader).role("dequant", dequantizer(w.block_type));
+            // Where there is nothing to add, the kernel does not look at what it could add.
+            let other = if let Finish::Add(other) = finish { other } else { x };
+            let mut operands = vec![self.read(1, x), self.write(2, y), self.read(4, other)];
+            let (rows, cols, first, out) = (shard.rows / per_result, w.cols, shard.first, y.cols);
+            if choice.any_shape {
+                let shape = self.memory.uniforms.get(&[rows, cols, first, out, how]);
+                operands.push((3, Access::Uniform, Operand::whole(&shape)));
+            } else {
+                kernel = kernel.set("ROWS", rows).set("COLS", cols).set("FIRST", first);
+                kernel = kernel.set("OUT", out).set("FINISH", how);
+            }
             if choice.shader != "linear_one" {
-                kernel = kernel.set("OUT", w.rows);
                 operands.push(self.count(x.per));
             }
             if choice.shader == "linear_matrix" {
@@ -197,42 +217,72 @@ impl<'a> Lowering<'a> {
                 kernel = kernel.constant("EIGHTS", eights);
             }
             operands.extend(planes(shard));
-            let tiles = shard.rows.div_ceil(choice.tile_rows) as u32;
-            let grid = match choice.sum {
-                // One tile serves all rows of x; that many tiles of w may not fit into one dimension.
-                Some(_) => {
-                    let across = tiles.min(MOST_ACROSS);
-                    [Extent::Fixed(across), Extent::Fixed(tiles.div_ceil(across)), Extent::Fixed(1)]
-                }
-                None => [Extent::Fixed(tiles), Extent::per(x.per, choice.tile_tokens), Extent::Fixed(1)],
-            };
-            self.dispatch(kernel, operands, grid);
+            self.dispatch(kernel, operands, linear_grid(&choice, shard.rows, x.per));
         }
     }
 
-    fn attention(&mut self, layer: usize, q: &Value, k: &Value, v: &Value, y: &Value) {
-        let shape = self.memory.kv.shape;
-        let (keys, values) = &self.memory.kv.layers[layer];
-        let (keys, values) = (Operand::whole(keys), Operand::whole(values));
-        let kv = include(self.gpu);
-        let entries = shape.head_dim / 4;
-
-        let kernel = Kernel::new("kv_store")
-            .role("kv", kv)
-            .set("DIM4", entries)
-            .set("KV_HEADS", shape.kv_heads)
-            .set("BLOCK_LEN", shape.block_len);
+    /// Keeps the step's K and V in the cache.
+    fn keep_kv(&mut self, layer: usize, k: &Value, v: &Value) {
+        let kernel = self.keeping(Kernel::new("kv_store"));
+        let [keys, values] = self.cache(layer);
         let operands = vec![
-            self.count(q.per),
+            self.count(k.per),
             self.rows(1),
             self.read(2, k),
             self.read(3, v),
-            (4, Access::Write, keys.clone()),
-            (5, Access::Write, values.clone()),
+            (4, Access::Write, keys),
+            (5, Access::Write, values),
         ];
-        self.dispatch(kernel, operands, elementwise(shape.kv_heads * entries, q.per));
+        self.dispatch(kernel, operands, elementwise(k.cols / 4, k.per));
+    }
 
-        let heads = q.cols / shape.head_dim;
+    /// Rotates Q into `turned`, and K on its way into the cache, which V goes to as it is.
+    fn rotate_and_keep(&mut self, layer: usize, [q, k, v]: [&Columns; 3], rotation: &Rotation, turned: Slot) {
+        let mut kernel = self.keeping(rotating(Kernel::new("rope_store"), rotation)).set("Q_COLS", q.count);
+        for (names, columns) in
+            [(["Q_FIRST", "Q_STRIDE"], q), (["K_FIRST", "K_STRIDE"], k), (["V_FIRST", "V_STRIDE"], v)]
+        {
+            kernel = kernel.set(names[0], columns.first).set(names[1], columns.value.cols);
+        }
+        let [keys, values] = self.cache(layer);
+        let per = q.value.per;
+        let operands = vec![
+            self.count(per),
+            self.rows(1),
+            self.rotations(2, rotation),
+            self.read(3, &q.value),
+            self.read(4, &k.value),
+            self.read(5, &v.value),
+            (6, Access::Write, Operand::Slot(turned)),
+            (7, Access::Write, keys),
+            (8, Access::Write, values),
+        ];
+        self.dispatch(kernel, operands, elementwise((q.count + k.count) / 4, per));
+    }
+
+    /// What a kernel needs to know of the cache to write there.
+    fn keeping(&self, kernel: Kernel) -> Kernel {
+        let shape = self.memory.kv.shape;
+        kernel
+            .role("kv", include(self.gpu))
+            .set("DIM4", shape.head_dim / 4)
+            .set("KV_HEADS", shape.kv_heads)
+            .set("BLOCK_LEN", shape.block_len)
+    }
+
+    /// The keys and the values of a layer.
+    fn cache(&self, layer: usize) -> [Operand; 2] {
+        let (keys, values) = &self.memory.kv.layers[layer];
+        [Operand::whole(keys), Operand::whole(values)]
+    }
+
+    /// Attention of rotated queries to what the cache holds.
+    fn attention(&mut self, layer: usize, q: Operand, y: &Value) {
+        let shape = self.memory.kv.shape;
+        let [keys, values] = self.cache(layer);
+        let kv = include(self.gpu);
+        let entries = shape.head_dim / 4;
+        let heads = y.cols / shape.head_dim;
         let choice = decide::attention(
             AttentionShape {
                 heads,
@@ -240,7 +290,7 @@ impl<'a> Lowering<'a> {
                 head_dim: shape.head_dim,
                 kv_type: self.gpu.kv_type,
                 slots: shape.slots(),
-                most: self.most(q.per),
+                most: self.most(y.per),
             },
             &self.gpu.capabilities,
         );
@@ -252,10 +302,10 @@ impl<'a> Lowering<'a> {
                 .set("KV_HEADS", shape.kv_heads)
         };
         let mut operands = vec![
-            self.count(q.per),
+            self.count(y.per),
             self.rows(1),
             (2, Access::Read, Operand::whole(&self.memory.step.tables)),
-            self.read(3, q),
+            (3, Access::Read, q),
             (4, Access::Read, keys),
             (5, Access::Read, values),
         ];
@@ -263,11 +313,11 @@ impl<'a> Lowering<'a> {
             AttentionKernel::Thread => {
                 operands.push(self.write(6, y));
                 // The threads of a workgroup run side by side: rows where there are several, else heads.
-                let by_head = self.most(q.per) == 1;
+                let by_head = self.most(y.per) == 1;
                 let grid = if by_head {
-                    [Extent::Fixed(heads.div_ceil(8) as u32), Extent::per(q.per, 1), Extent::Fixed(1)]
+                    [Extent::Fixed(heads.div_ceil(8) as u32), Extent::per(y.per, 1), Extent::Fixed(1)]
                 } else {
-                    [Extent::per(q.per, 8), Extent::Fixed(heads as u32), Extent::Fixed(1)]
+                    [Extent::per(y.per, 8), Extent::Fixed(heads as u32), Extent::Fixed(1)]
                 };
                 let kernel = kernel("attention_thread").set("HEADS", heads).set("BY_HEAD", by_head.into());
                 self.dispatch(kernel, operands, grid);
@@ -281,13 +331,13 @@ impl<'a> Lowering<'a> {
                 let grid = [
                     Extent::Fixed(splits as u32),
                     Extent::Fixed(shape.kv_heads as u32),
-                    Extent::per(q.per, rows),
+                    Extent::per(y.per, rows),
                 ];
                 if splits == 1 {
                     operands.push(self.write(6, y));
                     return self.dispatch(kernel, operands, grid);
                 }
-                let bytes = value_bytes(self.most(q.per), heads * splits * 4 * (entries + 1));
+                let bytes = value_bytes(self.most(y.per), heads * splits * 4 * (entries + 1));
                 let pieces = self.memory.scratch.take(bytes);
                 operands.push((6, Access::Write, Operand::Slot(pieces)));
                 self.dispatch(kernel, operands, grid);
@@ -326,6 +376,11 @@ impl<'a> Lowering<'a> {
         )
     }
 
+    /// The step's rotations by a set of frequencies.
+    fn rotations(&self, binding: u32, rotation: &Rotation) -> (u32, Access, Operand) {
+        (binding, Access::Read, Operand::whole(&self.memory.step.rotations[rotation.table]))
+    }
+
     /// The rows of the step.
     fn rows(&self, binding: u32) -> (u32, Access, Operand) {
         (binding, Access::Read, Operand::whole(&self.memory.step.rows))
@@ -350,6 +405,22 @@ impl<'a> Lowering<'a> {
 /// Bytes of activations `[n ≤ most, cols]`, padded to whole tiles of rows.
 pub(super) fn value_bytes(most: usize, cols: usize) -> u64 {
     (most.next_multiple_of(ROW_PADDING) * cols * 4) as u64
+}
+
+fn linear_grid(choice: &LinearKernel, rows: usize, per: Per) -> [Extent; 3] {
+    let tiles = rows.div_ceil(choice.tile_rows) as u32;
+    match choice.sum {
+        // One tile serves all rows of x; that many tiles of w may not fit into one dimension.
+        Some(_) => {
+            let across = tiles.min(MOST_ACROSS);
+            [Extent::Fixed(across), Extent::Fixed(tiles.div_ceil(across)), Extent::Fixed(1)]
+        }
+        None => [Extent::Fixed(tiles), Extent::per(per, choice.tile_tokens), Extent::Fixed(1)],
+    }
+}
+
+fn rotating(kernel: Kernel, rotation: &Rotation) -> Kernel {
+    kernel.set("HALF", rotation.half).set("HALVES", (rotation.style == RopeStyle::Halves).into())
 }
 
 /// A thread for each of `across` elements of a row.

@@ -1,21 +1,24 @@
 //! The ops on WebGPU, natively and in a browser from the same code.
 //!
 //! A forward step is data. [`Recorder`] implements [`crate::model::Ops`] by writing down what the model does;
-//! `lower` turns that, once, into a flat list of dispatches (`plan::Plan`) over buffers that live as long as the
-//! runner; [`decide`] chooses the kernel of each, as a pure function of shape, block type and adapter. A step then
-//! writes a few small buffers (`step`), encodes the list into one compute pass, submits it once and reads the logits
-//! back. Nothing blocks: every wait is a future.
+//! `fuse` rewrites patterns of it; `lower` turns that, once, into a flat list of dispatches (`plan::Plan`) over buffers
+//! that live as long as the runner; [`decide`] chooses the kernel of each, as a pure function of shape, block type and
+//! adapter. A step then writes a few small buffers (`step`), encodes the list into one compute pass, submits it once and
+//! reads the logits back. Nothing blocks: every wait is a future.
 
 pub mod decide;
 mod device;
 mod fault;
+mod fuse;
 mod kernel;
 mod kv;
 mod lower;
 mod plan;
 #[cfg(not(target_arch = "wasm32"))]
 mod poller;
+mod probe;
 mod readback;
+mod readout;
 mod record;
 mod repack;
 mod runner;
@@ -23,11 +26,13 @@ mod scratch;
 mod shader;
 mod step;
 mod trial;
+mod uniforms;
 mod weight;
 
 pub use crate::model::KvType;
 pub use device::{Gpu, GpuOptions};
+pub use probe::Probe;
 pub use record::{Recorder, Value};
 pub use runner::GpuRunner;
-pub use trial::Trial;
+pub use trial::{ReadoutTrial, Trial};
 pub use weight::{GpuStore, GpuWeight};

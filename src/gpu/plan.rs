@@ -96,6 +96,10 @@ impl Plan {
         Plan { most, dispatches: dispatches.collect() }
     }
 
+    pub(super) fn dispatches(&self) -> usize {
+        self.dispatches.len()
+    }
+
     pub(super) fn encode(
         &self,
         pass: &mut wgpu::ComputePass,

@@ -18,11 +18,18 @@ impl Gpu {
     }
 
     /// Maps `staging` once the work submitted so far is done, and returns its first `len` values.
+    pub(super) async fn read(&self, staging: &wgpu::Buffer, len: usize) -> Result<Vec<f32>> {
+        let mut words = vec![0; len];
+        self.read_words(staging, &mut words).await?;
+        Ok(words.into_iter().map(f32::from_bits).collect())
+    }
+
+    /// The same into `words`, all of which it fills.
     ///
     /// If the future is dropped before it is ready, the buffer stays mapped (or on its way to be): give it up then.
-    pub(super) async fn read(&self, staging: &wgpu::Buffer, len: usize) -> Result<Vec<f32>> {
+    pub(super) async fn read_words(&self, staging: &wgpu::Buffer, words: &mut [u32]) -> Result<()> {
         let (done, waiting) = oneshot::channel();
-        let bytes = (len * 4) as u64;
+        let bytes = size_of_val(words) as u64;
         staging.slice(..bytes).map_async(wgpu::MapMode::Read, move |result| {
             let _ = done.send(result);
         });
@@ -32,10 +39,9 @@ impl Gpu {
         let lost = |what: String| Error::DeviceLost(what);
         mapped.map_err(|_| lost("it stopped answering".into()))?.map_err(|e| lost(e.to_string()))?;
         let view = staging.slice(..bytes).get_mapped_range().map_err(|e| Error::Internal(e.to_string()))?;
-        let mut values = vec![0.0f32; len];
-        bytemuck::cast_slice_mut::<f32, u8>(&mut values).copy_from_slice(&view);
+        bytemuck::cast_slice_mut::<u32, u8>(words).copy_from_slice(&view);
         drop(view);
         staging.unmap();
-        Ok(values)
+        Ok(())
     }
 }

@@ -19,35 +19,69 @@ pub struct Value {
     pub(super) per: Per,
 }
 
-/// One call of [`Ops`], with the value that it makes.
-pub(super) enum Node {
+/// Some columns of a value, side by side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Columns {
+    pub value: Value,
+    pub first: usize,
+    pub count: usize,
+}
+
+impl Columns {
+    pub(super) fn all(value: &Value) -> Columns {
+        Columns { value: value.clone(), first: 0, count: value.cols }
+    }
+}
+
+/// A rotation by position: which set of frequencies, half of a head's length, and how a head is paired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rotation {
+    pub table: usize,
+    pub half: usize,
+    pub style: RopeStyle,
+}
+
+/// What becomes of the sums of a linear map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Finish {
+    Store,
+    /// They are added to a value.
+    Add(Value),
+    /// The matrix is one above another of the same shape: `silu` of the upper's times the lower's.
+    Gate,
+}
+
+/// A call of [`Ops`], with the value that it makes, or several calls fused (see [`super::fuse`]).
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Node<M = Matrix> {
     Embed {
-        table: Matrix,
+        table: M,
         y: Value,
     },
     Linear {
-        w: Matrix,
+        w: M,
         x: Value,
         y: Value,
+        finish: Finish,
     },
     RmsNorm {
         x: Value,
-        w: Matrix,
+        w: M,
         eps: f32,
         y: Value,
     },
     /// In place.
     Rope {
         x: Value,
-        rotations: usize,
-        half: usize,
-        style: RopeStyle,
+        rotation: Rotation,
     },
+    /// With a rotation of `q` and `k`, where it is not yet done.
     Attention {
         layer: usize,
-        q: Value,
-        k: Value,
-        v: Value,
+        q: Columns,
+        k: Columns,
+        v: Columns,
+        rotation: Option<Rotation>,
         y: Value,
     },
     SwiGlu {
@@ -66,16 +100,17 @@ pub(super) enum Node {
     },
 }
 
-impl Node {
+impl<M> Node<M> {
     /// The values that it reads.
     pub(super) fn reads(&self) -> Vec<&Value> {
         match self {
             Node::Embed { .. } => vec![],
+            Node::Linear { x, finish: Finish::Add(other), .. } => vec![x, other],
             Node::Linear { x, .. }
             | Node::RmsNorm { x, .. }
             | Node::Rope { x, .. }
             | Node::Outputs { x, .. } => vec![x],
-            Node::Attention { q, k, v, .. } => vec![q, k, v],
+            Node::Attention { q, k, v, .. } => vec![&q.value, &k.value, &v.value],
             Node::SwiGlu { gate, up, .. } => vec![gate, up],
             Node::Add { a, b, .. } => vec![a, b],
         }
@@ -130,7 +165,12 @@ impl Ops for Recorder<'_> {
 
     fn linear(&mut self, w: &GpuWeight, x: &Value) -> Value {
         let y = self.value(w.matrix.rows, x.per);
-        self.nodes.push(Node::Linear { w: w.matrix.clone(), x: x.clone(), y: y.clone() });
+        self.nodes.push(Node::Linear {
+            w: w.matrix.clone(),
+            x: x.clone(),
+            y: y.clone(),
+            finish: Finish::Store,
+        });
         y
     }
 
@@ -142,17 +182,27 @@ impl Ops for Recorder<'_> {
 
     fn rope(&mut self, x: Value, frequencies: &GpuWeight, style: RopeStyle) -> Value {
         let all = &mut self.frequencies.0;
-        let rotations = all.iter().position(|f| *f == frequencies.host).unwrap_or_else(|| {
+        let table = all.iter().position(|f| *f == frequencies.host).unwrap_or_else(|| {
             all.push(frequencies.host.clone());
             all.len() - 1
         });
-        self.nodes.push(Node::Rope { x: x.clone(), rotations, half: frequencies.matrix.cols, style });
+        self.nodes.push(Node::Rope {
+            x: x.clone(),
+            rotation: Rotation { table, half: frequencies.matrix.cols, style },
+        });
         x
     }
 
     fn attention(&mut self, layer: usize, q: &Value, k: &Value, v: &Value) -> Value {
         let y = self.value(q.cols, q.per);
-        self.nodes.push(Node::Attention { layer, q: q.clone(), k: k.clone(), v: v.clone(), y: y.clone() });
+        self.nodes.push(Node::Attention {
+            layer,
+            q: Columns::all(q),
+            k: Columns::all(k),
+            v: Columns::all(v),
+            rotation: None,
+            y: y.clone(),
+        });
         y
     }
 

@@ -3,14 +3,14 @@
 //! A block of GGUF is a struct of 18 to 210 bytes, which a shader, whose unit is the word, cannot read well. Here its
 //! parts are split over up to three planes, each contiguous over all blocks of a tensor:
 //!
-//! - **quants**: the quants, or their low four bits. Eight 4-bit quants share a word: element e is the low half of byte
+//! - **quants**: the quants, or their low four bits (two of Q2_K and Q3_K, 16 bits for eight elements). Eight 4-bit quants share a word: element e is the low half of byte
 //!   e, element 4 + e its high half (e < 4), so that `w & 0x0f0f0f0f` and `w >> 4 & 0x0f0f0f0f` are four bytes each.
-//! - **high**: the fifth bits (Q5_K, 8 bits for eight elements) or the upper two (Q6_K, 16 bits for eight elements).
+//! - **high**: the bit above those (Q5_0, Q5_1, Q5_K, Q3_K; 8 bits for eight elements) or two (Q6_K; 16 for eight).
 //! - **scales**: what quants are multiplied with and added to.
 //!
 //! The shaders `dequant_*.wgsl` read the same layouts.
 
-use crate::quant::BlockType;
+use crate::quant::{BlockType, scales_3, scales_iq4};
 
 /// Bytes of a block in each plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +23,18 @@ pub(super) struct Layout {
 pub(super) const fn layout(block_type: BlockType) -> Layout {
     let (quants, scales, high) = match block_type {
         BlockType::F32 => (4, 0, 0),
-        BlockType::F16 => (2, 0, 0),
-        BlockType::Q4_0 => (16, 2, 0),
+        BlockType::F16 | BlockType::BF16 => (2, 0, 0),
+        BlockType::Q4_0 | BlockType::IQ4_NL => (16, 2, 0),
         BlockType::Q4_1 => (16, 4, 0),
+        BlockType::Q5_0 => (16, 2, 4),
+        BlockType::Q5_1 => (16, 4, 4),
         BlockType::Q8_0 => (32, 2, 0),
+        BlockType::Q2_K => (64, 20, 0),
+        BlockType::Q3_K => (64, 20, 32),
         BlockType::Q4_K => (128, 16, 0),
         BlockType::Q5_K => (128, 16, 32),
         BlockType::Q6_K => (128, 20, 64),
+        BlockType::IQ4_XS => (128, 12, 0),
     };
     Layout { quants, scales, high }
 }
@@ -49,7 +54,7 @@ impl Planes {
             plane.clear();
         }
         match block_type {
-            BlockType::F32 | BlockType::F16 => self.quants.extend_from_slice(blocks),
+            BlockType::F32 | BlockType::F16 | BlockType::BF16 => self.quants.extend_from_slice(blocks),
             _ => {
                 blocks.chunks_exact(block_type.block_bytes()).for_each(|block| self.block(block_type, block))
             }
@@ -61,8 +66,8 @@ impl Planes {
 
     fn block(&mut self, block_type: BlockType, block: &[u8]) {
         match block_type {
-            BlockType::F32 | BlockType::F16 => self.quants.extend_from_slice(block),
-            BlockType::Q4_0 => {
+            BlockType::F32 | BlockType::F16 | BlockType::BF16 => self.quants.extend_from_slice(block),
+            BlockType::Q4_0 | BlockType::IQ4_NL => {
                 self.scales.extend_from_slice(&block[..2]);
                 self.nibbles(&block[2..18]);
             }
@@ -70,9 +75,31 @@ impl Planes {
                 self.scales.extend_from_slice(&block[..4]);
                 self.nibbles(&block[4..20]);
             }
+            // The fifth bits already lie as the plane wants them.
+            BlockType::Q5_0 => {
+                self.scales.extend_from_slice(&block[..2]);
+                self.high.extend_from_slice(&block[2..6]);
+                self.nibbles(&block[6..22]);
+            }
+            BlockType::Q5_1 => {
+                self.scales.extend_from_slice(&block[..4]);
+                self.high.extend_from_slice(&block[4..8]);
+                self.nibbles(&block[8..24]);
+            }
             BlockType::Q8_0 => {
                 self.scales.extend_from_slice(&block[..2]);
                 self.quants.extend_from_slice(&block[2..34]);
+            }
+            BlockType::Q2_K => {
+                self.scales.extend_from_slice(&block[..16]);
+                self.scales.extend_from_slice(&block[80..84]);
+                block[16..80].chunks_exact(32).for_each(|run| pairs(run, &mut self.quants));
+            }
+            BlockType::Q3_K => {
+                self.scales.extend(scales_3(&block[96..108]).map(|s| s as u8));
+                self.scales.extend_from_slice(&[block[108], block[109], 0, 0]);
+                self.single_bits(&block[..32]);
+                block[32..96].chunks_exact(32).for_each(|run| pairs(run, &mut self.quants));
             }
             BlockType::Q4_K => {
                 self.scales_k(&block[..16]);
@@ -80,14 +107,19 @@ impl Planes {
             }
             BlockType::Q5_K => {
                 self.scales_k(&block[..16]);
-                self.fifth_bits(&block[16..48]);
+                self.single_bits(&block[16..48]);
                 block[48..176].chunks_exact(32).for_each(|run| self.nibbles(run));
             }
             BlockType::Q6_K => {
                 self.scales.extend_from_slice(&block[192..210]);
                 self.scales.extend_from_slice(&[0, 0]);
-                block[128..192].chunks_exact(32).for_each(|run| self.upper_pairs(run));
+                block[128..192].chunks_exact(32).for_each(|run| pairs(run, &mut self.high));
                 block[..128].chunks_exact(64).for_each(|run| self.nibbles(run));
+            }
+            BlockType::IQ4_XS => {
+                self.scales.extend(scales_iq4(&block[2..8]).map(|s| s as u8));
+                self.scales.extend_from_slice(&[block[0], block[1], 0, 0]);
+                block[8..136].chunks_exact(16).for_each(|run| self.nibbles(run));
             }
         }
     }
@@ -129,8 +161,8 @@ impl Planes {
         }
     }
 
-    /// Q5_K: bit s of byte l is the fifth bit of element 32 s + l. Out: byte i holds those of elements 8 i .. 8 i + 8.
-    fn fifth_bits(&mut self, bits: &[u8]) {
+    /// Q5_K and Q3_K: bit s of byte l belongs to element 32 s + l. Out: byte i holds those of elements 8 i .. 8 i + 8.
+    fn single_bits(&mut self, bits: &[u8]) {
         for s in 0..8 {
             for eight in bits.chunks_exact(8) {
                 let byte =
@@ -139,18 +171,18 @@ impl Planes {
             }
         }
     }
+}
 
-    /// Q6_K: bits 2 s and 2 s + 1 of byte l are the upper bits of element 32 s + l (of 128). Out: 16 bits for eight.
-    fn upper_pairs(&mut self, pairs: &[u8]) {
-        for s in 0..4 {
-            for eight in pairs.chunks_exact(8) {
-                let half = eight
-                    .iter()
-                    .enumerate()
-                    .map(|(n, b)| u16::from((b >> (2 * s)) & 3) << (2 * n))
-                    .fold(0u16, |all, pair| all | pair);
-                self.high.extend_from_slice(&half.to_le_bytes());
-            }
+/// Bits 2 s and 2 s + 1 of byte l belong to element 32 s + l (of 128). Out: 16 bits for eight elements.
+fn pairs(run: &[u8], out: &mut Vec<u8>) {
+    for s in 0..4 {
+        for eight in run.chunks_exact(8) {
+            let half = eight
+                .iter()
+                .enumerate()
+                .map(|(n, b)| u16::from((b >> (2 * s)) & 3) << (2 * n))
+                .fold(0u16, |all, pair| all | pair);
+            out.extend_from_slice(&half.to_le_bytes());
         }
     }
 }
@@ -158,6 +190,7 @@ impl Planes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::quant::LEVELS;
 
     /// What the shaders do, on the CPU: the value of element `e` of the tensor in `planes`.
     fn element(block_type: BlockType, planes: &Planes, e: usize) -> f32 {
@@ -165,6 +198,8 @@ mod tests {
         let f16 = |bits: u32| half::f16::from_bits(bits as u16).to_f32();
         let (eight, n) = (e / 8, (e % 8) as u32);
         let nibble = || (word(&planes.quants, eight) >> (8 * (n % 4) + 4 * (n / 4))) & 15;
+        let single = || (word(&planes.high, eight / 4) >> (8 * (eight % 4) as u32 + n)) & 1;
+        let two = |plane| (word(plane, eight / 2) >> (16 * (eight % 2) as u32 + 2 * n)) & 3;
         let block = e / block_type.block_len();
         let pair = || f16(word(&planes.scales, block / 2) >> (16 * (block % 2)));
         let k = || {
@@ -182,14 +217,32 @@ mod tests {
                 let w = word(&planes.scales, block);
                 f16(w) * nibble() as f32 + f16(w >> 16)
             }
+            BlockType::BF16 => f32::from_bits((word(&planes.quants, e / 2) >> (16 * (e % 2))) << 16),
+            BlockType::Q5_0 => pair() * ((nibble() | single() << 4) as f32 - 16.0),
+            BlockType::Q5_1 => {
+                let w = word(&planes.scales, block);
+                f16(w) * (nibble() | single() << 4) as f32 + f16(w >> 16)
+            }
             BlockType::Q8_0 => pair() * (word(&planes.quants, e / 4) >> (8 * (e % 4))) as u8 as i8 as f32,
             BlockType::Q4_K => k().0 * nibble() as f32 - k().1,
-            BlockType::Q5_K => {
-                let high = (word(&planes.high, eight / 4) >> (8 * (eight % 4) as u32 + n)) & 1;
-                k().0 * (nibble() | high << 4) as f32 - k().1
+            BlockType::Q5_K => k().0 * (nibble() | single() << 4) as f32 - k().1,
+            BlockType::Q2_K => {
+                let (d, s) = (word(&planes.scales, block * 5 + 4), planes.scales[block * 20 + e / 16 % 16]);
+                f16(d) * f32::from(s & 15) * two(&planes.quants) as f32 - f16(d >> 16) * f32::from(s >> 4)
+            }
+            BlockType::Q3_K => {
+                let d = f16(word(&planes.scales, block * 5 + 4));
+                let s = planes.scales[block * 20 + e / 16 % 16] as i8;
+                d * f32::from(s) * ((two(&planes.quants) | single() << 2) as f32 - 4.0)
+            }
+            BlockType::IQ4_NL => pair() * f32::from(LEVELS[nibble() as usize]),
+            BlockType::IQ4_XS => {
+                let d = f16(word(&planes.scales, block * 3 + 2));
+                let s = planes.scales[block * 12 + e / 32 % 8] as i8;
+                d * f32::from(s) * f32::from(LEVELS[nibble() as usize])
             }
             BlockType::Q6_K => {
-                let high = (word(&planes.high, eight / 2) >> (16 * (eight % 2) as u32 + 2 * n)) & 3;
+                let high = two(&planes.high);
                 let s = planes.scales[block * 20 + e / 16 % 16] as i8;
                 let d = f16(word(&planes.scales, block * 5 + 4));
                 d * f32::from(s) * ((nibble() | high << 4) as f32 - 32.0)

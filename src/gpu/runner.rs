@@ -1,14 +1,17 @@
 //! A Llama model on the GPU.
 
+use super::fuse::fuse;
 use super::kernel::Pipelines;
 use super::kv::KvBuffers;
 use super::lower::{Lowering, Memory, value_bytes};
 use super::plan::Plan;
+use super::readout::Readouts;
 use super::record::{Frequencies, Node, Per, Recorder, Value};
 use super::scratch::Scratch;
 use super::step::StepBuffers;
+use super::uniforms::Uniforms;
 use super::{Gpu, GpuWeight, decide};
-use crate::model::{BackendInfo, KvShape, Llama, Ops, Runner, Step};
+use crate::model::{BackendInfo, KvShape, Llama, Ops, Output, Reading, Runner, Step};
 use crate::{Control, Error, Result};
 use futures::future::LocalBoxFuture;
 
@@ -24,9 +27,10 @@ pub struct GpuRunner {
     bodies: Vec<Plan>,
     /// From there to the logits of the outputs, one for each class of output counts.
     tails: Vec<Plan>,
-    logits: wgpu::Buffer,
-    /// Where logits are read back from; absent while a read that was given up may still hold it.
+    readouts: Readouts,
+    /// Where what was read comes back; absent while a read that was given up may still hold it.
     staging: Option<wgpu::Buffer>,
+    words: Vec<u32>,
 }
 
 /// What was recorded, with the values that outlive it.
@@ -83,16 +87,24 @@ impl GpuRunner {
         // … with which kernels, in which buffers …
         let step = StepBuffers::new(&gpu, &kv, max_rows, frequencies).await?;
         let (mut pipelines, mut scratch) = (Pipelines::new(&gpu), Scratch::default());
+        let mut uniforms = Uniforms::new(&gpu);
         let mut drafts = Vec::new();
         for Recorded { nodes, kept, most_rows, most_outputs } in recorded {
             let mut lowering = Lowering::new(
                 &gpu,
-                Memory { pipelines: &mut pipelines, scratch: &mut scratch, step: &step, kv: &cache },
+                Memory {
+                    pipelines: &mut pipelines,
+                    scratch: &mut scratch,
+                    uniforms: &mut uniforms,
+                    step: &step,
+                    kv: &cache,
+                },
                 most_rows,
                 most_outputs,
             );
             kept.iter().for_each(|(value, buffer)| lowering.keep(value, buffer));
-            drafts.push(lowering.run(&nodes));
+            let values: Vec<Value> = kept.into_iter().map(|(value, _)| value).collect();
+            drafts.push(lowering.run(&if gpu.fuses { fuse(&nodes, &values) } else { nodes }));
         }
 
         // … and bound to them.
@@ -104,82 +116,100 @@ impl GpuRunner {
             .map(|(&most, drafts)| Plan::link(&gpu, &mut pipelines, &scratch, most, drafts))
             .collect();
         let tails = bodies.split_off(row_classes.len());
+        let readouts = Readouts::new(&gpu, &mut pipelines, &logits, config.vocab, max_outputs).await?;
         pipelines.compile(progress).await?;
         gpu.finished().await?;
 
         let vocab = config.vocab;
-        Ok(GpuRunner { gpu, vocab, kv, max_rows, step, pipelines, bodies, tails, logits, staging: None })
+        let (staging, words) = (None, Vec::new());
+        Ok(GpuRunner { gpu, vocab, kv, max_rows, step, pipelines, bodies, tails, readouts, staging, words })
     }
 
-    async fn run(&mut self, step: &Step, control: &dyn Control) -> Result<Vec<f32>> {
+    /// Dispatches of a step of `rows` rows, one of whose logits are wanted.
+    pub fn dispatches(&self, rows: usize) -> Result<usize> {
+        Ok(class(&self.bodies, rows)?.dispatches() + class(&self.tails, 1)?.dispatches())
+    }
+
+    async fn run(&mut self, step: &Step, control: &dyn Control) -> Result<Vec<Reading>> {
         self.gpu.check()?;
         step.validate(self.vocab, &self.kv, self.max_rows)?;
         self.step.write(&self.gpu, step)?;
-        let rows = step.rows.len();
-        let mut logits = Vec::with_capacity(step.outputs.len() * self.vocab);
         // The blocks go out together with the first outputs; a step without any still computes its K and V.
         let most = self.tails.last().map_or(1, |tail| tail.most);
-        let mut chunks = step.outputs.chunks(most);
-        let first = chunks.next().unwrap_or(&[]);
-        self.submit(Some(rows), first, &mut logits, control).await?;
-        for outputs in chunks {
-            self.submit(None, outputs, &mut logits, control).await?;
+        let words: usize = step.outputs.iter().map(|output| self.readouts.words(&output.readout)).sum();
+        let staging = self.staging(words).await?;
+        let (mut rows, mut at) = (Some(step.rows.len()), 0);
+        let none = step.outputs.is_empty().then_some(&[][..]);
+        for outputs in none.into_iter().chain(step.outputs.chunks(most)) {
+            if control.aborted() {
+                return Err(Error::Aborted);
+            }
+            at += self.submit(rows.take(), outputs, &staging, at)?;
         }
-        Ok(logits)
+        if words == 0 {
+            self.gpu.finished().await?;
+        } else {
+            self.words.resize(words, 0);
+            self.gpu.read_words(&staging, &mut self.words).await?;
+        }
+        self.staging = Some(staging);
+        let mut words = &self.words[..words];
+        let mut readings = Vec::with_capacity(step.outputs.len());
+        for outputs in step.outputs.chunks(most) {
+            readings.extend(self.readouts.parse(outputs, &mut words)?);
+        }
+        Ok(readings)
     }
 
-    /// Computes the blocks for `rows` rows, if any, and the logits of `outputs`, if any; in one submit.
-    async fn submit(
+    /// A buffer that `words` come back in. Only steps that want more than any before make a new one.
+    async fn staging(&mut self, words: usize) -> Result<wgpu::Buffer> {
+        use wgpu::BufferUsages as Usage;
+        let bytes = words.max(LEAST_STAGING) as u64 * 4;
+        match self.staging.take() {
+            Some(staging) if staging.size() >= bytes => Ok(staging),
+            _ => self.gpu.buffer_checked("readings", bytes, Usage::COPY_DST | Usage::MAP_READ).await,
+        }
+    }
+
+    /// Computes the blocks for `rows` rows, if any, and reads `outputs`, if any, into word `at` of `staging`; in one
+    /// submit. Returns how many words.
+    fn submit(
         &mut self,
         rows: Option<usize>,
-        outputs: &[u32],
-        logits: &mut Vec<f32>,
-        control: &dyn Control,
-    ) -> Result<()> {
-        if control.aborted() {
-            return Err(Error::Aborted);
-        }
-        let gpu = self.gpu.clone();
-        let count = outputs.len();
+        outputs: &[Output],
+        staging: &wgpu::Buffer,
+        at: usize,
+    ) -> Result<usize> {
+        let (gpu, count) = (&self.gpu, outputs.len());
         if count > 0 {
-            self.step.write_outputs(&gpu, outputs);
+            self.step.write_outputs(gpu, outputs);
+            self.readouts.write(gpu, outputs);
         }
         let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            if let Some(rows) = rows {
-                class(&self.bodies, rows)?.encode(&mut pass, &self.pipelines, rows as u32, 0)?;
-            }
-            if count > 0 {
-                class(&self.tails, count)?.encode(&mut pass, &self.pipelines, 0, count as u32)?;
-            }
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        if let Some(rows) = rows {
+            class(&self.bodies, rows)?.encode(&mut pass, &self.pipelines, rows as u32, 0)?;
         }
-        if count == 0 {
-            gpu.queue.submit([encoder.finish()]);
-            return gpu.finished().await;
+        if count > 0 {
+            class(&self.tails, count)?.encode(&mut pass, &self.pipelines, 0, count as u32)?;
+            self.readouts.encode(&mut pass, &self.pipelines)?;
         }
-        let len = count * self.vocab;
-        let staging = match self.staging.take() {
-            Some(staging) => staging,
-            None => {
-                use wgpu::BufferUsages as Usage;
-                gpu.buffer_checked("logits", self.logits.size(), Usage::COPY_DST | Usage::MAP_READ).await?
-            }
-        };
-        encoder.copy_buffer_to_buffer(&self.logits, 0, &staging, 0, (len * 4) as u64);
+        drop(pass);
+        let words = self.readouts.copy(&mut encoder, outputs, staging, at);
         gpu.queue.submit([encoder.finish()]);
-        logits.extend(gpu.read(&staging, len).await?);
-        self.staging = Some(staging);
-        Ok(())
+        Ok(words)
     }
 }
+
+/// Words that a staging buffer has at least, so that usual steps share one.
+const LEAST_STAGING: usize = 1024;
 
 impl Runner for GpuRunner {
     fn forward<'a>(
         &'a mut self,
         step: &'a Step,
         control: &'a dyn Control,
-    ) -> LocalBoxFuture<'a, Result<Vec<f32>>> {
+    ) -> LocalBoxFuture<'a, Result<Vec<Reading>>> {
         Box::pin(self.run(step, control))
     }
 

@@ -22,10 +22,14 @@ macro_rules! shaders {
 
 /// Every file of `shaders/`, by name.
 const FILES: &[(&str, &str)] = shaders! {
-    "add" "attention_merge" "attention_thread" "attention_tile" "dequant_f16" "dequant_f32" "dequant_q4_0" "dequant_q4_1" "dequant_q4_k" "dequant_q5_k"
-    "dequant_q6_k" "dequant_q8_0" "eight" "embed" "kv_f16" "kv_f16_software" "kv_f32" "kv_store" "linear_matrix" "linear_one"
-    "linear_tile" "linear_vector" "nibbles" "outputs" "reduce_shared" "reduce_subgroups" "rms_norm"
-    "rms_norm_workgroup" "rope" "scales_k" "split" "swiglu"
+    "add" "attention_merge" "attention_thread" "attention_tile" "dequant_bf16" "dequant_f16" "dequant_f32"
+    "dequant_iq4_nl" "dequant_iq4_xs" "dequant_q2_k" "dequant_q3_k" "dequant_q4_0" "dequant_q4_1"
+    "dequant_q4_k" "dequant_q5_0" "dequant_q5_1" "dequant_q5_k" "dequant_q6_k" "dequant_q8_0" "eight"
+    "embed" "finish" "kv_f16" "kv_f16_software" "kv_f32" "kv_store" "levels" "linear_matrix" "linear_one"
+    "linear_tile" "linear_vector" "logit_keys" "meet_alone" "meet_workgroup" "nibbles" "outputs"
+    "probe_copy" "probe_fma" "readout_ask" "readout_gather" "readout_pieces" "readout_row"
+    "readout_sample" "reduce_shared" "reduce_subgroups" "rms_norm" "rms_norm_workgroup" "rope"
+    "rope_store" "scales_k" "shape" "split" "swiglu"
 };
 
 /// The file that dequantizes a block type.
@@ -35,10 +39,17 @@ pub(super) const fn dequantizer(block_type: BlockType) -> &'static str {
         BlockType::F16 => "dequant_f16",
         BlockType::Q4_0 => "dequant_q4_0",
         BlockType::Q4_1 => "dequant_q4_1",
+        BlockType::BF16 => "dequant_bf16",
+        BlockType::Q5_0 => "dequant_q5_0",
+        BlockType::Q5_1 => "dequant_q5_1",
         BlockType::Q8_0 => "dequant_q8_0",
+        BlockType::Q2_K => "dequant_q2_k",
+        BlockType::Q3_K => "dequant_q3_k",
         BlockType::Q4_K => "dequant_q4_k",
         BlockType::Q5_K => "dequant_q5_k",
         BlockType::Q6_K => "dequant_q6_k",
+        BlockType::IQ4_NL => "dequant_iq4_nl",
+        BlockType::IQ4_XS => "dequant_iq4_xs",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Gpu;
 use super::record::{Frequencies, Per};
-use crate::model::{KvShape, Step};
+use crate::model::{KvShape, Output, Step};
 use crate::{Error, Result};
 
 /// WebGPU's coarsest alignment of a uniform binding.
@@ -107,8 +107,10 @@ impl StepBuffers {
     }
 
     /// The next rows whose logits are wanted.
-    pub(super) fn write_outputs(&mut self, gpu: &Gpu, outputs: &[u32]) {
-        gpu.queue.write_buffer(&self.outputs, 0, bytemuck::cast_slice(outputs));
+    pub(super) fn write_outputs(&mut self, gpu: &Gpu, outputs: &[Output]) {
+        self.host.clear();
+        self.host.extend(outputs.iter().map(|output| output.row));
+        gpu.queue.write_buffer(&self.outputs, 0, bytemuck::cast_slice(&self.host));
         self.write_count(gpu, Per::Output, outputs.len());
     }
 

@@ -1,14 +1,17 @@
 //! A few ops alone, on inputs given: for tests against the CPU, and for benchmarks.
 
 use super::Gpu;
+use super::fuse::fuse;
 use super::kernel::Pipelines;
 use super::kv::KvBuffers;
 use super::lower::{Lowering, Memory, value_bytes};
 use super::plan::Plan;
+use super::readout::Readouts;
 use super::record::{Frequencies, Per, Recorder, Value};
 use super::scratch::Scratch;
 use super::step::StepBuffers;
-use crate::model::{KvShape, Step};
+use super::uniforms::Uniforms;
+use crate::model::{KvShape, Output, Reading, Readout, Step};
 use crate::{Error, Result};
 
 /// A plan of a few ops, with its inputs and its result.
@@ -49,7 +52,13 @@ impl Trial {
         let result = gpu.buffer_checked("result", bytes, usage).await?;
         let staging = gpu.buffer_checked("result", bytes, Usage::COPY_DST | Usage::MAP_READ).await?;
 
-        let memory = Memory { pipelines: &mut pipelines, scratch: &mut scratch, step: &step, kv: &cache };
+        let memory = Memory {
+            pipelines: &mut pipelines,
+            scratch: &mut scratch,
+            uniforms: &mut Uniforms::new(gpu),
+            step: &step,
+            kv: &cache,
+        };
         let mut lowering = Lowering::new(gpu, memory, most, most);
         let mut inputs = Vec::new();
         for value in &values {
@@ -60,13 +69,18 @@ impl Trial {
         if !values.contains(&value) {
             lowering.keep(&value, &result);
         }
-        let drafts = lowering.run(&nodes);
+        let kept = [&values[..], std::slice::from_ref(&value)].concat();
+        let drafts = lowering.run(&if gpu.fuses { fuse(&nodes, &kept) } else { nodes });
         scratch.allocate(gpu).await?;
         let plan = Plan::link(gpu, &mut pipelines, &scratch, most, drafts);
         pipelines.compile(&mut |_, _| ()).await?;
         // An op in place has its result in its input.
         let result = values.iter().position(|v| *v == value).map_or(result, |i| inputs[i].clone());
         Ok(Trial { gpu: gpu.clone(), step, pipelines, plan, inputs, result, staging, value })
+    }
+
+    pub fn dispatches(&self) -> usize {
+        self.plan.dispatches()
     }
 
     /// Computes `step`, whose rows have these `inputs`, `times` times over, and returns the result of the last.
@@ -95,5 +109,45 @@ impl Trial {
         encoder.copy_buffer_to_buffer(&self.result, 0, &self.staging, 0, (len * 4) as u64);
         self.gpu.queue.submit([encoder.finish()]);
         self.gpu.read(&self.staging, len).await
+    }
+}
+
+/// Readouts of rows of logits that are given.
+pub struct ReadoutTrial {
+    gpu: Gpu,
+    pipelines: Pipelines,
+    readouts: Readouts,
+    logits: wgpu::Buffer,
+    staging: wgpu::Buffer,
+}
+
+impl ReadoutTrial {
+    /// For at most `most` rows of `vocab` logits.
+    pub async fn new(gpu: &Gpu, vocab: usize, most: usize) -> Result<ReadoutTrial> {
+        use wgpu::BufferUsages as Usage;
+        let mut pipelines = Pipelines::new(gpu);
+        let bytes = (most * vocab.max(1024) * 4) as u64;
+        let usage = Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC;
+        let logits = gpu.buffer_checked("logits", bytes, usage).await?;
+        let staging = gpu.buffer_checked("readings", bytes, Usage::COPY_DST | Usage::MAP_READ).await?;
+        let readouts = Readouts::new(gpu, &mut pipelines, &logits, vocab, most).await?;
+        pipelines.compile(&mut |_, _| ()).await?;
+        Ok(ReadoutTrial { gpu: gpu.clone(), pipelines, readouts, logits, staging })
+    }
+
+    /// Reads each row of `logits` as one of `readouts` says.
+    pub async fn run(&mut self, logits: &[f32], readouts: &[Readout]) -> Result<Vec<Reading>> {
+        let outputs: Vec<Output> =
+            readouts.iter().map(|readout| Output { row: 0, readout: readout.clone() }).collect();
+        self.gpu.queue.write_buffer(&self.logits, 0, bytemuck::cast_slice(logits));
+        self.readouts.write(&self.gpu, &outputs);
+        let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        self.readouts.encode(&mut pass, &self.pipelines)?;
+        drop(pass);
+        let mut words = vec![0; self.readouts.copy(&mut encoder, &outputs, &self.staging, 0)];
+        self.gpu.queue.submit([encoder.finish()]);
+        self.gpu.read_words(&self.staging, &mut words).await?;
+        self.readouts.parse(&outputs, &mut &words[..])
     }
 }

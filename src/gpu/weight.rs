@@ -1,6 +1,7 @@
 //! Weights on the GPU, in their quantized form.
 
 use super::Gpu;
+use super::fuse::Stacked;
 use super::repack::{Planes, layout};
 use crate::model::WeightStore;
 use crate::quant::BlockType;
@@ -16,6 +17,8 @@ const MOST_BYTES: u64 = 512 << 20;
 
 /// Uploads wait in a staging area of the driver until something is submitted; submit after this many bytes.
 const SUBMIT_BYTES: usize = 32 << 20;
+
+const USAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST);
 
 /// Where shaders bind the planes of a matrix.
 const QUANTS: u32 = 8;
@@ -33,7 +36,7 @@ pub struct GpuWeight {
 }
 
 /// A matrix `[rows, cols]` (a vector is one row), in one or several buffers.
-#[derive(Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Matrix {
     pub block_type: BlockType,
     pub rows: usize,
@@ -42,6 +45,7 @@ pub(super) struct Matrix {
 }
 
 /// Some rows of a matrix, in a buffer of their own that holds the planes one after the other.
+#[derive(Debug, PartialEq)]
 pub(super) struct Shard {
     pub first: usize,
     pub rows: usize,
@@ -50,7 +54,7 @@ pub(super) struct Shard {
 }
 
 /// A plane within a shard's buffer.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Plane {
     /// Where shaders bind it: 8 quants, 9 scales, 10 high bits.
     pub binding: u32,
@@ -59,6 +63,70 @@ pub(super) struct Plane {
     pub size: u64,
     /// Bytes of a block.
     pub stride: usize,
+}
+
+impl Stacked for Matrix {
+    fn above(&self, below: &Matrix) -> Option<Matrix> {
+        let ([a], [b]) = (&self.shards[..], &below.shards[..]) else { return None };
+        let alike = a.buffer == b.buffer && self.block_type == below.block_type && self.cols == below.cols;
+        let pairs = || a.planes.iter().zip(&b.planes);
+        if !alike || !pairs().all(|(p, q)| p.offset + p.size == q.offset) {
+            return None;
+        }
+        let planes = pairs().map(|(p, q)| Plane { size: p.size + q.size, ..*p }).collect();
+        let rows = a.rows + b.rows;
+        let shard = Shard { first: 0, rows, buffer: a.buffer.clone(), planes };
+        Some(Matrix { rows, shards: [shard].into(), ..*self })
+    }
+}
+
+/// Tensors of one type that lie one behind the other in a buffer, so that one dispatch can multiply by all of them. Each
+/// of their planes begins where a binding may.
+struct Stack {
+    block_type: BlockType,
+    cols: usize,
+    /// Names, first rows and numbers of rows.
+    tensors: Vec<(String, usize, usize)>,
+    /// Made when the first of the tensors arrives.
+    buffer: Option<wgpu::Buffer>,
+}
+
+impl Stack {
+    /// `None` where bindings cannot begin between the tensors.
+    fn new(tensors: &[(&str, BlockType, usize)], cols: usize) -> Option<Stack> {
+        let (_, block_type, _) = *tensors.first()?;
+        let mut rows = 0;
+        let tensors = tensors.iter().map(|&(name, _, count)| {
+            rows += count;
+            (name.to_string(), rows - count, count)
+        });
+        let stack = Stack { block_type, cols, tensors: tensors.collect(), buffer: None };
+        let aligned =
+            |plane: &Plane, first| (stack.blocks(first) * plane.stride) as u64 % PLANE_ALIGNMENT == 0;
+        let all = stack.planes().0;
+        stack.tensors.iter().all(|(_, first, _)| all.iter().all(|p| aligned(p, *first))).then_some(stack)
+    }
+
+    fn blocks(&self, rows: usize) -> usize {
+        rows * self.cols / self.block_type.block_len()
+    }
+
+    /// The planes of all the tensors together, and the bytes of them.
+    fn planes(&self) -> (Vec<Plane>, u64) {
+        let rows = self.tensors.iter().map(|(.., count)| count).sum();
+        planes(self.block_type, rows, self.cols)
+    }
+
+    /// A tensor's part of the planes, and its rows.
+    fn part(&self, name: &str) -> Option<(Vec<Plane>, usize)> {
+        let (_, first, rows) = self.tensors.iter().find(|(of, ..)| of == name)?;
+        let part = |plane: Plane| Plane {
+            offset: plane.offset + (self.blocks(*first) * plane.stride) as u64,
+            size: ((self.blocks(*rows) * plane.stride) as u64).next_multiple_of(16),
+            ..plane
+        };
+        Some((self.planes().0.into_iter().map(part).collect(), *rows))
+    }
 }
 
 /// Streams weights to the GPU.
@@ -70,18 +138,33 @@ pub struct GpuStore {
     unsubmitted: usize,
     /// Bytes that a buffer may have.
     most: u64,
+    stacks: Vec<Stack>,
 }
 
 impl GpuStore {
     pub fn new(gpu: &Gpu) -> GpuStore {
         let most = gpu.limits.max_storage_buffer_binding_size.min(gpu.limits.max_buffer_size).min(MOST_BYTES);
-        GpuStore { gpu: gpu.clone(), planes: Planes::default(), unsubmitted: 0, most }
+        GpuStore { gpu: gpu.clone(), planes: Planes::default(), unsubmitted: 0, most, stacks: Vec::new() }
     }
 
     /// Splits tensors into smaller buffers than the adapter demands.
     pub fn with_buffer_limit(mut self, bytes: u64) -> GpuStore {
         self.most = self.most.min(bytes);
         self
+    }
+
+    /// The tensor's place in a stack, if it has one.
+    fn stacked(&mut self, name: &str, block_type: BlockType, rows: usize, cols: usize) -> Option<Shard> {
+        let fits = |s: &&mut Stack| s.block_type == block_type && s.cols == cols && s.part(name).is_some();
+        let stack = self.stacks.iter_mut().find(fits)?;
+        let (planes, _) = stack.part(name).filter(|(_, count)| *count == rows)?;
+        let (_, bytes) = stack.planes();
+        let buffer = stack.buffer.get_or_insert_with(|| {
+            let (buffer, scope) = self.gpu.buffer(&format!("tensor \"{name}\""), bytes, USAGE);
+            self.gpu.defer(scope);
+            buffer
+        });
+        Some(Shard { first: 0, rows, buffer: buffer.clone(), planes })
     }
 
     /// Some whole blocks of a shard, from its block `first` on.
@@ -108,12 +191,25 @@ impl GpuStore {
 impl WeightStore for GpuStore {
     type Weight = GpuWeight;
 
+    fn together(&mut self, tensors: &[(&str, BlockType, usize)], cols: usize) {
+        let most = self.most;
+        let stacks = tensors.chunk_by(|a, b| a.1 == b.1).filter_map(|alike| Stack::new(alike, cols));
+        self.stacks.extend(stacks.filter(|stack| stack.tensors.len() > 1 && stack.planes().1 <= most));
+    }
+
     fn allocate(&mut self, name: &str, block_type: BlockType, rows: usize, cols: usize) -> Result<GpuWeight> {
         self.gpu.check()?;
         if rows > 1 && !cols.is_multiple_of(8) {
             return Err(Error::InvalidModel(format!(
                 "tensor \"{name}\" has rows of {cols} elements, which is no multiple of 8"
             )));
+        }
+        if let Some(shard) = self.stacked(name, block_type, rows, cols) {
+            self.gpu.check()?;
+            return Ok(GpuWeight {
+                matrix: Matrix { block_type, rows, cols, shards: [shard].into() },
+                host: Vec::new(),
+            });
         }
         let most = self.most;
         let per_shard = shard_rows(block_type, rows, cols, most).ok_or_else(|| {
@@ -126,9 +222,8 @@ impl WeightStore for GpuStore {
         for first in (0..rows).step_by(per_shard) {
             let count = per_shard.min(rows - first);
             let (planes, bytes) = planes(block_type, count, cols);
-            let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-            let (buffer, scope) = self.gpu.buffer(&format!("tensor \"{name}\""), bytes, usage);
-            self.gpu.expect(scope);
+            let (buffer, scope) = self.gpu.buffer(&format!("tensor \"{name}\""), bytes, USAGE);
+            self.gpu.defer(scope);
             shards.push(Shard { first, rows: count, buffer, planes });
         }
         self.gpu.check()?;

@@ -11,7 +11,7 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 impl WasmEngine {
-    /// Judges `task`, whose kind is "score", "scoreMany", "classify", "classifyMany" or "compare". `on_token` is given
+    /// Judges `task`, whose kind is "score", "scoreMany", "classify", "classifyMany", "compare" or "rank". `on_token` is given
     /// pieces of critiques, each with the number of its verdict.
     pub fn judge(
         &self,
@@ -32,6 +32,7 @@ impl WasmEngine {
                 "classify" => plain(&judge.classify(&self::task(task)?).await?),
                 "classifyMany" => plain(&judge.classify_many(&self::task(task)?).await?),
                 "compare" => plain(&judge.compare(&self::task(task)?).await?),
+                "rank" => plain(&judge.rank(&self::task(task)?).await?),
                 other => Err(Error::Internal(format!("there is no task \"{other}\""))),
             }
         })

@@ -1,10 +1,11 @@
-//! The classes that JavaScript sees. The npm package wraps them; nothing else should use them.
+//! The classes and functions that JavaScript sees. The npm package wraps them; nothing else should use them.
 
 mod convert;
 mod engine;
 mod host;
 mod judge;
 mod parse;
+mod statistics;
 
 use wasm_bindgen::prelude::*;
 

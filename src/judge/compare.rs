@@ -9,10 +9,10 @@ use super::{Judge, Reliability};
 use crate::engine::{Timing, Usage, milliseconds};
 use crate::{Error, Result};
 use futures::future::{try_join, try_join_all};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use web_time::Instant;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Winner {
     A,
@@ -58,21 +58,30 @@ pub struct OrderVerdict {
 impl Judge<'_> {
     /// Says which of two responses is better. Swapping them gives exactly the mirrored verdict.
     pub async fn compare(&self, task: &CompareTask) -> Result<PreferenceVerdict> {
+        let responses = [task.response_a.as_str(), &task.response_b];
+        let texts = Texts::new(&task.input, &responses, &task.reference, &task.context)?;
+        self.compare_texts(&texts, &task.criteria, 0).await
+    }
+
+    pub(super) async fn compare_texts(
+        &self,
+        texts: &Texts,
+        criteria: &str,
+        stream: usize,
+    ) -> Result<PreferenceVerdict> {
         let start = Instant::now();
-        if task.criteria.trim().is_empty() {
+        if criteria.trim().is_empty() {
             return Err(Error::InvalidArgument(
                 "`criteria` is empty: say what makes a response the better one".into(),
             ));
         }
         let reader = self.reader(Kind::Compare)?;
-        let texts =
-            Texts::new(&task.input, &[&task.response_a, &task.response_b], &task.reference, &task.context)?;
-        let given = self.in_order(&reader, &texts, &task.criteria, Some(0));
+        let given = self.in_order(&reader, texts, criteria, Some(stream));
         let swapped_texts = texts.swapped();
         let ((first, cut), second) = match self.options.both_orders {
             true => {
                 let (first, second) =
-                    try_join(given, self.in_order(&reader, &swapped_texts, &task.criteria, None)).await?;
+                    try_join(given, self.in_order(&reader, &swapped_texts, criteria, None)).await?;
                 (first, Some(second))
             }
             false => (given.await?, None),

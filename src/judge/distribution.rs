@@ -1,6 +1,6 @@
 //! The probability of each label as the next text, from full-vocabulary softmaxes.
 
-use crate::engine::{Engine, Sequence, log_sum_exp};
+use crate::engine::{Engine, Sequence};
 use crate::{Control, Error, Result};
 use std::collections::BTreeMap;
 
@@ -28,6 +28,9 @@ struct Node {
     label: Option<usize>,
 }
 
+/// A path less likely than this is not followed further; it counts as outside the labels.
+const NEGLIGIBLE: f64 = 1e-9;
+
 /// The probability of a path is the product along its tokens; that of a label, the sum of its paths. A label whose path
 /// goes on as another's ("1" and "10") has the mass that does not go on.
 pub(super) async fn label_probabilities(
@@ -44,15 +47,17 @@ pub(super) async fn label_probabilities(
     // Each entry: a node, the tokens that lead to it, the probability of getting there.
     let mut open = vec![(&root, prompt.to_vec(), 1.0)];
     while let Some((node, tokens, mass)) = open.pop() {
-        let (logits, cached) = engine.advance(sequence, &tokens, control).await?;
+        let ids: Vec<u32> = node.children.keys().copied().collect();
+        let (logprobs, cached) = engine.gather(sequence, &tokens, &ids, control).await?;
         cached_tokens.get_or_insert(cached);
-        let total = log_sum_exp(&logits);
         let mut going_on = 0.0;
-        for (token, child) in &node.children {
-            let p = (f64::from(logits[*token as usize]) - total).exp();
+        for ((token, child), logprob) in node.children.iter().zip(logprobs) {
+            let p = f64::from(logprob).exp();
             going_on += p;
             match child.label {
                 Some(label) if child.children.is_empty() => probabilities[label] += mass * p,
+                // What comes behind it cannot amount to anything, and would take a step.
+                _ if mass * p < NEGLIGIBLE => {}
                 _ => open.push((child, [&tokens[..], &[*token]].concat(), mass * p)),
             }
         }

@@ -2,24 +2,42 @@
 //!
 //! A task's texts and its rubric become the fields of a template (`field`, `template`), a reading of the rendered
 //! prompt gives a critique and a distribution over the labels (`reading`, `distribution`), and one or more readings
-//! become a verdict (`verdict`, `score`, `compare`).
+//! become a verdict (`verdict`, `score`, `compare`, `rank`). What needs no model stands beside it: Bradley–Terry strengths
+//! (`ranking`, `schedule`), panels of several judges (`panel`), calibration to people's labels (`calibration`).
 
+mod calibration;
 mod compare;
 mod distribution;
 mod field;
 mod options;
+mod panel;
+mod rank;
+mod ranking;
 mod reading;
 mod rubric;
+mod schedule;
 mod score;
 mod task;
 mod template;
 mod verdict;
 
+pub use calibration::{
+    Agreement, Calibration, CalibrationOptions, CalibrationReport, FEWEST_LABELS, Fit, fit_calibration,
+};
 pub use compare::{OrderVerdict, PreferenceVerdict, Winner};
 pub use options::{JudgeOptions, Kind, TemplateChoice, Truncate};
+pub use panel::{
+    ClassBallot, Disagreement, Distribution, PanelClass, PanelPreference, PanelScore, PreferenceBallot,
+    ScoreBallot, combine_classes, combine_preferences, combine_scores,
+};
+pub use rank::{Comparison, RankVerdict};
+pub use ranking::{MOST_PLAYERS, MOST_RESULTS, PairwiseResult, RankOptions, Ranking, Standing, rank_results};
 pub use rubric::{ClassRubric, Rubric, ScoreRubric};
+pub use schedule::{Round, Swiss, all_pairs, default_rounds};
 pub use score::{ClassVerdict, ScoreVerdict};
-pub use task::{ClassManyTask, ClassTask, CompareTask, Passages, ScoreManyTask, ScoreTask};
+pub use task::{
+    ClassManyTask, ClassTask, CompareTask, Passages, RankTask, Schedule, ScoreManyTask, ScoreTask,
+};
 pub use template::Template;
 pub use verdict::{ReadingReport, Reliability};
 

@@ -8,10 +8,11 @@ use super::task::{ClassTask, ScoreTask, Texts};
 use super::verdict::{Reliability, Tally, as_object, is_zero, timing};
 use super::{ClassManyTask, Judge, ScoreManyTask};
 use crate::engine::{Timing, Usage, milliseconds};
+use crate::statistics::shuffle;
 use crate::{Error, Result};
 use futures::future::try_join_all;
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
+use rand_chacha::rand_core::SeedableRng;
 use serde::Serialize;
 use web_time::Instant;
 
@@ -208,10 +209,7 @@ fn orders(len: usize, count: usize, seed: u64) -> Vec<Vec<usize>> {
     let different = (1..=len).try_fold(1usize, |product, i| product.checked_mul(i)).unwrap_or(usize::MAX);
     while orders.len() < count.min(different) {
         let mut order: Vec<usize> = (0..len).collect();
-        // Fisher and Yates's shuffle.
-        for i in (1..len).rev() {
-            order.swap(i, (random.next_u64() % (i as u64 + 1)) as usize);
-        }
+        shuffle(&mut random, &mut order);
         if !orders.contains(&order) {
             orders.push(order);
         }

@@ -75,6 +75,36 @@ pub struct CompareTask {
     pub context: Option<Passages>,
 }
 
+/// Several responses to one input, to be ranked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RankTask {
+    pub input: String,
+    pub responses: Vec<String>,
+    /// What makes a response the better one.
+    pub criteria: String,
+    #[serde(default)]
+    pub reference: Option<String>,
+    #[serde(default)]
+    pub context: Option<Passages>,
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// Of a Swiss schedule; where not given, as many as most likely find the best.
+    #[serde(default)]
+    pub rounds: Option<usize>,
+}
+
+/// Who is compared with whom.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// Every pair: n·(n − 1) ⁄ 2 comparisons.
+    #[default]
+    All,
+    /// Rounds in which responses of similar strength meet: some n·log₂ n ⁄ 2 comparisons.
+    Swiss,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 pub enum Passages {

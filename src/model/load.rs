@@ -64,6 +64,7 @@ pub async fn load<S: WeightStore>(
     control: &dyn Control,
 ) -> Result<Llama<S::Weight>> {
     let shapes = expected(header, config)?;
+    group(header, config, store)?;
     let mut weights = HashMap::new();
     let mut frequencies = config.frequencies.clone();
     for tensor in &header.tensors {
@@ -85,6 +86,18 @@ pub async fn load<S: WeightStore>(
     }
     let frequencies = vector(store, "rope frequencies", &frequencies)?;
     assemble(config, weights, frequencies)
+}
+
+/// Tells the store which matrices meet the same activations.
+fn group<S: WeightStore>(header: &Header, config: &Config, store: &mut S) -> Result<()> {
+    for i in 0..config.layers {
+        for parts in [&["attn_q", "attn_k", "attn_v"][..], &["ffn_gate", "ffn_up"]] {
+            let tensors = parts.iter().filter_map(|part| header.tensor(&format!("blk.{i}.{part}.weight")));
+            let tensors = tensors.map(|t| Ok((&t.name[..], t.block_type()?, t.matrix().0)));
+            store.together(&tensors.collect::<Result<Vec<_>>>()?, config.width);
+        }
+    }
+    Ok(())
 }
 
 /// A matrix, piece by piece.

@@ -4,11 +4,15 @@ mod config;
 mod llama;
 mod load;
 mod ops;
+mod readout;
 
 pub use config::Config;
 pub use llama::{Layer, Llama};
 pub use load::{Phase, Progress, check_tensors, load, parse_header, read_header};
 pub use ops::{BackendInfo, CHUNK_BLOCKS, KvShape, KvType, Ops, RopeStyle, Row, Runner, Step, WeightStore};
+pub use readout::{
+    Draw, MOST_GATHERED, MOST_TOP, Output, Reader, Reading, Readout, Sampled, log_sum_exp, not_numbers,
+};
 
 /// Values of `general.architecture` that can be run.
 pub const ARCHITECTURES: [&str; 1] = ["llama"];

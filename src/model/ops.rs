@@ -4,6 +4,7 @@
 //! once. The CPU backend does just that; the GPU backend records each call into a plan and runs the plan later, so
 //! an op may depend on the *shapes* of a step but never on its values.
 
+use super::readout::{Output, Reading};
 use crate::quant::BlockType;
 use crate::{Control, Error, Result};
 use futures::future::LocalBoxFuture;
@@ -50,13 +51,19 @@ pub trait Ops {
 
     fn add(&mut self, a: &Self::Tensor, b: &Self::Tensor) -> Self::Tensor;
 
-    /// Only the rows whose logits are wanted, in the order of [`Step::outputs`].
+    /// Only the rows that are read, in the order of [`Step::outputs`].
     fn outputs(&mut self, x: &Self::Tensor) -> Self::Tensor;
 }
 
 /// Where the weights of a model go as they arrive.
 pub trait WeightStore {
     type Weight;
+
+    /// Matrices `(name, type, rows)` of `cols` columns that are multiplied with the same rows. Said before any of them is
+    /// allocated, so that a backend may lay them one behind the other.
+    fn together(&mut self, tensors: &[(&str, BlockType, usize)], cols: usize) {
+        let _ = (tensors, cols);
+    }
 
     /// Room for a tensor of `rows × cols` (a vector is one row). Fails when it cannot be held.
     fn allocate(
@@ -132,23 +139,23 @@ pub struct Step {
     pub rows: Vec<Row>,
     /// For each sequence its KV blocks in order: position `p` is at slot `table[p / block_len] · block_len + p % block_len`.
     pub tables: Vec<Vec<u32>>,
-    /// Indices of the rows whose next-token logits are wanted.
-    pub outputs: Vec<u32>,
+    /// The rows whose next-token distributions are wanted, and what of them.
+    pub outputs: Vec<Output>,
 }
 
 /// A model on a backend, ready to run.
 pub trait Runner {
-    /// Computes a step and returns the logits `[outputs, vocab]`; K and V of every row are in the cache afterwards.
+    /// Computes a step and returns what its outputs ask for; K and V of every row are in the cache afterwards.
     /// A step has at most [`Runner::max_rows`] rows. After an error or an abort the K and V of these rows are undefined.
     fn forward<'a>(
         &'a mut self,
         step: &'a Step,
         control: &'a dyn Control,
-    ) -> LocalBoxFuture<'a, Result<Vec<f32>>>;
+    ) -> LocalBoxFuture<'a, Result<Vec<Reading>>>;
 
     fn max_rows(&self) -> usize;
 
-    /// Rows of a step whose logits may be asked for.
+    /// Outputs that a step may have.
     fn max_outputs(&self) -> usize {
         self.max_rows()
     }
@@ -189,8 +196,11 @@ impl Step {
         if self.rows.is_empty() || self.rows.len() > max_rows {
             return internal("number of rows");
         }
-        if self.outputs.iter().any(|&o| o as usize >= self.rows.len()) {
-            return internal("output row");
+        for output in &self.outputs {
+            if output.row as usize >= self.rows.len() {
+                return internal("output row");
+            }
+            output.readout.validate(vocab)?;
         }
         if self.tables.iter().flatten().any(|&b| b as usize >= kv.blocks) {
             return internal("KV block");

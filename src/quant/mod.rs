@@ -1,10 +1,16 @@
 //! Quantized block formats of GGUF: what they are called, how large their blocks are, and their values as `f32`.
 //!
-//! The layouts are those of ggml (`ggml-common.h`); reading and writing them is candle-core's work. The GPU reads
-//! the same blocks after `gpu::repack` has split them into word-aligned planes.
+//! The layouts are those of ggml (`ggml-common.h`); reading and writing them is candle-core's work, but for the
+//! non-linear types, which it lacks (`iq4`). The GPU reads the same blocks after `gpu::repack` has split them into
+//! word-aligned planes.
+
+mod iq4;
 
 use candle_core::quantized::k_quants as k;
 use candle_core::quantized::k_quants::GgmlType;
+#[cfg(test)]
+pub(crate) use iq4::LEVELS;
+pub(crate) use iq4::scales as scales_iq4;
 
 /// How the elements of a tensor are stored: `block_len` consecutive elements of a row in `block_bytes` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -12,26 +18,43 @@ use candle_core::quantized::k_quants::GgmlType;
 pub enum BlockType {
     F32,
     F16,
+    BF16,
     Q4_0,
     Q4_1,
+    Q5_0,
+    Q5_1,
     Q8_0,
+    Q2_K,
+    Q3_K,
     Q4_K,
     Q5_K,
     Q6_K,
+    IQ4_NL,
+    IQ4_XS,
 }
 
 impl BlockType {
-    pub const ALL: [BlockType; 8] = [
+    pub const ALL: [BlockType; 15] = [
         BlockType::F32,
         BlockType::F16,
+        BlockType::BF16,
         BlockType::Q4_0,
         BlockType::Q4_1,
+        BlockType::Q5_0,
+        BlockType::Q5_1,
         BlockType::Q8_0,
+        BlockType::Q2_K,
+        BlockType::Q3_K,
         BlockType::Q4_K,
         BlockType::Q5_K,
         BlockType::Q6_K,
+        BlockType::IQ4_NL,
+        BlockType::IQ4_XS,
     ];
-    pub const NAMES: [&'static str; 8] = ["F32", "F16", "Q4_0", "Q4_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"];
+    pub const NAMES: [&'static str; 15] = [
+        "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
+        "IQ4_NL", "IQ4_XS",
+    ];
 
     /// From the `ggml_type` number in a GGUF tensor table; `Err` holds the name (or number) of a type we cannot read.
     pub fn from_ggml(id: u32) -> Result<BlockType, String> {
@@ -48,10 +71,17 @@ impl BlockType {
             BlockType::F16 => 1,
             BlockType::Q4_0 => 2,
             BlockType::Q4_1 => 3,
+            BlockType::Q5_0 => 6,
+            BlockType::Q5_1 => 7,
             BlockType::Q8_0 => 8,
+            BlockType::Q2_K => 10,
+            BlockType::Q3_K => 11,
             BlockType::Q4_K => 12,
             BlockType::Q5_K => 13,
             BlockType::Q6_K => 14,
+            BlockType::IQ4_NL => 20,
+            BlockType::IQ4_XS => 23,
+            BlockType::BF16 => 30,
         }
     }
 
@@ -62,9 +92,19 @@ impl BlockType {
     /// Elements in a block.
     pub const fn block_len(self) -> usize {
         match self {
-            BlockType::F32 | BlockType::F16 => 1,
-            BlockType::Q4_0 | BlockType::Q4_1 | BlockType::Q8_0 => 32,
-            BlockType::Q4_K | BlockType::Q5_K | BlockType::Q6_K => 256,
+            BlockType::F32 | BlockType::F16 | BlockType::BF16 => 1,
+            BlockType::Q4_0
+            | BlockType::Q4_1
+            | BlockType::Q5_0
+            | BlockType::Q5_1
+            | BlockType::Q8_0
+            | BlockType::IQ4_NL => 32,
+            BlockType::Q2_K
+            | BlockType::Q3_K
+            | BlockType::Q4_K
+            | BlockType::Q5_K
+            | BlockType::Q6_K
+            | BlockType::IQ4_XS => 256,
         }
     }
 
@@ -72,10 +112,15 @@ impl BlockType {
     pub const fn block_bytes(self) -> usize {
         match self {
             BlockType::F32 => 4,
-            BlockType::F16 => 2,
-            BlockType::Q4_0 => 18,
+            BlockType::F16 | BlockType::BF16 => 2,
+            BlockType::Q4_0 | BlockType::IQ4_NL => 18,
             BlockType::Q4_1 => 20,
+            BlockType::Q5_0 => 22,
+            BlockType::Q5_1 => 24,
             BlockType::Q8_0 => 34,
+            BlockType::Q2_K => 84,
+            BlockType::Q3_K => 110,
+            BlockType::IQ4_XS => 136,
             BlockType::Q4_K => 144,
             BlockType::Q5_K => 176,
             BlockType::Q6_K => 210,
@@ -101,12 +146,23 @@ impl BlockType {
                     *value = half::f16::from_le_bytes([raw[0], raw[1]]).to_f32();
                 }
             }
+            BlockType::BF16 => {
+                for (value, raw) in out.iter_mut().zip(bytes.chunks_exact(2)) {
+                    *value = half::bf16::from_le_bytes([raw[0], raw[1]]).to_f32();
+                }
+            }
             BlockType::Q4_0 => to_float::<k::BlockQ4_0>(bytes, out),
             BlockType::Q4_1 => to_float::<k::BlockQ4_1>(bytes, out),
+            BlockType::Q5_0 => to_float::<k::BlockQ5_0>(bytes, out),
+            BlockType::Q5_1 => to_float::<k::BlockQ5_1>(bytes, out),
             BlockType::Q8_0 => to_float::<k::BlockQ8_0>(bytes, out),
+            BlockType::Q2_K => to_float::<k::BlockQ2K>(bytes, out),
+            BlockType::Q3_K => to_float::<k::BlockQ3K>(bytes, out),
             BlockType::Q4_K => to_float::<k::BlockQ4K>(bytes, out),
             BlockType::Q5_K => to_float::<k::BlockQ5K>(bytes, out),
             BlockType::Q6_K => to_float::<k::BlockQ6K>(bytes, out),
+            BlockType::IQ4_NL => iq4::nl_to_float(bytes, out),
+            BlockType::IQ4_XS => iq4::xs_to_float(bytes, out),
         }
     }
 
@@ -116,12 +172,19 @@ impl BlockType {
         match self {
             BlockType::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
             BlockType::F16 => values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect(),
+            BlockType::BF16 => values.iter().flat_map(|v| half::bf16::from_f32(*v).to_le_bytes()).collect(),
             BlockType::Q4_0 => from_float::<k::BlockQ4_0>(values),
             BlockType::Q4_1 => from_float::<k::BlockQ4_1>(values),
+            BlockType::Q5_0 => from_float::<k::BlockQ5_0>(values),
+            BlockType::Q5_1 => from_float::<k::BlockQ5_1>(values),
             BlockType::Q8_0 => from_float::<k::BlockQ8_0>(values),
+            BlockType::Q2_K => from_float::<k::BlockQ2K>(values),
+            BlockType::Q3_K => from_float::<k::BlockQ3K>(values),
             BlockType::Q4_K => from_float::<k::BlockQ4K>(values),
             BlockType::Q5_K => from_float::<k::BlockQ5K>(values),
             BlockType::Q6_K => from_float::<k::BlockQ6K>(values),
+            BlockType::IQ4_NL => iq4::nl_from_float(values),
+            BlockType::IQ4_XS => iq4::xs_from_float(values),
         }
     }
 }
@@ -129,27 +192,20 @@ impl BlockType {
 /// Names of ggml types that exist but that we do not read, so that the error can say more than a number.
 fn foreign_name(id: u32) -> Option<&'static str> {
     Some(match id {
-        6 => "Q5_0",
-        7 => "Q5_1",
         9 => "Q8_1",
-        10 => "Q2_K",
-        11 => "Q3_K",
         15 => "Q8_K",
         16 => "IQ2_XXS",
         17 => "IQ2_XS",
         18 => "IQ3_XXS",
         19 => "IQ1_S",
-        20 => "IQ4_NL",
         21 => "IQ3_S",
         22 => "IQ2_S",
-        23 => "IQ4_XS",
         24 => "I8",
         25 => "I16",
         26 => "I32",
         27 => "I64",
         28 => "F64",
         29 => "IQ1_M",
-        30 => "BF16",
         34 => "TQ1_0",
         35 => "TQ2_0",
         39 => "MXFP4",
@@ -183,6 +239,15 @@ fn from_float<T: GgmlType>(values: &[f32]) -> Vec<u8> {
         .to_vec()
 }
 
+/// The sixteen scales of a Q3_K block, −32 to 31: their low four bits in eight bytes, their high two in four more.
+pub(crate) fn scales_3(packed: &[u8]) -> [i8; 16] {
+    std::array::from_fn(|i| {
+        let low = if i < 8 { packed[i] & 15 } else { packed[i - 8] >> 4 };
+        let high = (packed[8 + i % 4] >> (2 * (i / 4))) & 3;
+        (low | high << 4) as i8 - 32
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,7 +258,11 @@ mod tests {
         for (ours, theirs) in [
             (BlockType::Q4_0, size_of::<k::BlockQ4_0>()),
             (BlockType::Q4_1, size_of::<k::BlockQ4_1>()),
+            (BlockType::Q5_0, size_of::<k::BlockQ5_0>()),
+            (BlockType::Q5_1, size_of::<k::BlockQ5_1>()),
             (BlockType::Q8_0, size_of::<k::BlockQ8_0>()),
+            (BlockType::Q2_K, size_of::<k::BlockQ2K>()),
+            (BlockType::Q3_K, size_of::<k::BlockQ3K>()),
             (BlockType::Q4_K, size_of::<k::BlockQ4K>()),
             (BlockType::Q5_K, size_of::<k::BlockQ5K>()),
             (BlockType::Q6_K, size_of::<k::BlockQ6K>()),
@@ -210,7 +279,13 @@ mod tests {
             let mut back = vec![0.0; values.len()];
             block_type.dequantize(&bytes, &mut back);
             let worst = values.iter().zip(&back).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(worst < 0.0135, "{block_type:?}: {worst}");
+            // Values within ±0.1: half a step of the type's bits.
+            let bound = match block_type {
+                BlockType::Q2_K => 0.035,
+                BlockType::Q3_K => 0.02,
+                _ => 0.0135,
+            };
+            assert!(worst < bound, "{block_type:?}: {worst}");
         }
     }
 }

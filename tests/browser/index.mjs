@@ -3,4 +3,5 @@
 import "./faults.test.mjs";
 import "./golden.test.mjs";
 import "./score.test.mjs";
+import "./guides.test.mjs";
 import "./page.test.mjs";

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import sirv from "sirv";
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 /** `cargo xtask` sets these; the defaults serve whoever runs a script by hand. */
 export const model = process.env.LUNETTE_MODEL ?? join(root, "models/SmolLM2-135M-Instruct.Q4_1.gguf");
@@ -45,6 +45,7 @@ export async function startServer() {
       response.end('<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>Lunette</title>');
     } else if (path.startsWith("/files/")) {
       const bytes = files.get(path.slice("/files/".length));
+      if (path.endsWith(".html")) response.setHeader("content-type", "text/html; charset=utf-8");
       if (bytes) response.end(bytes);
       else missing();
     } else {

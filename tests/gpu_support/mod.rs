@@ -53,6 +53,27 @@ pub fn weights(
     (written(store, block_type, rows, cols, &bytes), written(CpuStore, block_type, rows, cols, &bytes))
 }
 
+/// Matrices `(type, rows)` that the GPU may keep one behind the other, on both backends.
+pub fn stacked(
+    gpu: &Gpu,
+    parts: &[(BlockType, usize)],
+    cols: usize,
+    seed: u64,
+) -> Vec<(GpuWeight, CpuWeight)> {
+    let mut store = GpuStore::new(gpu);
+    let names: Vec<String> = (0..parts.len()).map(|i| format!("test {i}")).collect();
+    let named: Vec<_> =
+        parts.iter().zip(&names).map(|(&(kind, rows), name)| (&name[..], kind, rows)).collect();
+    store.together(&named, cols);
+    let each = named.iter().enumerate().map(|(i, &(name, block_type, rows))| {
+        let bytes = block_type.quantize(&random(rows * cols, seed + i as u64));
+        let mut weight = store.allocate(name, block_type, rows, cols).unwrap();
+        store.write(&mut weight, 0, &bytes).unwrap();
+        (weight, written(CpuStore, block_type, rows, cols, &bytes))
+    });
+    each.collect()
+}
+
 pub fn written<S: WeightStore>(
     mut store: S,
     block_type: BlockType,

@@ -4,7 +4,7 @@ use crate::bench_report::{Report, Sample};
 use crate::run::{Run, cargo};
 use crate::setup::{browser as chrome, drivers, node};
 use crate::wasm::Profile;
-use crate::{bench_peers, model, pkg, repo, say};
+use crate::{bench_gpu, bench_peers, model, pkg, repo, say};
 use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -34,6 +34,12 @@ pub struct Options {
     /// Sequences that decode together, with commas between [default: 1,4,8,16]
     #[arg(long)]
     batch: Option<String>,
+    /// With gpu: on a software adapter, and with a tiny model in place of large ones
+    #[arg(long)]
+    pub software: bool,
+    /// With gpu: a table of what its programs printed elsewhere
+    #[arg(long)]
+    pub samples: Option<PathBuf>,
     /// Only these peers, with commas between [default: each that can be had]
     #[arg(long)]
     pub peers: Option<String>,
@@ -51,6 +57,8 @@ enum Part {
     Load,
     /// Other engines beside ours, on the same file
     Peers,
+    /// Kernels and models on a hardware GPU, natively
+    Gpu,
     All,
 }
 
@@ -105,6 +113,10 @@ pub fn bench(options: &Options) -> Result<()> {
             bench_peers::measure(options, &mut report, &mut failures)?;
             continue;
         }
+        if part == Part::Gpu {
+            bench_gpu::measure(options, &mut report, &mut failures)?;
+            continue;
+        }
         for backend in backends(part, &options.backend) {
             say!("bench: {label} on {}", name(backend));
             let added = prepare_for(backend, options).and_then(|()| measure(part, backend, options));
@@ -155,12 +167,14 @@ fn measure(part: Part, backend: Backend, options: &Options) -> Result<Vec<Sample
         drivers::vulkan()?.into_iter().fold(run, |run, (key, driver)| run.env(key, driver))
     };
     let run = run.args(["--backend", backend.name(), "--reps", &options.reps.to_string()]);
-    let given = [("--prompt", &options.prompt), ("--batch", &options.batch)];
-    let run = given.into_iter().filter(|_| part == Part::Model).fold(run, |run, (flag, value)| match value {
-        Some(value) => run.args([flag, value]),
-        None => run,
-    });
+    let run = if part == Part::Model { run.args(lengths(options)) } else { run };
     samples(&run.output()?)
+}
+
+/// What a benchmark of a model is told of lengths and batches.
+pub fn lengths(options: &Options) -> Vec<&str> {
+    let given = [("--prompt", &options.prompt), ("--batch", &options.batch)];
+    given.into_iter().filter_map(|(flag, value)| Some([flag, value.as_deref()?])).flatten().collect()
 }
 
 /// A script of benches/browser.

@@ -1,6 +1,7 @@
 //! Every developer task: `cargo xtask <task>`. Each sets up what it needs first, and does again only what has changed.
 
 mod bench;
+mod bench_gpu;
 mod bench_peers;
 mod bench_report;
 mod browser;

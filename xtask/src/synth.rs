@@ -27,7 +27,7 @@ pub struct Options {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Shape {
+pub enum Shape {
     #[value(name = "llama-3.1-8b")]
     Llama31,
     #[value(name = "llama-3.2-1b")]
@@ -39,21 +39,52 @@ enum Shape {
 
 #[derive(Clone, Copy, ValueEnum)]
 #[value(rename_all = "snake_case")]
-enum Quant {
+pub enum Quant {
     Q4_0,
     Q4_1,
+    Q5_0,
     Q8_0,
+    #[value(name = "q2_k")]
+    Q2K,
+    #[value(name = "q3_k_m")]
+    Q3KM,
     #[value(name = "q4_k_m")]
     Q4KM,
     #[value(name = "q5_k_m")]
     Q5KM,
     #[value(name = "q6_k")]
     Q6K,
+    #[value(name = "iq4_nl")]
+    Iq4Nl,
+    #[value(name = "iq4_xs")]
+    Iq4Xs,
     F16,
+    Bf16,
 }
 
 /// Writes the file and prints its path.
 pub fn synth(options: &Options) -> Result<()> {
+    println!("{}", write(options)?.display());
+    Ok(())
+}
+
+/// The whole of a shape, written unless it is there.
+pub fn at_hand(shape: Shape, quant: Quant) -> Result<PathBuf> {
+    let path = default_path(&name(shape), &name(quant), "");
+    if !path.is_file() {
+        // What is interrupted must not look finished the next time.
+        let unfinished = path.with_extension("unfinished");
+        write(&Options { shape, quant, layers: None, out: Some(unfinished.clone()), check: false })?;
+        fs::rename(&unfinished, &path).with_context(|| format!("renaming {}", unfinished.display()))?;
+    }
+    Ok(path)
+}
+
+fn default_path(shape: &str, quant: &str, short: &str) -> PathBuf {
+    repo::path("models").join(format!("synthetic-{shape}-{quant}{short}.gguf"))
+}
+
+fn write(options: &Options) -> Result<PathBuf> {
     let (shape, quant) = (name(options.shape), name(options.quant));
     let layers = options.layers.map(|n| n.to_string());
     let out = match &options.out {
@@ -61,7 +92,7 @@ pub fn synth(options: &Options) -> Result<()> {
         Some(out) => std::path::absolute(out)?,
         None => {
             let short = layers.as_ref().map(|n| format!("-{n}-layers")).unwrap_or_default();
-            repo::path("models").join(format!("synthetic-{shape}-{quant}{short}.gguf"))
+            default_path(&shape, &quant, &short)
         }
     };
     let folder = out.parent().context("the file needs a folder")?;
@@ -73,8 +104,7 @@ pub fn synth(options: &Options) -> Result<()> {
     if options.check {
         program().arg("check").arg(&out).run()?;
     }
-    println!("{}", out.display());
-    Ok(())
+    Ok(out)
 }
 
 fn name(value: impl ValueEnum) -> String {

@@ -1,0 +1,164 @@
+import { wrong } from "./check.js";
+import { clientOf } from "./engine.js";
+import * as inputs from "./inputs.js";
+import { Judge } from "./judge.js";
+import type {
+  ClassifyTask,
+  ClassVerdict,
+  CompareOptions,
+  CompareTask,
+  JudgeOptions,
+  PreferenceVerdict,
+  ScoreTask,
+  ScoreVerdict,
+} from "./types.js";
+
+/** Several judges' scores as one. */
+export interface PanelScore {
+  /** What most judges gave; of equally many, the likelier by the mean distribution, then the lower. */
+  score: number;
+  /** Mean of the judges' expected scores. */
+  expected: number;
+  /** Their median: a single judge cannot carry it away. */
+  median: number;
+  /** Mean of the judges' distributions. */
+  distribution: Record<string, number>;
+  /** What the mean distribution leaves to everything that is no score. */
+  outside: number;
+  /** `dissent`: share of judges with another score; `spread`: standard deviation of their expected scores. */
+  disagreement: { dissent: number; spread: number };
+}
+
+/** Several judges' labels as one. */
+export interface PanelClass {
+  /** What most judges gave; of equally many, the likelier by the mean distribution, then the first. */
+  label: string;
+  /** Mean of the judges' distributions. */
+  distribution: Record<string, number>;
+  /** What the mean distribution leaves to everything that is no label. */
+  outside: number;
+  /** `dissent`: share of judges with another label. */
+  disagreement: { dissent: number };
+}
+
+/** Several judges' preferences as one. */
+export interface PanelPreference {
+  /**
+   * What most judges said. As many for A as for B: the side of the mean `probabilityA`. As many for a tie as for the
+   * side with the most: a tie.
+   */
+  winner: "a" | "b" | "tie";
+  /** Mean of the judges' own. */
+  probabilityA: number;
+  /** `dissent`: share of judges with another winner; `spread`: standard deviation of their `probabilityA`. */
+  disagreement: { dissent: number; spread: number };
+}
+
+/** {@link PanelScore} with what it was made of: a verdict of each judge, in their order. */
+export interface PanelScoreVerdict extends PanelScore {
+  verdicts: ScoreVerdict[];
+}
+
+/** {@link PanelClass} with what it was made of: a verdict of each judge, in their order. */
+export interface PanelClassVerdict extends PanelClass {
+  verdicts: ClassVerdict[];
+}
+
+/** {@link PanelPreference} with what it was made of: a verdict of each judge, in their order. */
+export interface PanelPreferenceVerdict extends PanelPreference {
+  verdicts: PreferenceVerdict[];
+}
+
+/**
+ * Several judges that vote. They are asked at the same time; if one fails, the others are stopped and its error is the
+ * panel's. `onToken` is given the number of the judge as `index`.
+ */
+export class Panel {
+  /** In the order of `verdicts`. */
+  readonly judges: readonly Judge[];
+
+  private constructor(judges: readonly Judge[]) {
+    this.judges = judges;
+  }
+
+  /**
+   * A panel of these judges, which stay the caller's to dispose of.
+   *
+   * @throws {LunetteError} `invalid-argument` when there is none.
+   */
+  static of(judges: readonly Judge[]): Panel {
+    if (!Array.isArray(judges) || judges.length === 0) throw wrong("judges", "a list of at least one judge", judges);
+    judges.forEach((judge: unknown, index) => {
+      if (!(judge instanceof Judge)) throw wrong(`judges[${index}]`, "a Judge", judge);
+    });
+    return new Panel(Object.freeze([...(judges as readonly Judge[])]));
+  }
+
+  /**
+   * Scores one response. What is combined is what the judges gave, calibrated or not; `calibrated` stays in `verdicts`.
+   *
+   * @throws {LunetteError} as {@link Judge.score}.
+   */
+  async score(task: ScoreTask, options: JudgeOptions = {}): Promise<PanelScoreVerdict> {
+    const settings = inputs.judgeOptions(options, "options");
+    const verdicts = await this.#ask(settings, (judge, own) => judge.score(task, own));
+    const ballots = verdicts.map(({ score, expected, distribution }) => ({ score, expected, distribution }));
+    return { ...(await this.#client.call("combineScores", [ballots])), verdicts };
+  }
+
+  /**
+   * Gives one response one of the labels of a rubric.
+   *
+   * @throws {LunetteError} as {@link Judge.score}.
+   */
+  async classify(task: ClassifyTask, options: JudgeOptions = {}): Promise<PanelClassVerdict> {
+    const settings = inputs.judgeOptions(options, "options");
+    const verdicts = await this.#ask(settings, (judge, own) => judge.classify(task, own));
+    const ballots = verdicts.map(({ label, distribution }) => ({ label, distribution }));
+    return { ...(await this.#client.call("combineClasses", [ballots])), verdicts };
+  }
+
+  /**
+   * Says which of two responses is better.
+   *
+   * @throws {LunetteError} as {@link Judge.score}.
+   */
+  async compare(task: CompareTask, options: CompareOptions = {}): Promise<PanelPreferenceVerdict> {
+    const settings = inputs.compareOptions(options, "options");
+    const verdicts = await this.#ask(settings, (judge, own) => judge.compare(task, own));
+    const ballots = verdicts.map(({ winner, probabilityA }) => ({ winner, probabilityA }));
+    return { ...(await this.#client.call("combinePreferences", [ballots])), verdicts };
+  }
+
+  /** Any of the judges' workers can count votes, and has all that it takes. */
+  get #client() {
+    const [first] = this.judges as [Judge, ...Judge[]];
+    return clientOf(first.engine);
+  }
+
+  /** Asks all judges; nobody goes on once one has failed. */
+  async #ask<O extends JudgeOptions | CompareOptions, V>(
+    options: O,
+    call: (judge: Judge, options: O) => Promise<V>,
+  ): Promise<V[]> {
+    const { onToken } = options;
+    const failed = new AbortController();
+    const signal = AbortSignal.any(options.signal === undefined ? [failed.signal] : [options.signal, failed.signal]);
+    const calls = this.judges.map((judge, index) => {
+      const own = { ...options, signal };
+      if (onToken !== undefined) {
+        own.onToken = (text) => {
+          onToken(text, index);
+        };
+      }
+      return call(judge, own);
+    });
+    try {
+      return await Promise.all(calls);
+    } catch (error) {
+      failed.abort(error);
+      await Promise.allSettled(calls);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,16 @@
+import { readFile } from "node:fs/promises";
+import * as generated from "../wasm/lunette.js";
+import type { WasmModule } from "../src/wasm-contract.js";
+
+let started: Promise<unknown> | undefined;
+
+/** The built module (`cargo xtask build`), for tests of what crosses into Rust and back. */
+export async function realWasm(): Promise<WasmModule> {
+  const exported: unknown = generated;
+  const wasm = exported as WasmModule;
+  started ??= readFile(new URL("../wasm/lunette_bg.wasm", import.meta.url)).then((bytes) =>
+    wasm.default({ module_or_path: bytes }),
+  );
+  await started;
+  return wasm;
+}

@@ -1,0 +1,18 @@
+// IQ4_NL: w = d · level(q), 32 elements a block. Planes: quants, 4 words a block; scales, d as f16, two blocks a word.
+// Included; see shader.rs for what a dequantizer provides.
+@group(0) @binding(8) var<storage, read> quants: array<vec4<u32>>;
+@group(0) @binding(9) var<storage, read> scales: array<u32>;
+//!include nibbles
+//!include levels
+
+const GROUP: u32 = 32u;
+
+fn group_scale(group: u32) -> vec2<f32> {
+    let pair = unpack2x16float(scales[group >> 1u]);
+    return vec2<f32>(select(pair.x, pair.y, (group & 1u) == 1u), 0.0);
+}
+
+fn eight(i: u32) -> Eight {
+    let q = quants[i >> 2u][i & 3u];
+    return Eight(levels(low_nibbles(q)), levels(high_nibbles(q)));
+}

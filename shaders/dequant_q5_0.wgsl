@@ -1,0 +1,22 @@
+// Q5_0: w = d (q − 16), 32 elements a block. Planes: quants, 4 words of 4-bit halves a block; high, the fifth bits, a
+// byte for eight elements; scales, d as f16, two blocks a word. Included; see shader.rs for what a dequantizer provides.
+@group(0) @binding(8) var<storage, read> quants: array<vec4<u32>>;
+@group(0) @binding(9) var<storage, read> scales: array<u32>;
+@group(0) @binding(10) var<storage, read> high: array<u32>;
+//!include nibbles
+
+const GROUP: u32 = 32u;
+
+fn group_scale(group: u32) -> vec2<f32> {
+    let pair = unpack2x16float(scales[group >> 1u]);
+    let d = select(pair.x, pair.y, (group & 1u) == 1u);
+    return vec2<f32>(d, -16.0 * d);
+}
+
+fn eight(i: u32) -> Eight {
+    let q = quants[i >> 2u][i & 3u];
+    let h = vec4<u32>(high[i >> 2u] >> ((i & 3u) * 8u));
+    let a = low_nibbles(q) | (((h >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(1u)) << vec4<u32>(4u));
+    let b = high_nibbles(q) | (((h >> vec4<u32>(4u, 5u, 6u, 7u)) & vec4<u32>(1u)) << vec4<u32>(4u));
+    return Eight(vec4<f32>(vec4<i32>(a)), vec4<f32>(vec4<i32>(b)));
+}

@@ -1,0 +1,2 @@
+// A workgroup of one thread has nobody to wait for.
+fn meet() {}

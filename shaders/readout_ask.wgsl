@@ -1,0 +1,16 @@
+// What is asked of a row of logits; a whole row is just copied.
+const ASKS_TOKEN: u32 = 1u;
+
+struct Ask {
+    kind: u32,
+    // Where in `results` the answer goes.
+    out: u32,
+    // 1 / temperature; 0: always the likeliest.
+    sharpness: f32,
+    top_k: u32,
+    top_p: f32,
+    min_p: f32,
+    random: u32,
+    // How many of the likeliest tokens are wanted too.
+    top: u32,
+}

@@ -1,0 +1,289 @@
+//! Fewer dispatches for what was recorded: each of them costs a GPU a few microseconds, which a step for few rows has
+//! none to spare of.
+//!
+//! A pure pass over the nodes. It looks for nodes that follow one another, and whose values nobody else reads:
+//! - `y = w x; z = a + y` becomes one linear map that ends by adding `a`;
+//! - `g = w x; u = v x; z = silu(g) · u` becomes one linear map of `w` above `v`, where these lie so in memory;
+//! - Q, K and V, the rotations of Q and K, and attention become a linear map for each run of the three matrices that
+//!   lie so in memory, and an attention that rotates as it stores K and V.
+//!
+//! What does not fit a pattern stays as it is.
+
+use super::record::{Columns, Finish, Node, Value};
+
+/// A matrix that may have another below it in memory.
+pub(super) trait Stacked: Clone {
+    /// Both as one matrix, if `below` lies directly behind this one.
+    fn above(&self, below: &Self) -> Option<Self>;
+}
+
+/// The fused form of `nodes`; the values `kept` are read by others.
+pub(super) fn fuse<M: Stacked>(nodes: &[Node<M>], kept: &[Value]) -> Vec<Node<M>> {
+    let made = nodes.iter().filter_map(Node::makes).chain(nodes.iter().flat_map(Node::reads)).chain(kept);
+    let mut fresh = made.map(|value| value.id + 1).max().unwrap_or(0);
+    let mut fused = Vec::with_capacity(nodes.len());
+    let mut rest = nodes;
+    while let Some(first) = rest.first() {
+        let found = residual(rest).or_else(|| gate(rest)).or_else(|| attention(rest, &mut fresh));
+        // Values that the pattern no longer makes must have no other reader.
+        let found = found.filter(|Found { length, gone, .. }| {
+            let read = |value: &Value| rest[*length..].iter().any(|node| node.reads().contains(&value));
+            !gone.iter().any(|value| kept.contains(value) || read(value))
+        });
+        match found {
+            Some(Found { length, nodes, .. }) => {
+                fused.extend(nodes);
+                rest = &rest[length..];
+            }
+            None => {
+                fused.push(first.clone());
+                rest = &rest[1..];
+            }
+        }
+    }
+    fused
+}
+
+/// A pattern at the beginning of some nodes.
+struct Found<M> {
+    /// How many nodes it covers.
+    length: usize,
+    /// What takes their place.
+    nodes: Vec<Node<M>>,
+    /// The values that are not made any more.
+    gone: Vec<Value>,
+}
+
+fn residual<M: Stacked>(nodes: &[Node<M>]) -> Option<Found<M>> {
+    let [Node::Linear { w, x, y, finish: Finish::Store }, Node::Add { a, b, y: sum }, ..] = nodes else {
+        return None;
+    };
+    let other = match (a == y, b == y) {
+        (false, true) => a,
+        (true, false) => b,
+        _ => return None,
+    };
+    let finish = Finish::Add(other.clone());
+    let node = Node::Linear { w: w.clone(), x: x.clone(), y: sum.clone(), finish };
+    Some(Found { length: 2, nodes: vec![node], gone: vec![y.clone()] })
+}
+
+fn gate<M: Stacked>(nodes: &[Node<M>]) -> Option<Found<M>> {
+    let [
+        Node::Linear { w, x, y: g, finish: Finish::Store },
+        Node::Linear { w: w2, x: x2, y: u, finish: Finish::Store },
+        Node::SwiGlu { gate, up, y },
+        ..,
+    ] = nodes
+    else {
+        return None;
+    };
+    if x != x2 || g != gate || u != up {
+        return None;
+    }
+    let node = Node::Linear { w: w.above(w2)?, x: x.clone(), y: y.clone(), finish: Finish::Gate };
+    Some(Found { length: 3, nodes: vec![node], gone: vec![g.clone(), u.clone()] })
+}
+
+fn attention<M: Stacked>(nodes: &[Node<M>], fresh: &mut usize) -> Option<Found<M>> {
+    let [
+        Node::Linear { w: wq, x: xq, y: q, finish: Finish::Store },
+        Node::Linear { w: wk, x: xk, y: k, finish: Finish::Store },
+        Node::Linear { w: wv, x: xv, y: v, finish: Finish::Store },
+        Node::Rope { x: turned_q, rotation },
+        Node::Rope { x: turned_k, rotation: rotation_k },
+        Node::Attention { layer, q: of_q, k: of_k, v: of_v, rotation: None, y },
+        ..,
+    ] = nodes
+    else {
+        return None;
+    };
+    let same = (xq == xk && xk == xv, q == turned_q && k == turned_k, rotation == rotation_k);
+    let columns = [q, k, v].map(Columns::all);
+    if same != (true, true, true) || columns.each_ref() != [of_q, of_k, of_v] {
+        return None;
+    }
+    let (mut nodes, columns) = project(xq, [(wq, q), (wk, k), (wv, v)], fresh);
+    let [q2, k2, v2] = columns.try_into().ok()?;
+    let rotation = Some(*rotation);
+    nodes.push(Node::Attention { layer: *layer, q: q2, k: k2, v: v2, rotation, y: y.clone() });
+    Some(Found { length: 6, nodes, gone: vec![q.clone(), k.clone(), v.clone()] })
+}
+
+/// Linear maps of `x`, one for each run of matrices that lie one behind the other, and where their results are.
+fn project<M: Stacked>(
+    x: &Value,
+    parts: [(&M, &Value); 3],
+    fresh: &mut usize,
+) -> (Vec<Node<M>>, Vec<Columns>) {
+    let mut runs: Vec<(M, Vec<&Value>)> = Vec::new();
+    for (w, y) in parts {
+        if let Some((above, values)) = runs.last_mut()
+            && let Some(joined) = above.above(w)
+        {
+            *above = joined;
+            values.push(y);
+        } else {
+            runs.push((w.clone(), vec![y]));
+        }
+    }
+    let (mut nodes, mut columns) = (Vec::new(), Vec::new());
+    for (w, values) in runs {
+        let cols = values.iter().map(|value| value.cols).sum();
+        let all = Value { id: *fresh, cols, per: x.per };
+        *fresh += 1;
+        let mut first = 0;
+        for value in values {
+            columns.push(Columns { value: all.clone(), first, count: value.cols });
+            first += value.cols;
+        }
+        nodes.push(Node::Linear { w, x: x.clone(), y: all, finish: Finish::Store });
+    }
+    (nodes, columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::{Per, Rotation};
+    use super::*;
+    use crate::model::RopeStyle;
+
+    /// Rows of a buffer.
+    #[derive(Debug, Clone, PartialEq)]
+    struct Rows {
+        buffer: u32,
+        rows: std::ops::Range<usize>,
+    }
+
+    impl Stacked for Rows {
+        fn above(&self, below: &Rows) -> Option<Rows> {
+            (self.buffer == below.buffer && self.rows.end == below.rows.start)
+                .then(|| Rows { buffer: self.buffer, rows: self.rows.start..below.rows.end })
+        }
+    }
+
+    fn w(buffer: u32, rows: std::ops::Range<usize>) -> Rows {
+        Rows { buffer, rows }
+    }
+
+    fn value(id: usize, cols: usize) -> Value {
+        Value { id, cols, per: Per::Row }
+    }
+
+    fn linear(w: Rows, x: &Value, y: &Value) -> Node<Rows> {
+        Node::Linear { w, x: x.clone(), y: y.clone(), finish: Finish::Store }
+    }
+
+    fn rope(x: &Value, table: usize) -> Node<Rows> {
+        let rotation = Rotation { table, half: 2, style: RopeStyle::Interleaved };
+        Node::Rope { x: x.clone(), rotation }
+    }
+
+    fn add(a: &Value, b: &Value, y: &Value) -> Node<Rows> {
+        Node::Add { a: a.clone(), b: b.clone(), y: y.clone() }
+    }
+
+    /// A short name for each node.
+    fn shape(nodes: &[Node<Rows>]) -> String {
+        let names = nodes.iter().map(|node| match node {
+            Node::Linear { finish: Finish::Store, w, .. } => format!("linear {:?}", w.rows),
+            Node::Linear { finish: Finish::Add(_), w, .. } => format!("linear-add {:?}", w.rows),
+            Node::Linear { finish: Finish::Gate, w, .. } => format!("linear-gate {:?}", w.rows),
+            Node::Attention { rotation: Some(_), q, k, v, .. } => {
+                format!("turn {} {} {}", q.first, k.first, v.first)
+            }
+            Node::Attention { .. } => "attention".into(),
+            Node::Rope { .. } => "rope".into(),
+            Node::Add { .. } => "add".into(),
+            Node::SwiGlu { .. } => "swiglu".into(),
+            _ => "other".into(),
+        });
+        names.collect::<Vec<_>>().join(", ")
+    }
+
+    #[test]
+    fn residuals() {
+        let [x, y, z, a] = [0, 1, 2, 3].map(|id| value(id, 8));
+        let table = [
+            (vec![linear(w(0, 0..8), &x, &y), add(&a, &y, &z)], "linear-add 0..8"),
+            (vec![linear(w(0, 0..8), &x, &y), add(&y, &a, &z)], "linear-add 0..8"),
+            // Doubled; not next to each other; and read once more.
+            (vec![linear(w(0, 0..8), &x, &y), add(&y, &y, &z)], "linear 0..8, add"),
+            (vec![linear(w(0, 0..8), &x, &y), rope(&a, 0), add(&a, &y, &z)], "linear 0..8, rope, add"),
+            (vec![linear(w(0, 0..8), &x, &y), add(&a, &y, &z), rope(&y, 0)], "linear 0..8, add, rope"),
+        ];
+        for (nodes, expected) in table {
+            assert_eq!(shape(&fuse(&nodes, &[])), expected);
+        }
+        let kept = [linear(w(0, 0..8), &x, &y), add(&a, &y, &z)];
+        assert_eq!(shape(&fuse(&kept, &[y.clone()])), "linear 0..8, add");
+        let Node::Linear { y: sum, finish, .. } = &fuse(&kept, &[z.clone()])[0] else { panic!() };
+        assert_eq!((sum, finish), (&z, &Finish::Add(a)));
+    }
+
+    #[test]
+    fn gates() {
+        let [x, g, u, y] = [0, 1, 2, 3].map(|id| value(id, 8));
+        let swiglu =
+            |gate: &Value, up: &Value| Node::SwiGlu { gate: gate.clone(), up: up.clone(), y: y.clone() };
+        let table = [
+            (w(0, 8..16), &x, (&g, &u), "linear-gate 0..16"),
+            // Elsewhere; of another input; and the wrong way round.
+            (w(1, 8..16), &x, (&g, &u), "linear 0..8, linear 8..16, swiglu"),
+            (w(0, 8..16), &y, (&g, &u), "linear 0..8, linear 8..16, swiglu"),
+            (w(0, 8..16), &x, (&u, &g), "linear 0..8, linear 8..16, swiglu"),
+        ];
+        for (second, input, (gate, up), expected) in table {
+            let nodes = [linear(w(0, 0..8), &x, &g), linear(second, input, &u), swiglu(gate, up)];
+            assert_eq!(shape(&fuse(&nodes, &[])), expected);
+        }
+    }
+
+    #[test]
+    fn attentions() {
+        let (x, y) = (value(0, 16), value(4, 8));
+        let (q, k, v) = (value(1, 8), value(2, 4), value(3, 4));
+        let nodes = |matrices: [Rows; 3], tables: [usize; 2]| {
+            let [wq, wk, wv] = matrices;
+            vec![
+                linear(wq, &x, &q),
+                linear(wk, &x, &k),
+                linear(wv, &x, &v),
+                rope(&q, tables[0]),
+                rope(&k, tables[1]),
+                Node::Attention {
+                    layer: 0,
+                    q: Columns::all(&q),
+                    k: Columns::all(&k),
+                    v: Columns::all(&v),
+                    rotation: None,
+                    y: y.clone(),
+                },
+            ]
+        };
+        let stack = || [w(0, 0..8), w(0, 8..12), w(0, 12..16)];
+        let table = [
+            (stack(), [0, 0], "linear 0..16, turn 0 8 12"),
+            // V of another type, and nothing in place.
+            ([w(0, 0..8), w(0, 8..12), w(1, 0..4)], [0, 0], "linear 0..12, linear 0..4, turn 0 8 0"),
+            (
+                [w(0, 0..8), w(1, 0..4), w(2, 0..4)],
+                [0, 0],
+                "linear 0..8, linear 0..4, linear 0..4, turn 0 0 0",
+            ),
+            (stack(), [0, 1], "linear 0..8, linear 8..12, linear 12..16, rope, rope, attention"),
+        ];
+        for (matrices, tables, expected) in table {
+            assert_eq!(shape(&fuse(&nodes(matrices, tables), &[])), expected);
+        }
+        // The three runs' values are new ones, and what comes after reads what it read before.
+        let mut more = nodes(stack(), [0, 0]);
+        more.push(add(&y, &x, &value(5, 16)));
+        let fused = fuse(&more, &[]);
+        let Node::Linear { y: all, .. } = &fused[0] else { panic!() };
+        assert_eq!((all.id, all.cols), (6, 16));
+        assert_eq!(fused.last(), more.last());
+        more.push(add(&v, &v, &value(6, 4)));
+        assert!(shape(&fuse(&more, &[])).contains("attention"));
+    }
+}

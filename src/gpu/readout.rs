@@ -1,0 +1,244 @@
+//! Reading rows of logits where they are: what comes back is what was asked for, not the vocabulary.
+
+use super::Gpu;
+use super::decide::{self, DRAW_LANES, ReadoutKernel};
+use super::kernel::{Access, Kernel, Pipelines};
+use super::plan::{Draft, Extent, Operand, Plan};
+use super::scratch::Scratch;
+use crate::Result;
+use crate::model::{Draw, MOST_GATHERED, MOST_TOP, Output, Reading, Readout, Sampled, not_numbers};
+
+/// The kernels that read, and the buffers that say what and hold the answers.
+pub(super) struct Readouts {
+    vocab: usize,
+    /// The number of outputs, and of tokens gathered.
+    count: wgpu::Buffer,
+    asks: wgpu::Buffer,
+    wanted: wgpu::Buffer,
+    logits: wgpu::Buffer,
+    results: wgpu::Buffer,
+    pieces: Plan,
+    sample: Plan,
+    gather: Plan,
+    /// What goes into `asks` and `wanted`.
+    host: (Vec<Ask>, Vec<[u32; 4]>),
+}
+
+/// As in `shaders/readout_ask.wgsl`.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Ask {
+    kind: u32,
+    out: u32,
+    sharpness: f32,
+    top_k: u32,
+    top_p: f32,
+    min_p: f32,
+    random: u32,
+    top: u32,
+}
+
+const ASKS_NOTHING: u32 = 0;
+const ASKS_TOKEN: u32 = 1;
+
+/// Stands in the results where a row holds no numbers.
+const UNSOUND: u32 = u32::MAX;
+
+impl Readouts {
+    /// For at most `most` rows of `logits` `[n, vocab]` at a time.
+    pub(super) async fn new(
+        gpu: &Gpu,
+        pipelines: &mut Pipelines,
+        logits: &wgpu::Buffer,
+        vocab: usize,
+        most: usize,
+    ) -> Result<Readouts> {
+        use wgpu::BufferUsages as Usage;
+        let written = Usage::STORAGE | Usage::COPY_DST;
+        let kernel = decide::readout(&gpu.capabilities);
+        let words = most * MOST_GATHERED.max(2 + 2 * MOST_TOP);
+        let buffer = |words: usize, usage| gpu.buffer_checked("readouts", words as u64 * 4, usage);
+        let count = buffer(4, Usage::UNIFORM | Usage::COPY_DST).await?;
+        let asks = buffer(most * size_of::<Ask>() / 4, written).await?;
+        let wanted = buffer(most * MOST_GATHERED * 4, written).await?;
+        let parts = buffer(most * kernel.pieces * 4, Usage::STORAGE).await?;
+        let results = buffer(words, Usage::STORAGE | Usage::COPY_SRC).await?;
+
+        let mut plan = |kernel: Kernel, buffers: &[(Access, &wgpu::Buffer)], grid| {
+            let bound = buffers.iter().zip(0..);
+            let operands: Vec<_> =
+                bound.map(|((access, buffer), at)| (at, *access, Operand::whole(buffer))).collect();
+            let bindings = operands.iter().map(|(at, access, _)| (*at, *access)).collect();
+            let draft = Draft { pipeline: pipelines.add(kernel, bindings), operands, grid };
+            Plan::link(gpu, pipelines, &Scratch::default(), most, vec![draft])
+        };
+        use Access::{Read, Uniform, Write};
+        let ReadoutKernel { pieces, lanes, meet } = kernel;
+        let new = |shader| Kernel::new(shader).set("VOCAB", vocab).set("PIECES", pieces);
+        let one = Extent::Fixed(1);
+        let (outputs, fixed) = (Extent::Outputs { each: 1 }, Extent::Fixed(pieces as u32));
+        Ok(Readouts {
+            pieces: plan(
+                new("readout_pieces").role("meet", meet).constant("LANES", lanes),
+                &[(Uniform, &count), (Read, &asks), (Read, logits), (Write, &parts)],
+                [fixed, outputs, one],
+            ),
+            sample: plan(
+                new("readout_sample").constant("LANES", DRAW_LANES),
+                &[(Uniform, &count), (Read, &asks), (Read, &parts), (Read, logits), (Write, &results)],
+                [outputs, one, one],
+            ),
+            gather: plan(
+                new("readout_gather"),
+                &[
+                    (Uniform, &count),
+                    (Read, &asks),
+                    (Read, &parts),
+                    (Read, logits),
+                    (Write, &results),
+                    (Read, &wanted),
+                ],
+                [Extent::Rows { each: 64 }, one, one],
+            ),
+            vocab,
+            count,
+            asks,
+            wanted,
+            logits: logits.clone(),
+            results,
+            host: Default::default(),
+        })
+    }
+
+    /// Says what is wanted of the rows of logits, one for each of `outputs`.
+    pub(super) fn write(&mut self, gpu: &Gpu, outputs: &[Output]) {
+        let vocab = self.vocab;
+        let (asks, wanted) = &mut self.host;
+        asks.clear();
+        wanted.clear();
+        let mut out = 0;
+        for (row, output) in (0..).zip(outputs) {
+            asks.push(match &output.readout {
+                Readout::Sample(draw) => ask(draw, out, vocab),
+                _ => Ask { kind: ASKS_NOTHING, ..bytemuck::Zeroable::zeroed() },
+            });
+            if let Readout::Gather(tokens) = &output.readout {
+                wanted.extend(tokens.iter().zip(out..).map(|(&token, out)| [row, token, out, 0]));
+            }
+            out += match output.readout {
+                Readout::Logits => 0,
+                _ => words(&output.readout, vocab) as u32,
+            };
+        }
+        gpu.queue.write_buffer(&self.asks, 0, bytemuck::cast_slice(asks));
+        gpu.queue.write_buffer(&self.wanted, 0, bytemuck::cast_slice(wanted));
+        let count = [asks.len() as u32, wanted.len() as u32, 0, 0];
+        gpu.queue.write_buffer(&self.count, 0, bytemuck::cast_slice(&count));
+    }
+
+    /// Reads what was said to be wanted.
+    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass, pipelines: &Pipelines) -> Result<()> {
+        let (asks, wanted) = &self.host;
+        let outputs = asks.len() as u32;
+        let samples = asks.iter().any(|ask| ask.kind == ASKS_TOKEN);
+        if samples || !wanted.is_empty() {
+            self.pieces.encode(pass, pipelines, 0, outputs)?;
+        }
+        if samples {
+            self.sample.encode(pass, pipelines, 0, outputs)?;
+        }
+        if !wanted.is_empty() {
+            self.gather.encode(pass, pipelines, wanted.len() as u32, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Copies the answers to word `at` of `staging`: first those that were read, then whole rows. Returns how many words.
+    pub(super) fn copy(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        outputs: &[Output],
+        staging: &wgpu::Buffer,
+        at: usize,
+    ) -> usize {
+        let words = |readout: &Readout| self.words(readout);
+        let read = outputs.iter().map(|o| &o.readout).filter(|r| **r != Readout::Logits).map(words).sum();
+        let mut copy = |from: &wgpu::Buffer, first: usize, at: usize, count: usize| {
+            encoder.copy_buffer_to_buffer(from, first as u64 * 4, staging, at as u64 * 4, count as u64 * 4);
+        };
+        if read > 0 {
+            copy(&self.results, 0, at, read);
+        }
+        let mut end = at + read;
+        for (row, output) in outputs.iter().enumerate() {
+            if output.readout == Readout::Logits {
+                copy(&self.logits, row * self.vocab, end, self.vocab);
+                end += self.vocab;
+            }
+        }
+        end - at
+    }
+
+    /// Words that an answer takes.
+    pub(super) fn words(&self, readout: &Readout) -> usize {
+        words(readout, self.vocab)
+    }
+
+    /// The answers from the words that [`Readouts::copy`] left, of which it takes as many as it reads.
+    pub(super) fn parse(&self, outputs: &[Output], words: &mut &[u32]) -> Result<Vec<Reading>> {
+        let mut take = |count: usize| words.split_off(..count).unwrap_or(&[]);
+        let read = outputs.iter().filter(|o| o.readout != Readout::Logits);
+        let read: Vec<&[u32]> = read.map(|o| take(self.words(&o.readout))).collect();
+        let mut read = read.into_iter();
+        let readings = outputs.iter().map(|output| match &output.readout {
+            Readout::Logits => Ok(Reading::Logits(floats(take(self.vocab)))),
+            Readout::Gather(_) => gathered(read.next().unwrap_or(&[])),
+            Readout::Sample(draw) => sampled(draw, read.next().unwrap_or(&[])),
+        });
+        readings.collect()
+    }
+}
+
+fn words(readout: &Readout, vocab: usize) -> usize {
+    match readout {
+        Readout::Logits => vocab,
+        Readout::Gather(tokens) => tokens.len(),
+        Readout::Sample(draw) => 2 + 2 * top(draw, vocab),
+    }
+}
+
+fn ask(draw: &Draw, out: u32, vocab: usize) -> Ask {
+    Ask {
+        kind: ASKS_TOKEN,
+        out,
+        sharpness: if draw.temperature == 0.0 { 0.0 } else { 1.0 / draw.temperature },
+        top_k: draw.top_k.min(vocab) as u32,
+        top_p: draw.top_p,
+        min_p: draw.min_p,
+        random: draw.random,
+        top: top(draw, vocab) as u32,
+    }
+}
+
+fn top(draw: &Draw, vocab: usize) -> usize {
+    draw.logprobs.unwrap_or(0).min(vocab)
+}
+
+fn floats(words: &[u32]) -> Vec<f32> {
+    words.iter().map(|word| f32::from_bits(*word)).collect()
+}
+
+fn gathered(words: &[u32]) -> Result<Reading> {
+    if words.contains(&UNSOUND) { Err(not_numbers()) } else { Ok(Reading::Logprobs(floats(words))) }
+}
+
+fn sampled(draw: &Draw, words: &[u32]) -> Result<Reading> {
+    match words {
+        [UNSOUND, ..] | [] | [_] => Err(not_numbers()),
+        [token, logprob, top @ ..] => Ok(Reading::Token(Sampled {
+            token: *token,
+            logprob: draw.logprobs.map(|_| f32::from_bits(*logprob)),
+            top: top.chunks_exact(2).map(|pair| (pair[0], f32::from_bits(pair[1]))).collect(),
+        })),
+    }
+}
