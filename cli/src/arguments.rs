@@ -3,7 +3,7 @@
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lunette::engine::{Backend, DEFAULT_BATCH};
-use lunette::judge::Truncate;
+use lunette::judge::{Schedule, Truncate};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -27,6 +27,10 @@ pub enum Command {
     Classify(ClassifyArguments),
     /// Say which of two responses is better; rows have `input`, `responseA` and `responseB`
     Compare(CompareArguments),
+    /// Rank several responses by comparing them in pairs; rows have `input` and `responses`
+    Rank(RankArguments),
+    /// Rank players from results of pairs that there are already; rows have `a`, `b` and `winner` or `probabilityA`
+    RankTable(RankTableArguments),
     /// Say what a model file holds, and what it needs; only its header is read
     Inspect(InspectArguments),
 }
@@ -66,6 +70,33 @@ pub struct CompareArguments {
     pub fail_on: Vec<String>,
 }
 
+#[derive(Args)]
+pub struct RankArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+    #[command(flatten)]
+    pub pairs: PairArguments,
+    /// Which responses are compared: every pair, or rounds in which responses of similar strength meet
+    #[arg(long, value_enum, default_value = "all")]
+    pub schedule: Meetings,
+    /// Rounds of a Swiss schedule [default: as many as most likely find the best]
+    #[arg(long, value_name = "N")]
+    pub rounds: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct RankTableArguments {
+    /// Draws of each player against an opponent that all have in common; more of them pull the strengths together
+    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    pub prior: f64,
+    /// Resamples of the table for the confidence intervals; 0: no intervals
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub resamples: usize,
+    /// Repeats the resamples
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
 /// How two responses are compared.
 #[derive(Args, Clone, Copy)]
 pub struct PairArguments {
@@ -83,7 +114,7 @@ pub struct RunArguments {
     /// The GGUF file of the model [default: the environment's LUNETTE_MODEL]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
-    /// What to judge by, as YAML or JSON; a row's own `rubric` (compare: `criteria`) comes first
+    /// What to judge by, as YAML or JSON; a row's own `rubric` (compare, rank: `criteria`) comes first
     #[arg(long, value_name = "FILE")]
     pub rubric: Option<PathBuf>,
     /// Where to run: `auto` takes a hardware GPU if there is one
@@ -186,6 +217,21 @@ impl From<Cut> for Truncate {
         match cut {
             Cut::Response => Truncate::Response,
             Cut::Context => Truncate::Context,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+pub enum Meetings {
+    All,
+    Swiss,
+}
+
+impl From<Meetings> for Schedule {
+    fn from(meetings: Meetings) -> Schedule {
+        match meetings {
+            Meetings::All => Schedule::All,
+            Meetings::Swiss => Schedule::Swiss,
         }
     }
 }

@@ -10,9 +10,10 @@ mod past;
 mod progress;
 mod rows;
 mod run;
+mod table;
 mod task;
 
-use arguments::{Arguments, ClassifyArguments, Command, CompareArguments, ScoreArguments};
+use arguments::{Arguments, ClassifyArguments, Command, CompareArguments, RankArguments, ScoreArguments};
 use clap::Parser;
 use exit::{Exit, Stop};
 use gate::Gate;
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
         Command::Score(arguments) => score(arguments),
         Command::Classify(arguments) => classify(arguments),
         Command::Compare(arguments) => compare(arguments),
+        Command::Rank(arguments) => rank(arguments),
+        Command::RankTable(arguments) => table::rank(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),
     };
     done.unwrap_or_else(Stop::report).into()
@@ -51,4 +54,11 @@ fn compare(CompareArguments { run: arguments, pairs, fail_on }: CompareArguments
     let (mut options, template) = run::options(&arguments.reading)?;
     (options.both_orders, options.ties) = (!pairs.one_order, pairs.ties);
     Run { task, gate: Gate::on(fail_on), options, arguments, template }.run()
+}
+
+fn rank(RankArguments { run: arguments, pairs, schedule, rounds }: RankArguments) -> Result<Exit, Stop> {
+    let task = Task::rank(run::rubric(arguments.rubric.as_deref())?, schedule, rounds)?;
+    let (mut options, template) = run::options(&arguments.reading)?;
+    (options.both_orders, options.ties) = (!pairs.one_order, pairs.ties);
+    Run { task, gate: Gate::Open, options, arguments, template }.run()
 }

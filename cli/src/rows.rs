@@ -31,7 +31,8 @@ pub fn read(input: impl BufRead + Send + 'static, shard: Shard, ahead: usize) ->
     receiver
 }
 
-fn rows(mut input: impl BufRead, shard: Shard) -> impl Iterator<Item = io::Result<Row>> {
+/// The shard's rows of `input`.
+pub fn rows(mut input: impl BufRead, shard: Shard) -> impl Iterator<Item = io::Result<Row>> {
     let lines = std::iter::from_fn(move || line(&mut input, MOST).transpose());
     let mut index = 0;
     lines.filter(move |line| {

@@ -1,9 +1,10 @@
 //! From a row's fields to its verdict.
 
+use crate::arguments::Meetings;
 use crate::exit::Stop;
 use lunette::Error;
 use lunette::judge::{
-    ClassRubric, ClassTask, CompareTask, Judge, Kind, Passages, Rubric, ScoreRubric, ScoreTask,
+    ClassRubric, ClassTask, CompareTask, Judge, Kind, Passages, RankTask, Rubric, ScoreRubric, ScoreTask,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ pub enum Task {
     Score(Option<ScoreRubric>),
     Classify(Option<ClassRubric>),
     Compare(Option<String>),
+    Rank { criteria: Option<String>, schedule: Meetings, rounds: Option<usize> },
 }
 
 /// Why a row has no verdict.
@@ -55,6 +57,15 @@ struct CompareRow {
     criteria: Option<String>,
 }
 
+#[derive(Deserialize)]
+struct RankRow {
+    input: String,
+    responses: Vec<String>,
+    reference: Option<String>,
+    context: Option<Passages>,
+    criteria: Option<String>,
+}
+
 impl Task {
     pub fn score(rubric: Option<Rubric>) -> Result<Task, Stop> {
         match rubric {
@@ -76,11 +87,19 @@ impl Task {
         Ok(Task::Compare(criteria(rubric)?))
     }
 
+    pub fn rank(rubric: Option<Rubric>, schedule: Meetings, rounds: Option<usize>) -> Result<Task, Stop> {
+        if rounds.is_some() && schedule == Meetings::All {
+            return Err(Stop::Fault("`--rounds` is for `--schedule swiss`: all pairs need no rounds".into()));
+        }
+        Ok(Task::Rank { criteria: criteria(rubric)?, schedule, rounds })
+    }
+
     pub fn name(&self) -> &'static str {
         match self {
             Task::Score(_) => "score",
             Task::Classify(_) => "classify",
             Task::Compare(_) => "compare",
+            Task::Rank { .. } => "rank",
         }
     }
 
@@ -88,16 +107,17 @@ impl Task {
         match self {
             Task::Score(_) => Kind::Score,
             Task::Classify(_) => Kind::Class,
-            Task::Compare(_) => Kind::Compare,
+            Task::Compare(_) | Task::Rank { .. } => Kind::Compare,
         }
     }
 
-    /// The rubric for rows without one, as it counts for their verdicts.
+    /// The rubric for rows without one and whatever else is asked, as it counts for the verdicts.
     pub fn rubric(&self) -> Value {
         let rubric = match self {
             Task::Score(rubric) => serde_json::to_value(rubric),
             Task::Classify(rubric) => serde_json::to_value(rubric),
             Task::Compare(criteria) => serde_json::to_value(criteria),
+            Task::Rank { criteria, schedule, rounds } => serde_json::to_value((criteria, schedule, rounds)),
         };
         rubric.unwrap_or_default()
     }
@@ -124,6 +144,14 @@ impl Task {
                 let task = CompareTask { input, response_a, response_b, criteria, reference, context };
                 plain(judge.compare(&task).await)
             }
+            Task::Rank { criteria, schedule, rounds } => {
+                let row: RankRow = fields_of(fields)?;
+                let criteria = own_or(row.criteria, criteria, "criteria")?;
+                let RankRow { input, responses, reference, context, .. } = row;
+                let (schedule, rounds) = ((*schedule).into(), *rounds);
+                let task = RankTask { input, responses, criteria, reference, context, schedule, rounds };
+                plain(judge.rank(&task).await)
+            }
         }
     }
 }
@@ -141,7 +169,7 @@ fn unfit(rubric: &Rubric, needed: &str) -> Stop {
     let found = match rubric {
         Rubric::Score(_) => "a scale, which is for `lunette score`",
         Rubric::Class(_) => "labels, which are for `lunette classify`",
-        Rubric::Criteria(_) => "only an objective, which is for `lunette compare`",
+        Rubric::Criteria(_) => "only an objective, which is for `lunette compare` and `rank`",
     };
     Stop::Fault(format!("the rubric has {found}: {needed}"))
 }

@@ -168,6 +168,44 @@ fn comparisons_are_mirrored() {
 }
 
 #[test]
+fn responses_are_ranked() {
+    let place = Workplace::new("rank");
+    let row =
+        json!({ "id": 1, "input": "Say it.", "responses": ["short", "a longer one", "the longest of all"] });
+    let rank = |args: &[&str], input: &str| {
+        let run = place.run(&[&["rank", "--no-critique", "--template=pair.yaml"], args].concat(), input);
+        assert_eq!(run.stdout.lines().count(), 1, "{}", run.stderr);
+        (run.code, lines(&run.stdout).remove(0))
+    };
+    fs::write(place.path("better.yaml"), "objective: Brevity").unwrap();
+    let (code, answer) = rank(&["--rubric=better.yaml"], &text(&[row.clone()]));
+    assert_eq!(code, 0, "{answer}");
+    let verdict = &answer["verdict"];
+    assert_eq!(verdict["comparisons"].as_array().unwrap().len(), 3);
+    let mut order: Vec<u64> =
+        verdict["order"].as_array().unwrap().iter().map(|i| i.as_u64().unwrap()).collect();
+    order.sort();
+    assert_eq!(order, [0, 1, 2]);
+    let (code, one_round) =
+        rank(&["--rubric=better.yaml", "--schedule=swiss", "--rounds=1"], &text(&[row.clone()]));
+    assert_eq!((code, one_round["verdict"]["comparisons"].as_array().unwrap().len()), (0, 1));
+    assert_ne!(answer["hash"], one_round["hash"]);
+    assert_eq!(rank(&[], &text(&[row])).1["error"]["code"], "invalid-row");
+}
+
+#[test]
+fn a_table_needs_no_model() {
+    let place = Workplace::new("table");
+    let table = "{\"a\": \"x\", \"b\": \"y\", \"winner\": \"b\"}\n";
+    let run = place.run(&["rank-table"], table);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(lines(&run.stdout)[0]["players"][0]["name"], "y");
+    let wrong = place.run(&["rank-table"], &format!("{table}nonsense\n"));
+    assert_eq!((wrong.code, wrong.stdout.as_str()), (2, ""));
+    assert!(wrong.stderr.contains("row 2"), "{}", wrong.stderr);
+}
+
+#[test]
 fn gates_have_a_code_of_their_own() {
     let place = Workplace::new("gate");
     let input = text(&rows(2));
@@ -313,6 +351,7 @@ fn wrong_calls_end_with_code_2_before_anything_is_judged() {
         (&["compare", "--rubric=score.yaml"], "objective"),
         (&["score", "--rubric=absent.yaml"], "absent.yaml"),
         (&["score", "--template=absent.yaml"], "rubric-first"),
+        (&["rank", "--rounds=2"], "--schedule swiss"),
         (&["score", "--samples=3"], "temperature"),
         (&["score", "--context=5000"], "4096"),
         (&["score", "--model=absent.gguf"], "absent.gguf"),
