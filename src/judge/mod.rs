@@ -25,7 +25,7 @@ pub use calibration::{
     Agreement, Calibration, CalibrationOptions, CalibrationReport, FEWEST_LABELS, Fit, fit_calibration,
 };
 pub use compare::{OrderVerdict, PreferenceVerdict, Winner};
-pub use options::{JudgeOptions, TemplateChoice, Truncate};
+pub use options::{JudgeOptions, Kind, TemplateChoice, Truncate};
 pub use panel::{
     ClassBallot, Disagreement, Distribution, PanelClass, PanelPreference, PanelScore, PreferenceBallot,
     ScoreBallot, combine_classes, combine_preferences, combine_scores,
@@ -43,7 +43,6 @@ pub use verdict::{ReadingReport, Reliability};
 
 use crate::engine::Engine;
 use crate::{Control, Result};
-use options::Kind;
 use reading::Reader;
 use std::cell::RefCell;
 

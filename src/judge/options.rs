@@ -69,7 +69,7 @@ impl Default for TemplateChoice {
 
 /// The kinds of task that a template can be made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     Score,
     Class,
     Compare,
@@ -103,7 +103,8 @@ impl TemplateChoice {
 const MAX_READINGS: usize = 256;
 
 impl JudgeOptions {
-    pub(super) fn check(&self, kind: Kind) -> Result<()> {
+    /// Fails with the first option that a task of this kind cannot be judged with.
+    pub fn check(&self, kind: Kind) -> Result<()> {
         let wrong = |what: &str| Err(Error::InvalidArgument(what.into()));
         self.sampling(0).check()?;
         if self.samples == 0 || self.rubric_orders == 0 {

@@ -29,14 +29,20 @@ pub enum Phase {
 /// Bytes that go to a backend at a time.
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// Reads as much of the file as its header needs; nothing is consumed.
+/// Reads as much of the file as its header needs, and checks that the rest can be read; nothing is consumed.
 pub async fn read_header(feed: &mut Feed) -> Result<Header> {
+    let header = parse_header(feed).await?;
+    header.check(feed.size())?;
+    Ok(header)
+}
+
+/// Reads as much of the file as its header needs, whatever it says of the rest; nothing is consumed.
+pub async fn parse_header(feed: &mut Feed) -> Result<Header> {
     loop {
         // Doubling what is waited for keeps the cost of parsing again linear.
         let wanted = (feed.available().len() * 2).max(64 << 10);
         while feed.available().len() < wanted && feed.more().await? {}
         if let Some(header) = Header::parse(feed.available())? {
-            header.check(feed.size())?;
             return Ok(header);
         }
         if feed.available().len() < wanted || wanted > 2 * MAX_HEADER_BYTES {
@@ -150,6 +156,11 @@ fn scale(frequencies: &mut [f32], factors: &[f32]) -> Result<()> {
 }
 
 const OUTPUT: &str = "output.weight";
+
+/// Fails with the first tensor that the architecture needs and the file lacks or has in another shape.
+pub fn check_tensors(header: &Header, config: &Config) -> Result<()> {
+    expected(header, config).map(drop)
+}
 
 /// Every tensor that the architecture needs, with its shape `(rows, cols)`; each is checked against the file.
 fn expected(header: &Header, c: &Config) -> Result<HashMap<String, (usize, usize)>> {

@@ -8,7 +8,7 @@ mod readout;
 
 pub use config::Config;
 pub use llama::{Layer, Llama};
-pub use load::{Phase, Progress, load, read_header};
+pub use load::{Phase, Progress, check_tensors, load, parse_header, read_header};
 pub use ops::{BackendInfo, CHUNK_BLOCKS, KvShape, KvType, Ops, RopeStyle, Row, Runner, Step, WeightStore};
 pub use readout::{
     Draw, MOST_GATHERED, MOST_TOP, Output, Reader, Reading, Readout, Sampled, log_sum_exp, not_numbers,

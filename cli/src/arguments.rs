@@ -1,0 +1,304 @@
+//! The command line.
+
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use lunette::engine::{Backend, DEFAULT_BATCH};
+use lunette::judge::{Schedule, Truncate};
+use serde::Serialize;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// An LLM judge in the terminal: rows as JSON lines on stdin, verdicts as JSON lines on stdout, in the same order.
+///
+/// Exit codes: 0 every row has a verdict; 1 some rows have an error instead; 2 the run could not begin or go on;
+/// 3 a verdict is what --fail-below or --fail-on names; 130 interrupted; 141 nobody reads the output.
+#[derive(Parser)]
+#[command(name = "lunette", version)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Give each response a place on a scale; rows have `input` and `response`
+    Score(ScoreArguments),
+    /// Give each response one of several labels; rows have `input` and `response`
+    Classify(ClassifyArguments),
+    /// Say which of two responses is better; rows have `input`, `responseA` and `responseB`
+    Compare(CompareArguments),
+    /// Rank several responses by comparing them in pairs; rows have `input` and `responses`
+    Rank(RankArguments),
+    /// Rank players from results of pairs that there are already; rows have `a`, `b` and `winner` or `probabilityA`
+    RankTable(RankTableArguments),
+    /// Say what a model file holds, and what it needs; only its header is read
+    Inspect(InspectArguments),
+}
+
+#[derive(Args)]
+pub struct ScoreArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// Orders in which the rubric's levels are listed, each with a reading of its own
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub rubric_orders: usize,
+    /// End with code 3 if any row's score is lower
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    pub fail_below: Option<f64>,
+}
+
+#[derive(Args)]
+pub struct ClassifyArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+    /// Orders in which the rubric's labels are listed, each with a reading of its own
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub rubric_orders: usize,
+    /// End with code 3 if any row has this label (can be given several times)
+    #[arg(long, value_name = "LABEL")]
+    pub fail_on: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct CompareArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+    #[command(flatten)]
+    pub pairs: PairArguments,
+    /// End with code 3 if any row has this winner (can be given several times)
+    #[arg(long, value_name = "WINNER", value_parser = ["a", "b", "tie"])]
+    pub fail_on: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct RankArguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+    #[command(flatten)]
+    pub pairs: PairArguments,
+    /// Which responses are compared: every pair, or rounds in which responses of similar strength meet
+    #[arg(long, value_enum, default_value = "all")]
+    pub schedule: Meetings,
+    /// Rounds of a Swiss schedule [default: as many as most likely find the best]
+    #[arg(long, value_name = "N")]
+    pub rounds: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct RankTableArguments {
+    /// Draws of each player against an opponent that all have in common; more of them pull the strengths together
+    #[arg(long, value_name = "N", default_value_t = 1.0)]
+    pub prior: f64,
+    /// Resamples of the table for the confidence intervals; 0: no intervals
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub resamples: usize,
+    /// Repeats the resamples
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// How two responses are compared.
+#[derive(Args, Clone, Copy)]
+pub struct PairArguments {
+    /// Judge only the order given: half the work, and the position of a response counts
+    #[arg(long)]
+    pub one_order: bool,
+    /// Where the two orders disagree, call it a tie
+    #[arg(long, conflicts_with = "one_order")]
+    pub ties: bool,
+}
+
+/// What all tasks have in common.
+#[derive(Args)]
+pub struct RunArguments {
+    /// The GGUF file of the model [default: the environment's LUNETTE_MODEL]
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+    /// What to judge by, as YAML or JSON; a row's own `rubric` (compare, rank: `criteria`) comes first
+    #[arg(long, value_name = "FILE")]
+    pub rubric: Option<PathBuf>,
+    /// Where to run: `auto` takes a hardware GPU if there is one
+    #[arg(long, value_enum, default_value = "auto")]
+    pub backend: Where,
+    /// Tokens that the model holds at once [default: its own length, at most 8192]
+    #[arg(long, value_name = "TOKENS")]
+    pub context: Option<usize>,
+    /// Rows judged at the same time, 1 to 64; with 1, a row's line does not depend on other rows to the last bit
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_BATCH, value_parser = batch())]
+    pub batch: usize,
+    /// Judge only each N-th row, from row I on: 0/2 and 1/2 together are the whole
+    #[arg(long, value_name = "I/N", default_value = "0/1")]
+    pub shard: Shard,
+    /// Write to this file, and skip the rows that it answers already
+    #[arg(long, value_name = "FILE")]
+    pub resume: Option<PathBuf>,
+    /// Fields of a row that its line repeats
+    #[arg(long, value_name = "NAME,…", default_value = "id", value_delimiter = ',', value_parser = kept)]
+    pub keep: Vec<String>,
+    /// Add what differs from run to run: times, and how much was cached
+    #[arg(long)]
+    pub timing: bool,
+    /// Rows with an error do not change the exit code
+    #[arg(long)]
+    pub allow_errors: bool,
+    /// Show progress even where stderr is no terminal
+    #[arg(long, conflicts_with = "quiet")]
+    pub progress: bool,
+    /// Say nothing on stderr but why a run ends early
+    #[arg(long)]
+    pub quiet: bool,
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+}
+
+/// How a verdict is reached.
+#[derive(Args, Serialize)]
+pub struct ReadingArguments {
+    /// Read the verdict at once: one pass over the prompt, nothing written
+    #[arg(long)]
+    pub no_critique: bool,
+    /// Most tokens of a critique
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    pub max_tokens: usize,
+    /// 0: the likeliest critique; above: critiques are drawn
+    #[arg(long, value_name = "T", default_value_t = 0.0)]
+    pub temperature: f32,
+    /// Repeats what is drawn
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Critiques drawn for each row, each with a verdict of its own
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub samples: usize,
+    /// `selene`, `rubric-first` (shares most where one rubric is used on many rows), or a YAML file
+    #[arg(long, value_name = "NAME|FILE", default_value = "selene")]
+    pub template: String,
+    /// What to shorten where a row is too long for the model [default: nothing, it is an error]
+    #[arg(long, value_name = "FIELD")]
+    pub truncate: Option<Cut>,
+}
+
+#[derive(Args)]
+pub struct InspectArguments {
+    #[arg(value_name = "FILE")]
+    pub model: PathBuf,
+    /// Tokens to count the KV cache for [default: as many as would be loaded]
+    #[arg(long, value_name = "TOKENS")]
+    pub context: Option<usize>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Where {
+    Auto,
+    Gpu,
+    Cpu,
+}
+
+impl From<Where> for Backend {
+    fn from(backend: Where) -> Backend {
+        match backend {
+            Where::Auto => Backend::Auto,
+            Where::Gpu => Backend::Webgpu,
+            Where::Cpu => Backend::Wasm,
+        }
+    }
+}
+
+#[derive(Clone, Copy, ValueEnum, Serialize)]
+pub enum Cut {
+    Response,
+    Context,
+}
+
+impl From<Cut> for Truncate {
+    fn from(cut: Cut) -> Truncate {
+        match cut {
+            Cut::Response => Truncate::Response,
+            Cut::Context => Truncate::Context,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+pub enum Meetings {
+    All,
+    Swiss,
+}
+
+impl From<Meetings> for Schedule {
+    fn from(meetings: Meetings) -> Schedule {
+        match meetings {
+            Meetings::All => Schedule::All,
+            Meetings::Swiss => Schedule::Swiss,
+        }
+    }
+}
+
+/// Rows `index`, `index + count`, `index + 2·count`, … of the input, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    pub index: u64,
+    pub count: u64,
+}
+
+impl Shard {
+    pub fn holds(&self, row: u64) -> bool {
+        row % self.count == self.index
+    }
+}
+
+impl FromStr for Shard {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Shard, String> {
+        let numbers = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+        match numbers {
+            Some((index, count)) if index < count => Ok(Shard { index, count }),
+            Some((_, 0)) | None => Err("a shard is written as 0/4: the first of four".into()),
+            Some((_, count)) => Err(format!(
+                "shards are counted from 0: the first of {count} is 0/{count}, the last {}/{count}",
+                count - 1
+            )),
+        }
+    }
+}
+
+/// As many rows as the engine takes sequences.
+fn batch() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=64)
+}
+
+/// Fields of a line that are not a row's.
+const OWN: [&str; 3] = ["hash", "verdict", "error"];
+
+fn kept(name: &str) -> Result<String, String> {
+    match OWN.contains(&name) {
+        true => Err(format!("`{name}` is a field of the line itself: give the row's another name")),
+        false => Ok(name.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn shards_divide_the_rows() {
+        let shards: Vec<Shard> = ["0/3", "1/3", "2/3"].iter().map(|text| text.parse().unwrap()).collect();
+        for row in 0..20 {
+            assert_eq!(shards.iter().filter(|shard| shard.holds(row)).count(), 1, "row {row}");
+        }
+        for (text, why) in [("3/3", "2/3"), ("1", "0/4"), ("a/b", "0/4"), ("0/0", "0/4"), ("-1/2", "0/4")] {
+            let error = text.parse::<Shard>().unwrap_err();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Lines as they go out: a row's hash, its kept fields, and its verdict or its error.
+
+use crate::exit::Stop;
+use crate::task::Failure;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+/// Everything that a verdict depends on but the row: of two lines with the same hash, either may stand for both.
+#[derive(Serialize)]
+pub struct Settings<'a, R> {
+    pub version: &'static str,
+    pub task: &'static str,
+    pub rubric: Value,
+    pub template: &'a str,
+    pub reading: R,
+    pub context: usize,
+    pub keep: &'a [String],
+    /// The model by what its file says of it, so that the same model under another path is the same.
+    pub model: Value,
+}
+
+/// Hashes rows under some settings.
+pub struct Fingerprint(Sha256);
+
+impl Fingerprint {
+    pub fn new<R: Serialize>(settings: &Settings<R>) -> Result<Fingerprint, Stop> {
+        let text = serde_json::to_vec(settings).map_err(|e| Stop::Fault(e.to_string()))?;
+        Ok(Fingerprint(Sha256::new().chain_update(text).chain_update(b"\n")))
+    }
+
+    /// 64 bits in hexadecimal: rows that were changed are to be noticed, not forgeries.
+    pub fn of(&self, row: &[u8]) -> String {
+        let digest = self.0.clone().chain_update(row).finalize();
+        digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// What each line begins with.
+pub fn head(hash: &str) -> String {
+    format!("{{\"hash\":\"{hash}\"")
+}
+
+/// One line, its end included.
+pub fn line(hash: &str, kept: Map<String, Value>, result: &Result<Value, (&str, String)>) -> Vec<u8> {
+    let mut fields = Map::from_iter([("hash".to_string(), Value::from(hash))]);
+    fields.extend(kept);
+    match result {
+        Ok(verdict) => fields.insert("verdict".into(), verdict.clone()),
+        Err((code, message)) => fields.insert("error".into(), json!({ "code": code, "message": message })),
+    };
+    let mut line = Value::Object(fields).to_string().into_bytes();
+    line.push(b'\n');
+    line
+}
+
+/// The fields of a row, and those of them that its line repeats.
+pub fn fields(text: &[u8], keep: &[String]) -> Result<(Map<String, Value>, Map<String, Value>), Failure> {
+    let fields: Map<String, Value> =
+        serde_json::from_slice(text).map_err(|e| Failure::in_row(format!("no JSON object: {e}")))?;
+    let kept = keep.iter().filter_map(|name| fields.get_key_value(name));
+    let kept = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+    Ok((fields, kept))
+}
+
+/// Takes out of a verdict what differs from run to run.
+pub fn without_timing(verdict: &mut Value) {
+    if let Some(fields) = verdict.as_object_mut() {
+        fields.shift_remove("timing");
+        if let Some(usage) = fields.get_mut("usage").and_then(Value::as_object_mut) {
+            usage.shift_remove("cachedTokens");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_begin_with_their_head() {
+        let kept = Map::from_iter([("id".to_string(), json!("é\n"))]);
+        let line = line("0123456789abcdef", kept, &Err(("code", "why".into())));
+        let line = String::from_utf8(line).unwrap();
+        assert!(line.starts_with(&head("0123456789abcdef")), "{line}");
+        assert_eq!(line.find('\n'), Some(line.len() - 1), "one line: {line}");
+        let expected =
+            json!({ "hash": "0123456789abcdef", "id": "é\n", "error": { "code": "code", "message": "why" } });
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_stays_keeps_its_order() {
+        let mut verdict = json!({
+            "score": 2, "usage": { "promptTokens": 3, "cachedTokens": 2, "completionTokens": 1 }, "timing": {}, "z": 1
+        });
+        without_timing(&mut verdict);
+        let expected = r#"{"score":2,"usage":{"promptTokens":3,"completionTokens":1},"z":1}"#;
+        assert_eq!(verdict.to_string(), expected);
+    }
+}

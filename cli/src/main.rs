@@ -1,0 +1,64 @@
+//! `lunette`: the judge in the terminal. JSON lines in, JSON lines out.
+
+mod arguments;
+mod exit;
+mod gate;
+mod inspect;
+mod interrupt;
+mod line;
+mod past;
+mod progress;
+mod rows;
+mod run;
+mod table;
+mod task;
+
+use arguments::{Arguments, ClassifyArguments, Command, CompareArguments, RankArguments, ScoreArguments};
+use clap::Parser;
+use exit::{Exit, Stop};
+use gate::Gate;
+use run::Run;
+use std::process::ExitCode;
+use task::Task;
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Score(arguments) => score(arguments),
+        Command::Classify(arguments) => classify(arguments),
+        Command::Compare(arguments) => compare(arguments),
+        Command::Rank(arguments) => rank(arguments),
+        Command::RankTable(arguments) => table::rank(&arguments),
+        Command::Inspect(arguments) => inspect::inspect(&arguments),
+    };
+    done.unwrap_or_else(Stop::report).into()
+}
+
+fn score(ScoreArguments { run: arguments, rubric_orders, fail_below }: ScoreArguments) -> Result<Exit, Stop> {
+    let task = Task::score(run::rubric(arguments.rubric.as_deref())?)?;
+    let (mut options, template) = run::options(&arguments.reading)?;
+    options.rubric_orders = rubric_orders;
+    Run { task, gate: Gate::below(fail_below), options, arguments, template }.run()
+}
+
+fn classify(
+    ClassifyArguments { run: arguments, rubric_orders, fail_on }: ClassifyArguments,
+) -> Result<Exit, Stop> {
+    let task = Task::classify(run::rubric(arguments.rubric.as_deref())?)?;
+    let (mut options, template) = run::options(&arguments.reading)?;
+    options.rubric_orders = rubric_orders;
+    Run { task, gate: Gate::on(fail_on), options, arguments, template }.run()
+}
+
+fn compare(CompareArguments { run: arguments, pairs, fail_on }: CompareArguments) -> Result<Exit, Stop> {
+    let task = Task::compare(run::rubric(arguments.rubric.as_deref())?)?;
+    let (mut options, template) = run::options(&arguments.reading)?;
+    (options.both_orders, options.ties) = (!pairs.one_order, pairs.ties);
+    Run { task, gate: Gate::on(fail_on), options, arguments, template }.run()
+}
+
+fn rank(RankArguments { run: arguments, pairs, schedule, rounds }: RankArguments) -> Result<Exit, Stop> {
+    let task = Task::rank(run::rubric(arguments.rubric.as_deref())?, schedule, rounds)?;
+    let (mut options, template) = run::options(&arguments.reading)?;
+    (options.both_orders, options.ties) = (!pairs.one_order, pairs.ties);
+    Run { task, gate: Gate::Open, options, arguments, template }.run()
+}

@@ -1,0 +1,214 @@
+//! A run: rows in, lines out, in the same order and several at a time.
+
+use crate::arguments::{ReadingArguments, RunArguments};
+use crate::exit::{Exit, Stop};
+use crate::gate::{Gate, Tally};
+use crate::interrupt::Interrupt;
+use crate::line::{Fingerprint, Settings, fields, line, without_timing};
+use crate::past::{Past, unreadable};
+use crate::progress::Progress;
+use crate::rows::{self, Row};
+use crate::task::{Failure, Task};
+use futures::stream::StreamExt;
+use lunette::Control;
+use lunette::engine::{Engine, LoadOptions, ModelInfo};
+use lunette::judge::{Judge, JudgeOptions, Rubric, Template, TemplateChoice};
+use lunette::source::FileStream;
+use serde_json::{Map, Value, json};
+use std::fs;
+use std::io::{self, BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+
+/// What the command line asks for, once its files were read.
+pub struct Run {
+    pub task: Task,
+    pub gate: Gate,
+    pub options: JudgeOptions,
+    pub arguments: RunArguments,
+    /// The template's text, or the name of a built-in one.
+    pub template: String,
+}
+
+/// What a row came to.
+struct Answer {
+    line: Vec<u8>,
+    verdict: Option<Value>,
+}
+
+impl Run {
+    /// Judges stdin. What the user got wrong is found before the model is loaded.
+    pub fn run(self) -> Result<Exit, Stop> {
+        self.options.check(self.task.kind())?;
+        self.gate.check(&self.task)?;
+        let model = model(&self.arguments)?;
+        let past = self.arguments.resume.as_deref().map(Past::open).transpose()?;
+        let interrupt = Interrupt::listen()?;
+        let mut progress = Progress::new(self.arguments.quiet, self.arguments.progress);
+        let done = pollster::block_on(async {
+            let engine = self.load(&model, &mut progress, &interrupt).await?;
+            self.judge(&engine, past, &mut progress, &interrupt).await
+        });
+        progress.clear();
+        let tally = done?;
+        progress.finish(&tally);
+        Ok(tally.exit(self.arguments.allow_errors))
+    }
+
+    async fn load(
+        &self,
+        model: &Path,
+        progress: &mut Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Engine, Stop> {
+        let options = LoadOptions {
+            backend: self.arguments.backend.into(),
+            context_length: self.arguments.context,
+            max_batch: Some(self.arguments.batch),
+            ..Default::default()
+        };
+        let stream = Box::new(FileStream::open(model)?);
+        let engine = Engine::load(stream, &options, &mut |p| progress.loading(p), interrupt).await?;
+        progress.loaded(|| {
+            let ModelInfo { name, quantization, backend, .. } = engine.info();
+            format!("{name} {quantization} on {}", backend.adapter)
+        });
+        Ok(engine)
+    }
+
+    async fn judge(
+        &self,
+        engine: &Engine,
+        past: Option<Past>,
+        progress: &mut Progress,
+        interrupt: &Interrupt,
+    ) -> Result<Tally, Stop> {
+        let RunArguments { shard, batch, .. } = self.arguments;
+        let fingerprint = self.fingerprint(engine.info())?;
+        let input = io::stdin();
+        if input.is_terminal() && !self.arguments.quiet {
+            eprintln!("lunette: reading rows from the terminal, one JSON object a line; Ctrl-D ends them");
+        }
+        let rows = rows::read(BufReader::new(input), shard, batch);
+        let mut rows = pin!(rows.take_until(interrupt.raised()).peekable());
+        let mut tally = Tally::default();
+        let mut output: Box<dyn Write> = match past {
+            None => Box::new(io::stdout().lock()),
+            Some(past) => {
+                let caught_up = past.catch_up(rows.as_mut(), &fingerprint, &self.gate, &mut tally).await;
+                // An interrupted input seems to end early.
+                Box::new(if interrupt.aborted() { return Err(Stop::Interrupted) } else { caught_up? })
+            }
+        };
+        let mut unheard = |_: usize, _: &str| ();
+        let judge = Judge::new(engine, &self.options, &mut unheard, interrupt);
+        let mut answers = pin!(rows.map(|row| self.answer(row, &judge, &fingerprint)).buffered(batch));
+        while let Some(answer) = answers.next().await {
+            let Answer { line, verdict } = answer?;
+            output.write_all(&line).and_then(|()| output.flush()).map_err(unwritable)?;
+            tally.count(verdict.as_ref(), &self.gate);
+            progress.rows(&tally);
+        }
+        if interrupt.aborted() { Err(Stop::Interrupted) } else { Ok(tally) }
+    }
+
+    async fn answer(
+        &self,
+        row: io::Result<Row>,
+        judge: &Judge<'_>,
+        fingerprint: &Fingerprint,
+    ) -> Result<Answer, Stop> {
+        let row = row.map_err(unreadable)?;
+        let hash = fingerprint.of(&row.text);
+        let mut kept = Map::new();
+        let result = match self.verdict(row, judge, &mut kept).await {
+            Ok(verdict) => Ok(verdict),
+            Err(Failure::Row { code, message }) => Err((code, message)),
+            Err(Failure::Run(stop)) => return Err(stop),
+        };
+        Ok(Answer { line: line(&hash, kept, &result), verdict: result.ok() })
+    }
+
+    async fn verdict(
+        &self,
+        row: Row,
+        judge: &Judge<'_>,
+        kept: &mut Map<String, Value>,
+    ) -> Result<Value, Failure> {
+        if !row.whole {
+            let most = row.text.len() >> 20;
+            return Err(Failure::in_row(format!("the line is longer than {most} MiB")));
+        }
+        let (fields, repeated) = fields(&row.text, &self.arguments.keep)?;
+        *kept = repeated;
+        let mut verdict = self.task.judge(judge, fields).await?;
+        if !self.arguments.timing {
+            without_timing(&mut verdict);
+        }
+        Ok(verdict)
+    }
+
+    fn fingerprint(&self, info: &ModelInfo) -> Result<Fingerprint, Stop> {
+        let JudgeOptions { rubric_orders, both_orders, ties, .. } = self.options;
+        Fingerprint::new(&Settings {
+            version: env!("CARGO_PKG_VERSION"),
+            task: self.task.name(),
+            rubric: self.task.rubric(),
+            template: &self.template,
+            reading: (&self.arguments.reading, rubric_orders, both_orders, ties),
+            context: info.context_length,
+            keep: &self.arguments.keep,
+            model: json!([info.name, info.architecture, info.quantization, info.parameters]),
+        })
+    }
+}
+
+/// The options of the command line, as the judge knows them, with the template's text.
+pub fn options(reading: &ReadingArguments) -> Result<(JudgeOptions, String), Stop> {
+    let (template, text) = template(&reading.template)?;
+    let options = JudgeOptions {
+        critique: !reading.no_critique,
+        max_tokens: reading.max_tokens,
+        temperature: reading.temperature,
+        seed: reading.seed,
+        samples: reading.samples,
+        truncate: reading.truncate.map(Into::into),
+        template,
+        ..Default::default()
+    };
+    Ok((options, text))
+}
+
+/// A built-in template by its name, else the one in a file.
+fn template(name: &str) -> Result<(TemplateChoice, String), Stop> {
+    const BUILT_IN: [&str; 2] = ["selene", "rubric-first"];
+    if BUILT_IN.contains(&name) {
+        return Ok((TemplateChoice::Text(name.into()), name.into()));
+    }
+    let text = fs::read_to_string(name).map_err(|e| {
+        Stop::Fault(format!("--template {name}: no file ({e}), and none of {}", BUILT_IN.join(", ")))
+    })?;
+    Ok((TemplateChoice::Read(Template::parse(&text)?), text))
+}
+
+/// The rubric for rows that bring none.
+pub fn rubric(path: Option<&Path>) -> Result<Option<Rubric>, Stop> {
+    let Some(path) = path else { return Ok(None) };
+    let named = |e: &dyn std::fmt::Display| Stop::Fault(format!("--rubric {}: {e}", path.display()));
+    let text = fs::read_to_string(path).map_err(|e| named(&e))?;
+    Rubric::parse(&text).map(Some).map_err(|e| named(&e))
+}
+
+fn model(arguments: &RunArguments) -> Result<PathBuf, Stop> {
+    let from_environment = || std::env::var_os("LUNETTE_MODEL").filter(|path| !path.is_empty());
+    arguments.model.clone().or_else(|| from_environment().map(PathBuf::from)).ok_or_else(|| {
+        Stop::Fault("no model: name a GGUF file with --model, or in the environment's LUNETTE_MODEL".into())
+    })
+}
+
+fn unwritable(error: io::Error) -> Stop {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => Stop::Unread,
+        _ => Stop::Fault(format!("the output cannot be written: {error}")),
+    }
+}
