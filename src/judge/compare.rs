@@ -7,6 +7,7 @@ use super::task::{CompareTask, Texts};
 use super::verdict::{Tally, is_zero, sum, timing};
 use super::{Judge, Reliability};
 use crate::engine::{Timing, Usage, milliseconds};
+use crate::tokenizer::Message;
 use crate::{Error, Result};
 use futures::future::{try_join, try_join_all};
 use serde::{Deserialize, Serialize};
@@ -70,11 +71,7 @@ impl Judge<'_> {
         stream: usize,
     ) -> Result<PreferenceVerdict> {
         let start = Instant::now();
-        if criteria.trim().is_empty() {
-            return Err(Error::InvalidArgument(
-                "`criteria` is empty: say what makes a response the better one".into(),
-            ));
-        }
+        check_criteria(criteria)?;
         let reader = self.reader(Kind::Compare)?;
         let given = self.in_order(&reader, texts, criteria, Some(stream));
         let swapped_texts = texts.swapped();
@@ -98,9 +95,8 @@ impl Judge<'_> {
         criteria: &str,
         stream: Option<usize>,
     ) -> Result<(Tally, usize)> {
-        let labels = ["A", "B"].map(String::from);
-        let rubric = field::of_objective(criteria);
-        let (messages, cut) = reader.fit(texts, &labels, |texts| reader.messages(texts, &rubric))?;
+        let labels = LABELS.map(String::from);
+        let (messages, cut) = reader.comparison(texts, criteria)?;
         let samples = (0..self.options.samples)
             .map(|sample| reader.read(&messages, &labels, sample, stream.filter(|_| sample == 0)));
         Ok((Tally::of(&labels, try_join_all(samples).await?), cut))
@@ -149,6 +145,26 @@ impl Judge<'_> {
             usage,
             timing: timing(total_ms, decode_ms),
         }
+    }
+}
+
+/// What the responses are called in a prompt.
+const LABELS: [&str; 2] = ["A", "B"];
+
+impl Reader<'_> {
+    /// The conversation about two responses in the order of `texts`, with the tokens that were cut off it.
+    pub fn comparison(&self, texts: &Texts, criteria: &str) -> Result<(Vec<Message>, usize)> {
+        let rubric = field::of_objective(criteria);
+        self.fit(texts, &LABELS.map(String::from), |texts| self.messages(texts, &rubric))
+    }
+}
+
+pub(super) fn check_criteria(criteria: &str) -> Result<()> {
+    match criteria.trim().is_empty() {
+        true => Err(Error::InvalidArgument(
+            "`criteria` is empty: say what makes a response the better one".into(),
+        )),
+        false => Ok(()),
     }
 }
 

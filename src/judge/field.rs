@@ -96,6 +96,7 @@ pub(super) fn of_objective(objective: &str) -> Vec<Field<'_>> {
 }
 
 /// A level or label as the rubric lists it.
+#[derive(Clone)]
 pub(super) struct Described<'a> {
     /// Its index in the rubric.
     pub index: usize,

@@ -2,7 +2,7 @@
 //!
 //! A task's texts and its rubric become the fields of a template (`field`, `template`), a reading of the rendered
 //! prompt gives a critique and a distribution over the labels (`reading`, `distribution`), and one or more readings
-//! become a verdict (`verdict`, `score`, `compare`, `rank`). What needs no model stands beside it: Bradley–Terry strengths
+//! become a verdict (`verdict`, `score`, `compare`, `rank`). `prompt` shows what the model would be given. What needs no model stands beside it: Bradley–Terry strengths
 //! (`ranking`, `schedule`), panels of several judges (`panel`), calibration to people's labels (`calibration`).
 
 mod calibration;
@@ -11,6 +11,7 @@ mod distribution;
 mod field;
 mod options;
 mod panel;
+mod prompt;
 mod rank;
 mod ranking;
 mod reading;
@@ -30,6 +31,7 @@ pub use panel::{
     ClassBallot, Disagreement, Distribution, PanelClass, PanelPreference, PanelScore, PreferenceBallot,
     ScoreBallot, combine_classes, combine_preferences, combine_scores,
 };
+pub use prompt::RenderedPrompt;
 pub use rank::{Comparison, RankVerdict};
 pub use ranking::{MOST_PLAYERS, MOST_RESULTS, PairwiseResult, RankOptions, Ranking, Standing, rank_results};
 pub use rubric::{ClassRubric, Rubric, ScoreRubric};

@@ -9,6 +9,7 @@ use super::verdict::{Reliability, Tally, as_object, is_zero, timing};
 use super::{ClassManyTask, Judge, ScoreManyTask};
 use crate::engine::{Timing, Usage, milliseconds};
 use crate::statistics::shuffle;
+use crate::tokenizer::Message;
 use crate::{Error, Result};
 use futures::future::try_join_all;
 use rand_chacha::ChaCha8Rng;
@@ -94,14 +95,7 @@ impl Judge<'_> {
     async fn score_texts(&self, texts: &Texts, rubric: &ScoreRubric, stream: usize) -> Result<ScoreVerdict> {
         let start = Instant::now();
         let levels = rubric.levels()?;
-        let labels: Vec<String> = levels.iter().map(|(score, _)| score.to_string()).collect();
-        let describe =
-            |index: usize| Described { index, name: labels[index].clone(), description: levels[index].1 };
-        let fields = |order: &[usize]| {
-            let levels: Vec<Described> = order.iter().map(|&i| describe(i)).collect();
-            field::of_scale(&rubric.objective, &levels)
-        };
-        let (tally, truncated_tokens) = self.tally(Kind::Score, texts, &labels, &fields, stream).await?;
+        let (tally, truncated_tokens) = self.tally(texts, &Listing::of_scale(rubric)?, stream).await?;
         let inside: f64 = tally.distribution.iter().sum();
         let scores = || levels.iter().map(|level| level.0);
         let weighted = scores().zip(&tally.distribution).map(|(score, p)| score as f64 * p).sum::<f64>();
@@ -125,15 +119,9 @@ impl Judge<'_> {
         stream: usize,
     ) -> Result<ClassVerdict> {
         let start = Instant::now();
-        let described = rubric.checked()?;
-        let labels: Vec<String> = described.iter().map(|(name, _)| name.clone()).collect();
-        let describe =
-            |index: usize| Described { index, name: labels[index].clone(), description: &described[index].1 };
-        let fields = |order: &[usize]| {
-            let labels: Vec<Described> = order.iter().map(|&i| describe(i)).collect();
-            field::of_labels(&rubric.objective, &labels)
-        };
-        let (tally, truncated_tokens) = self.tally(Kind::Class, texts, &labels, &fields, stream).await?;
+        let listing = Listing::of_labels(rubric)?;
+        let (tally, truncated_tokens) = self.tally(texts, &listing, stream).await?;
+        let labels = listing.names();
         Ok(ClassVerdict {
             label: labels[tally.winner].clone(),
             distribution: tally.named(&labels),
@@ -146,18 +134,30 @@ impl Judge<'_> {
         })
     }
 
-    /// Reads the verdict as often as the options say; `fields` are the rubric's, its labels listed in a given order.
-    /// Returns the tokens that were cut off as well.
-    async fn tally<'f>(
+    /// Reads the verdict as often as the options say. Returns the tokens that were cut off as well.
+    async fn tally(&self, texts: &Texts, listing: &Listing<'_>, stream: usize) -> Result<(Tally, usize)> {
+        let reader = self.reader(listing.kind)?;
+        let labels = &listing.names();
+        let prompts = self.in_orders(&reader, texts, listing)?;
+        let readings = prompts
+            .iter()
+            .flat_map(|(messages, _)| (0..self.options.samples).map(move |sample| (messages, sample)));
+        let readings = readings.enumerate().map(|(i, (messages, sample))| {
+            // One text at a time can be read; that of the others is in the report.
+            reader.read(messages, labels, sample, (i == 0).then_some(stream))
+        });
+        let truncated = prompts.iter().map(|prompt| prompt.1).max().unwrap_or(0);
+        Ok((Tally::of(labels, try_join_all(readings).await?), truncated))
+    }
+
+    /// The conversations about `texts`, one for each order of the rubric, each with the tokens that were cut off it.
+    pub(super) fn in_orders(
         &self,
-        kind: Kind,
+        reader: &Reader<'_>,
         texts: &Texts,
-        labels: &[String],
-        fields: &dyn Fn(&[usize]) -> Vec<Field<'f>>,
-        stream: usize,
-    ) -> Result<(Tally, usize)> {
-        let reader = self.reader(kind)?;
-        let orders = orders(labels.len(), self.options.rubric_orders, self.options.seed);
+        listing: &Listing<'_>,
+    ) -> Result<Vec<(Vec<Message>, usize)>> {
+        let orders = orders(listing.labels.len(), self.options.rubric_orders, self.options.seed);
         if orders.len() > 1
             && !["rubric_levels", "rubric_labels", "rubric"].iter().any(|n| reader.template.mentions(n))
         {
@@ -165,28 +165,56 @@ impl Judge<'_> {
                 "`rubricOrders` above 1 needs a template that lists the rubric by {rubric_levels}, {rubric_labels} or {rubric}".into(),
             ));
         }
-        let mut prompts = Vec::new();
-        let mut truncated = 0;
-        for order in &orders {
-            let rubric = fields(order);
-            let (messages, cut) = reader.fit(texts, labels, |texts| reader.messages(texts, &rubric))?;
-            truncated = truncated.max(cut);
-            prompts.push(messages);
+        let labels = listing.names();
+        let conversation = |order: &Vec<usize>| {
+            let rubric = listing.fields(order);
+            reader.fit(texts, &labels, |texts| reader.messages(texts, &rubric))
+        };
+        orders.iter().map(conversation).collect()
+    }
+}
+
+/// A rubric's levels or labels, each with its description.
+pub(super) struct Listing<'a> {
+    pub kind: Kind,
+    objective: &'a str,
+    labels: Vec<Described<'a>>,
+}
+
+impl<'a> Listing<'a> {
+    pub fn of_scale(rubric: &'a ScoreRubric) -> Result<Listing<'a>> {
+        let levels = rubric.levels()?.into_iter().map(|(score, text)| (score.to_string(), text));
+        Ok(Listing::new(Kind::Score, &rubric.objective, levels))
+    }
+
+    pub fn of_labels(rubric: &'a ClassRubric) -> Result<Listing<'a>> {
+        let labels = rubric.checked()?.iter().map(|(name, text)| (name.clone(), text.as_str()));
+        Ok(Listing::new(Kind::Class, &rubric.objective, labels))
+    }
+
+    fn new(kind: Kind, objective: &'a str, labels: impl Iterator<Item = (String, &'a str)>) -> Listing<'a> {
+        let labels =
+            labels.enumerate().map(|(index, (name, description))| Described { index, name, description });
+        Listing { kind, objective, labels: labels.collect() }
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.labels.iter().map(|label| label.name.clone()).collect()
+    }
+
+    /// The rubric as a template sees it, its labels listed in the given order.
+    fn fields(&self, order: &[usize]) -> Vec<Field<'a>> {
+        let labels: Vec<Described> = order.iter().map(|&i| self.labels[i].clone()).collect();
+        match self.kind {
+            Kind::Class => field::of_labels(self.objective, &labels),
+            _ => field::of_scale(self.objective, &labels),
         }
-        let readings = prompts
-            .iter()
-            .flat_map(|messages| (0..self.options.samples).map(move |sample| (messages, sample)));
-        let readings = readings.enumerate().map(|(i, (messages, sample))| {
-            // One text at a time can be read; that of the others is in the report.
-            reader.read(messages, labels, sample, (i == 0).then_some(stream))
-        });
-        Ok((Tally::of(labels, try_join_all(readings).await?), truncated))
     }
 }
 
 impl Reader<'_> {
     /// The conversation about `texts` under a rubric.
-    pub fn messages(&self, texts: &Texts, rubric: &[Field]) -> Result<Vec<crate::tokenizer::Message>> {
+    pub fn messages(&self, texts: &Texts, rubric: &[Field]) -> Result<Vec<Message>> {
         let texts = field::of_texts(texts, self.template.mentions("context"));
         self.template.render(&texts, rubric)
     }

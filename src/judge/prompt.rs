@@ -1,0 +1,64 @@
+//! The prompts of a task before anything is computed: to look at, to count, or to put to another engine.
+
+use super::Judge;
+use super::compare::check_criteria;
+use super::options::Kind;
+use super::reading::Reader;
+use super::score::Listing;
+use super::task::{ClassTask, CompareTask, ScoreTask, Texts};
+use crate::Result;
+use crate::tokenizer::Message;
+
+/// What the model is given to go on from: it ends with the marker behind which the model reasons or, without a
+/// critique, with the one behind which the verdict is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedPrompt {
+    /// The text of the tokens, control tokens by their names.
+    ///
+    /// Only the tokens tell a control token from the same name in a task's text.
+    pub text: String,
+    pub tokens: Vec<u32>,
+    /// Tokens that were cut off the task's texts, where `truncate` allowed it.
+    pub truncated_tokens: usize,
+}
+
+impl Judge<'_> {
+    /// The prompts that [`Judge::score`] would use: one for each order of the rubric's levels.
+    pub fn score_prompts(&self, task: &ScoreTask) -> Result<Vec<RenderedPrompt>> {
+        let texts = Texts::new(&task.input, &[&task.response], &task.reference, &task.context)?;
+        self.listing_prompts(&texts, &Listing::of_scale(&task.rubric)?)
+    }
+
+    /// The prompts that [`Judge::classify`] would use: one for each order of the rubric's labels.
+    pub fn classify_prompts(&self, task: &ClassTask) -> Result<Vec<RenderedPrompt>> {
+        let texts = Texts::new(&task.input, &[&task.response], &task.reference, &task.context)?;
+        self.listing_prompts(&texts, &Listing::of_labels(&task.rubric)?)
+    }
+
+    /// The prompts that [`Judge::compare`] would use: one for each order of the responses.
+    pub fn compare_prompts(&self, task: &CompareTask) -> Result<Vec<RenderedPrompt>> {
+        check_criteria(&task.criteria)?;
+        let responses = [task.response_a.as_str(), &task.response_b];
+        let texts = Texts::new(&task.input, &responses, &task.reference, &task.context)?;
+        let reader = self.reader(Kind::Compare)?;
+        let swapped = self.options.both_orders.then(|| texts.swapped());
+        let orders = [Some(texts), swapped].into_iter().flatten();
+        orders.map(|texts| reader.rendered(reader.comparison(&texts, &task.criteria)?)).collect()
+    }
+
+    fn listing_prompts(&self, texts: &Texts, listing: &Listing<'_>) -> Result<Vec<RenderedPrompt>> {
+        let reader = self.reader(listing.kind)?;
+        self.in_orders(&reader, texts, listing)?.into_iter().map(|prompt| reader.rendered(prompt)).collect()
+    }
+}
+
+impl Reader<'_> {
+    fn rendered(&self, (messages, truncated_tokens): (Vec<Message>, usize)) -> Result<RenderedPrompt> {
+        let marker = match self.options.critique {
+            true => &self.template.reasoning_marker,
+            false => &self.template.result_marker,
+        };
+        let tokens = self.engine.chat_prompt(&messages, marker)?;
+        Ok(RenderedPrompt { text: self.engine.tokenizer().decode(&tokens)?, tokens, truncated_tokens })
+    }
+}

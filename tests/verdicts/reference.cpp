@@ -1,0 +1,153 @@
+// llama.cpp's tokens and logits on request; generate.mjs drives it.
+//
+//   reference dequantize IN OUT   writes the model with every weight as f32
+//   reference serve MODEL         answers each line on stdin with one line on stdout:
+//     vocabulary                  the bytes of every token, in hex, separated by spaces
+//     tokenize HEX                the token ids of a text; names of control tokens in it are those tokens
+//     logits ID ID …              the f32 logits after the last token, little-endian, in hex
+//
+// Activations and KV cache are f32; without flash attention. LLAMA_LIBS names the folder of the backends.
+
+#include "ggml-backend.h"
+#include "llama.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+static constexpr int CONTEXT = 2048;
+static constexpr int STEP = 512;
+
+[[noreturn]] static void fail(const char *why) {
+    std::fprintf(stderr, "reference: %s\n", why);
+    std::exit(1);
+}
+
+static std::string hex(const void *bytes, size_t count) {
+    static const char digits[] = "0123456789abcdef";
+    std::string out;
+    out.reserve(2 * count);
+    for (size_t i = 0; i < count; i++) {
+        unsigned char byte = static_cast<const unsigned char *>(bytes)[i];
+        out += digits[byte >> 4];
+        out += digits[byte & 15];
+    }
+    return out;
+}
+
+static std::string unhex(const std::string &text) {
+    std::string out;
+    for (size_t i = 0; i + 1 < text.size(); i += 2) {
+        out += static_cast<char>(std::stoi(text.substr(i, 2), nullptr, 16));
+    }
+    return out;
+}
+
+struct Reference {
+    llama_model *model;
+    llama_context *context;
+    const llama_vocab *vocab;
+    // What the KV cache holds: questions about one prompt differ in their last tokens only.
+    std::vector<llama_token> held;
+
+    explicit Reference(const char *path) {
+        auto params = llama_model_default_params();
+        params.n_gpu_layers = 0;
+        model = llama_model_load_from_file(path, params);
+        if (!model) fail("the model cannot be loaded");
+        auto settings = llama_context_default_params();
+        settings.n_ctx = CONTEXT;
+        settings.n_batch = STEP;
+        settings.type_k = settings.type_v = GGML_TYPE_F32;
+        // Threads wait for each other by spinning: on a machine that does other things, one is the fastest.
+        settings.n_threads = settings.n_threads_batch = 1;
+        settings.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+        context = llama_init_from_model(model, settings);
+        if (!context) fail("the context cannot be made");
+        vocab = llama_model_get_vocab(model);
+    }
+
+    std::string vocabulary() const {
+        std::string out;
+        for (llama_token token = 0; token < llama_vocab_n_tokens(vocab); token++) {
+            char piece[1024];
+            int length = llama_token_to_piece(vocab, token, piece, sizeof piece, 0, true);
+            if (length < 0) fail("a token is longer than the buffer");
+            out += (token ? " " : "") + hex(piece, length);
+        }
+        return out;
+    }
+
+    std::string tokenize(const std::string &text) const {
+        std::vector<llama_token> tokens(text.size() + 8);
+        int count = llama_tokenize(vocab, text.data(), text.size(), tokens.data(), tokens.size(), true, true);
+        if (count < 0) fail("a text has more tokens than bytes");
+        std::string out;
+        for (int i = 0; i < count; i++) out += (i ? " " : "") + std::to_string(tokens[i]);
+        return out;
+    }
+
+    std::string logits(std::vector<llama_token> tokens) {
+        if (tokens.empty() || tokens.size() > CONTEXT) fail("a prompt has no tokens, or too many");
+        // The last token is always computed: its logits are what is asked for.
+        size_t kept = 0;
+        while (kept < held.size() && kept + 1 < tokens.size() && held[kept] == tokens[kept]) kept++;
+        llama_memory_seq_rm(llama_get_memory(context), 0, kept, -1);
+        for (size_t at = kept; at < tokens.size(); at += STEP) {
+            int count = std::min<size_t>(STEP, tokens.size() - at);
+            if (llama_decode(context, llama_batch_get_one(tokens.data() + at, count))) fail("decoding failed");
+        }
+        held = std::move(tokens);
+        return hex(llama_get_logits_ith(context, -1), sizeof(float) * llama_vocab_n_tokens(vocab));
+    }
+};
+
+static int dequantize(const char *in, const char *out) {
+    auto params = llama_model_quantize_default_params();
+    params.ftype = LLAMA_FTYPE_ALL_F32;
+    params.allow_requantize = true;
+    return static_cast<int>(llama_model_quantize(in, out, &params));
+}
+
+static int serve(const char *path) {
+    Reference reference(path);
+    std::string line;
+    while (std::getline(std::cin, line)) {
+        std::istringstream words(line);
+        std::string what;
+        words >> what;
+        if (what == "vocabulary") {
+            std::cout << reference.vocabulary() << std::endl;
+        } else if (what == "tokenize") {
+            std::string text;
+            words >> text;
+            std::cout << reference.tokenize(unhex(text)) << std::endl;
+        } else if (what == "logits") {
+            std::vector<llama_token> tokens;
+            for (llama_token token; words >> token;) tokens.push_back(token);
+            std::cout << reference.logits(std::move(tokens)) << std::endl;
+        } else {
+            fail("unknown request");
+        }
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    const std::string command = argc > 2 ? argv[1] : "";
+    llama_log_set([](ggml_log_level level, const char *text, void *) {
+        if (level >= GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
+    }, nullptr);
+    const char *libs = std::getenv("LLAMA_LIBS");
+    if (!libs) fail("LLAMA_LIBS names no folder of backends");
+    ggml_backend_load_all_from_path(libs);
+    llama_backend_init();
+    if (command == "dequantize" && argc == 4) return dequantize(argv[2], argv[3]);
+    if (command == "serve" && argc == 3) return serve(argv[2]);
+    fail("usage: reference dequantize IN OUT | reference serve MODEL");
+}
