@@ -1,7 +1,8 @@
 //! Text generation: prefill once, then a token a step.
 
+use super::constraint::Constrained;
 use super::sample::{Sampler, Sampling};
-use super::{Engine, Sequence};
+use super::{Constraint, Engine, Sequence};
 use crate::model::{Readout, Sampled};
 use crate::tokenizer::{Message, TextStream};
 use crate::{Control, Error, Result};
@@ -28,11 +29,15 @@ pub struct GenerateOptions {
     pub seed: u64,
     /// Texts that end the generation; they are not part of its text.
     pub stop: Vec<String>,
-    /// Whether to return each token's log-probability (before temperature).
+    /// Whether to return each token's log-probability (before temperature, and over the full vocabulary even under a
+    /// constraint).
     pub logprobs: bool,
     /// How many of the likeliest tokens to return at each place, with their log-probabilities: at most
     /// [`MOST_TOP`](crate::model::MOST_TOP).
     pub top_logprobs: usize,
+    /// What the text must be. It is complete where the generation ends with [`FinishReason::Stop`], unless a stop text
+    /// cut it.
+    pub constraint: Option<Constraint>,
 }
 
 impl Default for GenerateOptions {
@@ -47,6 +52,7 @@ impl Default for GenerateOptions {
             stop: Vec::new(),
             logprobs: false,
             top_logprobs: 0,
+            constraint: None,
         }
     }
 }
@@ -54,7 +60,7 @@ impl Default for GenerateOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FinishReason {
-    /// A stop text, or a token that ends the turn.
+    /// A stop text, a token that ends the turn, or a constraint that leaves nothing to add.
     Stop,
     /// `max_tokens`, or the context is full.
     Length,
@@ -140,9 +146,12 @@ impl Engine {
         if options.stop.iter().any(String::is_empty) {
             return Err(Error::InvalidArgument("`stop` holds an empty text".into()));
         }
-        let mut sampler = options.sampler()?;
+        let mut choice = Choice {
+            sampler: options.sampler()?,
+            constrained: options.constraint.as_ref().map(|c| self.compile(c)).transpose()?,
+        };
         let start = Instant::now();
-        let (mut next, cached) = self.next(sequence, prompt, &mut sampler, control).await?;
+        let (mut next, cached) = self.next(sequence, prompt, &mut choice, control).await?;
         let prefill_ms = milliseconds(start);
         let mut held = prompt.to_vec();
         let mut output = Output::new(&options.stop);
@@ -151,7 +160,7 @@ impl Engine {
         while sampled.len() < options.max_tokens && held.len() < self.context_length() {
             let token = next.token;
             sampled.push(next);
-            if self.ends(token, &mut output, on_text) {
+            if self.ends(token, &mut output, on_text) || choice.is_complete() {
                 finish_reason = FinishReason::Stop;
                 break;
             }
@@ -159,7 +168,7 @@ impl Engine {
                 break;
             }
             held.push(token);
-            next = self.next(sequence, &held, &mut sampler, control).await?.0;
+            next = self.next(sequence, &held, &mut choice, control).await?.0;
         }
         let total_ms = milliseconds(start);
         Ok(Generation {
@@ -177,14 +186,18 @@ impl Engine {
         })
     }
 
-    /// Draws the token after `held`.
+    /// Draws the token after `held`: where the logits are, or here if a constraint must see them first.
     async fn next(
         &self,
         sequence: &mut Sequence,
         held: &[u32],
-        sampler: &mut Sampler,
+        Choice { sampler, constrained }: &mut Choice,
         control: &dyn Control,
     ) -> Result<(Sampled, usize)> {
+        if let Some(constrained) = constrained {
+            let (logits, cached) = self.advance(sequence, held, control).await?;
+            return Ok((constrained.sample(&logits, sampler)?, cached));
+        }
         let (reading, cached) = self.read(sequence, held, Readout::Sample(sampler.draw()), control).await?;
         Ok((reading.into_token()?, cached))
     }
@@ -193,6 +206,19 @@ impl Engine {
     fn ends(&self, token: u32, output: &mut Output, on_text: &mut dyn FnMut(&str)) -> bool {
         self.tokenizer.is_end(token)
             || !self.tokenizer.is_control(token) && output.push(self.tokenizer.bytes(token), on_text)
+    }
+}
+
+/// How the tokens of a generation are chosen.
+struct Choice {
+    sampler: Sampler,
+    constrained: Option<Constrained>,
+}
+
+impl Choice {
+    /// Whether nothing can be added to the tokens chosen so far.
+    fn is_complete(&self) -> bool {
+        self.constrained.as_ref().is_some_and(Constrained::is_complete)
     }
 }
 

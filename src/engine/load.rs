@@ -97,6 +97,7 @@ impl Engine {
             tokenizer,
             chat,
             info,
+            compiler: Default::default(),
         })
     }
 }
