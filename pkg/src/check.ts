@@ -66,6 +66,40 @@ export const signal: Check<AbortSignal> = (value, where) => {
   return value;
 };
 
+/** The deepest value worth sending: more than people nest, and less than the engine's stack can bear. */
+const DEEPEST_VALUE = 64;
+
+/** A value that JSON can hold. Properties that are undefined are left out of the copy, as JSON leaves them out. */
+export const json: Check<Json> = (value, where) => {
+  const copy = (value: unknown, where: string, depth: number): Json => {
+    if (value === null || typeof value === "boolean") return value;
+    if (typeof value === "string") return text(value, where);
+    if (typeof value === "number") return finite(value, where);
+    if (typeof value !== "object") throw wrong(where, "a value that JSON can hold", value);
+    if (depth === 0) {
+      throw new LunetteError(
+        "invalid-argument",
+        `${where} is nested more than ${DEEPEST_VALUE} levels deep, or within itself. Flatten it.`,
+      );
+    }
+    if (Array.isArray(value)) return Array.from(value, (item, i) => copy(item, `${where}[${i}]`, depth - 1));
+    if (!isPlain(value)) throw wrong(where, "a plain object", value);
+    const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+    return Object.fromEntries(
+      entries.map(([key, item]) => [text(key, `a key of ${where}`), copy(item, `${where}.${key}`, depth - 1)]),
+    );
+  };
+  return copy(value, where, DEEPEST_VALUE);
+};
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** Whether an object is what `{}` makes, here or in another frame. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
 export function oneOf<const T extends string>(...names: T[]): Check<T> {
   return (value, where) => {
     const found = names.find((name) => name === value);

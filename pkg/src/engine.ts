@@ -96,7 +96,8 @@ export class Engine {
   /**
    * Continues a text, a row of tokens or a conversation.
    *
-   * @throws {LunetteError} `context-overflow`, `chat-template` when the model cannot render messages, `aborted`.
+   * @throws {LunetteError} `context-overflow`, `chat-template` when the model cannot render messages, `invalid-argument` when
+   * an option is wrong or a constraint cannot be used, `aborted`.
    */
   async generate(prompt: string | Uint32Array | ChatMessage[], options: GenerateOptions = {}): Promise<Generation> {
     const { onToken, signal, ...settings } = inputs.generateOptions(options, "options");

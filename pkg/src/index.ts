@@ -40,6 +40,7 @@ export type {
   CompareOptions,
   CompareTask,
   Comparison,
+  Constraint,
   GenerateOptions,
   Generation,
   JudgeOptions,

@@ -3,6 +3,7 @@ import {
   count,
   finite,
   flag,
+  json,
   listOf,
   object,
   oneOf,
@@ -16,6 +17,7 @@ import {
   wrong,
 } from "./check.js";
 import type { Check } from "./check.js";
+import { LunetteError } from "./errors.js";
 import type {
   CallOptions,
   ChatMessage,
@@ -24,6 +26,7 @@ import type {
   ClassRubric,
   CompareOptions,
   CompareTask,
+  Constraint,
   GenerateOptions,
   JudgeOptions,
   LoadOptions,
@@ -83,6 +86,30 @@ export const compareOptions = settings<CompareOptions>({
   ties: optional(flag),
 });
 
+/** What a constraint can be given as. The engine looks at what is in it. */
+const constraints: Record<string, Check<unknown>> = {
+  jsonSchema: (value, where) => json(object(value, where), where),
+  regex: text,
+  grammar: text,
+};
+
+const constraint: Check<Constraint> = (value, where) => {
+  const given = Object.entries(object(value, where)).filter(([, entry]) => entry !== undefined);
+  const kinds = Object.keys(constraints).join(", ");
+  for (const [kind] of given) {
+    if (!Object.hasOwn(constraints, kind)) throw wrong(`a key of ${where}`, `one of ${kinds}`, kind);
+  }
+  const [first, ...others] = given;
+  if (first === undefined || others.length > 0) {
+    throw new LunetteError(
+      "invalid-argument",
+      `${where} must hold exactly one of ${kinds}, but holds ${given.length}.`,
+    );
+  }
+  const [kind, entry] = first;
+  return { [kind]: constraints[kind]?.(entry, `${where}.${kind}`) } as unknown as Constraint;
+};
+
 export const generateOptions = settings<GenerateOptions>({
   maxTokens: optional(count),
   temperature: optional(finite),
@@ -93,6 +120,7 @@ export const generateOptions = settings<GenerateOptions>({
   stop: optional(listOf(text)),
   logprobs: optional(flag),
   topLogprobs: optional(count),
+  constraint: optional(constraint),
   onToken: optional(callback),
   signal: optional(signal),
 });

@@ -335,6 +335,22 @@ export interface OrderVerdict {
   reliability?: Reliability;
 }
 
+/**
+ * What a generated text must be, from its first character to its last. Exactly one of these, at most 64 KiB as text.
+ *
+ * The model is not told of it: ask for the same form in the prompt, or it will be forced into words that it did not mean.
+ */
+export type Constraint =
+  /**
+   * JSON that this schema describes (draft 2020-12; a keyword that cannot be enforced is an error). Between tokens of the
+   * JSON there is at most a space or a line break with its indentation.
+   */
+  | { jsonSchema: object }
+  /** A text that matches from end to end: Rust's `regex` syntax, without look-around and back references. */
+  | { regex: string }
+  /** A context-free grammar in the Lark dialect of llguidance; the rule `start` is the whole text. */
+  | { grammar: string };
+
 /** How text is generated. */
 export interface GenerateOptions {
   /** Most tokens to generate. Default 256. */
@@ -355,6 +371,8 @@ export interface GenerateOptions {
   logprobs?: boolean;
   /** Return, for each generated token, this many of the likeliest in its place: at most 20. Default 0. */
   topLogprobs?: number;
+  /** What the text must be. It is complete when {@link Generation.finishReason} is `"stop"` and no `stop` text cut it. */
+  constraint?: Constraint;
   /** Called with each new piece of text. */
   onToken?: (text: string) => void;
   /** Stops the call; the promise rejects with code `"aborted"` and the engine stays usable. */
@@ -371,11 +389,14 @@ export interface TokenLogprob {
 export interface Generation {
   text: string;
   tokens: Uint32Array;
-  /** Natural logarithm of each token's probability, `[tokens.length]`, before temperature and truncation. */
+  /** Natural logarithm of each token's probability, `[tokens.length]`, before temperature, truncation and constraint. */
   logprobs?: Float32Array;
   /** For each generated token those that were likeliest in its place, likeliest first, before temperature and truncation. */
   topLogprobs?: TokenLogprob[][];
-  /** `stop`: the model ended its turn or a stop text came; `length`: `maxTokens` or the context was reached. */
+  /**
+   * `stop`: the model ended its turn, a stop text came, or the constraint left nothing to add; `length`: `maxTokens` or the
+   * context was reached, so that a constrained text may be cut anywhere.
+   */
   finishReason: "stop" | "length";
   usage: Usage;
   timing: Timing;

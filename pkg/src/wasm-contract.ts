@@ -8,7 +8,16 @@ import type {
   Ranking,
   RankOptions,
 } from "./statistics.js";
-import type { Backend, ChatMessage, CompareOptions, Generation, JudgeOptions, ModelInfo, Progress } from "./types.js";
+import type {
+  Backend,
+  ChatMessage,
+  CompareOptions,
+  Constraint,
+  Generation,
+  JudgeOptions,
+  ModelInfo,
+  Progress,
+} from "./types.js";
 
 /** What the Rust side exports: the generated `wasm/lunette.js`, as this package relies on it. */
 export interface WasmModule {
@@ -85,4 +94,5 @@ export interface WasmGenerateOptions {
   stop?: string[];
   logprobs?: boolean;
   topLogprobs?: number;
+  constraint?: Constraint;
 }

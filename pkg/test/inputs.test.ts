@@ -93,6 +93,64 @@ describe("options", () => {
   });
 });
 
+describe("constraint", () => {
+  const read = (constraint: unknown) => inputs.generateOptions({ constraint }, "options").constraint;
+  const nested = (levels: number): object => (levels === 0 ? {} : { items: nested(levels - 1) });
+
+  it.each<[string, object]>([
+    [
+      "a schema",
+      { jsonSchema: { type: "object", properties: { a: { enum: [1, 2.5, "x", null, true] } }, required: ["a"] } },
+    ],
+    ["a schema with odd names", { jsonSchema: { properties: { ["__proto__"]: { type: "null" }, "": {} } } }],
+    ["a schema that is deep", { jsonSchema: nested(63) }],
+    ["an expression", { regex: "\\d{4}-\\d{2}" }],
+    ["a grammar", { grammar: 'start: "a"+' }],
+  ])("passes %s on", (_, constraint) => {
+    expect(read(constraint)).toEqual(constraint);
+  });
+
+  it("copies, without what is undefined", () => {
+    const items = { type: "integer", minimum: undefined };
+    const copy = read({ jsonSchema: { items }, regex: undefined });
+    items.type = "string";
+    expect(copy).toStrictEqual({ jsonSchema: { items: { type: "integer" } } });
+  });
+
+  const circular: Record<string, unknown> = {};
+  circular["items"] = circular;
+  it.each<[string, unknown, string]>([
+    ["a text", "[a-z]+", "options.constraint must be an object"],
+    ["nothing", {}, "exactly one of jsonSchema, regex, grammar, but holds 0"],
+    ["two", { regex: "a", grammar: "b" }, "exactly one of jsonSchema, regex, grammar, but holds 2"],
+    [
+      "an unknown kind",
+      { schema: {} },
+      'a key of options.constraint must be one of jsonSchema, regex, grammar, but is "schema"',
+    ],
+    ["a name inherited from Object", { toString: "a" }, "a key of options.constraint"],
+    ["an expression object", { regex: /a/ }, "options.constraint.regex must be a string"],
+    ["half a character", { regex: LONE }, "options.constraint.regex holds half a character"],
+    ["a schema as text", { jsonSchema: "{}" }, "options.constraint.jsonSchema must be an object"],
+    [
+      "a function in a schema",
+      { jsonSchema: { items: [() => 1] } },
+      "jsonSchema.items[0] must be a value that JSON can hold",
+    ],
+    ["a number that JSON has not", { jsonSchema: { minimum: Infinity } }, "jsonSchema.minimum must be a finite number"],
+    ["a big integer", { jsonSchema: { minimum: 1n } }, "jsonSchema.minimum must be a value that JSON can hold"],
+    ["a date", { jsonSchema: { const: new Date(0) } }, "jsonSchema.const must be a plain object"],
+    ["half a character in a schema", { jsonSchema: { const: LONE } }, "jsonSchema.const holds half a character"],
+    ["half a character in a name", { jsonSchema: { [LONE]: 1 } }, "a key of options.constraint.jsonSchema holds half"],
+    ["a schema that is too deep", { jsonSchema: nested(64) }, "nested more than 64 levels deep"],
+    ["a schema within itself", { jsonSchema: circular }, "within itself"],
+  ])("refuses %s", (_, constraint, message) => {
+    expect(() => read(constraint)).toThrow(
+      expect.objectContaining({ code: "invalid-argument", message: expect.stringContaining(message) as string }),
+    );
+  });
+});
+
 describe("prompt", () => {
   it.each([["a text"], [Uint32Array.of(1, 2)], [[{ role: "user", content: "hello" }]]])("takes %j", (value) => {
     expect(inputs.prompt(value, "prompt")).toEqual(value);

@@ -251,10 +251,11 @@ describe("Engine", () => {
     const topLogprobs = [[{ token: 1, logprob: -0.5 }], [{ token: 2, logprob: -0.25 }]];
     const generation = { text: "hi", tokens, topLogprobs, finishReason: "stop" as const, usage, timing };
     engine.generate.mockResolvedValueOnce(generation);
-    const result = await loaded.generate([{ role: "user", content: "hello" }], { maxTokens: 2, stop: ["\n"] });
+    const options = { maxTokens: 2, stop: ["\n"], constraint: { jsonSchema: { type: "string" } } };
+    const result = await loaded.generate([{ role: "user", content: "hello" }], options);
     expect(result).toEqual({ ...generation, tokens: Uint32Array.of(1, 2) });
     expect(tokens.length).toBe(0);
-    expect(engine.generate.mock.calls[0]?.[1]).toEqual({ maxTokens: 2, stop: ["\n"] });
+    expect(engine.generate.mock.calls[0]?.[1]).toEqual(options);
   });
 
   it("does not move a view of the engine's own memory", async () => {

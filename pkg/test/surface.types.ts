@@ -135,4 +135,18 @@ expectTypeOf<lunette.ScoreVerdict>().toEqualTypeOf<{
 expectTypeOf<lunette.PreferenceVerdict["winner"]>().toEqualTypeOf<"a" | "b" | "tie">();
 expectTypeOf<lunette.PreferenceVerdict["orders"]>().toEqualTypeOf<lunette.OrderVerdict[]>();
 expectTypeOf<lunette.ClassVerdict["label"]>().toEqualTypeOf<string>();
+expectTypeOf<lunette.GenerateOptions>().toEqualTypeOf<{
+  maxTokens?: number;
+  temperature?: number;
+  topK?: number;
+  topP?: number;
+  minP?: number;
+  seed?: number;
+  stop?: string[];
+  logprobs?: boolean;
+  topLogprobs?: number;
+  constraint?: { jsonSchema: object } | { regex: string } | { grammar: string };
+  onToken?: (text: string) => void;
+  signal?: AbortSignal;
+}>();
 expectTypeOf<LunetteError["code"]>().toEqualTypeOf<lunette.ErrorCode>();

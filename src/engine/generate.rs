@@ -1,8 +1,9 @@
 //! Text generation: prefill once, then a token a step.
 
+use super::constraint::Constrained;
 use super::sample::{Sampler, Sampling};
 use super::schedule::Want;
-use super::{Engine, Sequence};
+use super::{Constraint, Engine, Sequence};
 use crate::model::{Draw, Reading, Sampled};
 use crate::tokenizer::{Message, TextStream};
 use crate::{Control, Error, Result};
@@ -30,11 +31,15 @@ pub struct GenerateOptions {
     pub seed: u64,
     /// Texts that end the generation; they are not part of its text.
     pub stop: Vec<String>,
-    /// Whether to return each token's log-probability (before temperature).
+    /// Whether to return each token's log-probability (before temperature, and over the full vocabulary even under a
+    /// constraint).
     pub logprobs: bool,
     /// How many of the likeliest tokens to return at each place, with their log-probabilities: at most
     /// [`MOST_TOP`](crate::model::MOST_TOP).
     pub top_logprobs: usize,
+    /// What the text must be. It is complete where the generation ends with [`FinishReason::Stop`], unless a stop text
+    /// cut it.
+    pub constraint: Option<Constraint>,
 }
 
 impl Default for GenerateOptions {
@@ -49,6 +54,7 @@ impl Default for GenerateOptions {
             stop: Vec::new(),
             logprobs: false,
             top_logprobs: 0,
+            constraint: None,
         }
     }
 }
@@ -56,7 +62,7 @@ impl Default for GenerateOptions {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FinishReason {
-    /// A stop text, or a token that ends the turn.
+    /// A stop text, a token that ends the turn, or a constraint that leaves nothing to add.
     Stop,
     /// `max_tokens`, or the context is full.
     Length,
@@ -142,13 +148,15 @@ impl Engine {
         if options.stop.iter().any(String::is_empty) {
             return Err(Error::InvalidArgument("`stop` holds an empty text".into()));
         }
-        let mut sampler = options.sampler()?;
+        let mut choice = Choice {
+            sampler: options.sampler()?,
+            ahead: VecDeque::new(),
+            constrained: options.constraint.as_ref().map(|c| self.compile(c)).transpose()?,
+        };
         let start = Instant::now();
-        let mut draws = VecDeque::new();
-        let (first, cached) =
-            self.draw(sequence, prompt, draws_for(&mut sampler, &mut draws, 1), control).await?;
+        let (first, cached) = self.draw(sequence, prompt, &mut choice, 1, control).await?;
         let prefill_ms = milliseconds(start);
-        let mut ready = VecDeque::from(first);
+        let mut ready = first;
         let mut held = prompt.to_vec();
         let mut output = Output::new(&options.stop);
         let mut sampled: Vec<Sampled> = Vec::new();
@@ -156,15 +164,14 @@ impl Engine {
         while sampled.len() < options.max_tokens && held.len() < self.context_length() {
             let Some(next) = ready.pop_front() else {
                 let most = (options.max_tokens - sampled.len()).min(self.context_length() - held.len());
-                let draws = draws_for(&mut sampler, &mut draws, most.min(self.steps_ahead));
-                ready = self.draw(sequence, &held, draws, control).await?.0.into();
+                ready = self.draw(sequence, &held, &mut choice, most, control).await?.0;
                 continue;
             };
             let token = next.token;
-            draws.pop_front();
+            choice.ahead.pop_front();
             sampled.push(next);
             // What was drawn ahead of an end is dropped: the sequence has not taken it in.
-            if self.ends(token, &mut output, on_text) {
+            if self.ends(token, &mut output, on_text) || choice.is_complete() {
                 finish_reason = FinishReason::Stop;
                 break;
             }
@@ -186,14 +193,21 @@ impl Engine {
         })
     }
 
-    /// Draws the token after `held`, and perhaps those after it, for each of which there is one of `draws`.
+    /// Draws the token after `held`: where the logits are, and then perhaps some more ahead, `most` in all; or here if a
+    /// constraint must see the logits first.
     async fn draw(
         &self,
         sequence: &mut Sequence,
         held: &[u32],
-        draws: Vec<Draw>,
+        choice: &mut Choice,
+        most: usize,
         control: &dyn Control,
-    ) -> Result<(Vec<Sampled>, usize)> {
+    ) -> Result<(VecDeque<Sampled>, usize)> {
+        if let Some(constrained) = &mut choice.constrained {
+            let (logits, cached) = self.advance(sequence, held, control).await?;
+            return Ok(([constrained.sample(&logits, &mut choice.sampler)?].into(), cached));
+        }
+        let draws = choice.draws(most.min(self.steps_ahead));
         let (readings, cached) = self.read(sequence, held, Want::Draws(draws), control).await?;
         Ok((readings.into_iter().map(Reading::into_token).collect::<Result<_>>()?, cached))
     }
@@ -202,6 +216,29 @@ impl Engine {
     fn ends(&self, token: u32, output: &mut Output, on_text: &mut dyn FnMut(&str)) -> bool {
         self.tokenizer.is_end(token)
             || !self.tokenizer.is_control(token) && output.push(self.tokenizer.bytes(token), on_text)
+    }
+}
+
+/// How the tokens of a generation are chosen.
+struct Choice {
+    sampler: Sampler,
+    /// The next draws, where some were made ahead.
+    ahead: VecDeque<Draw>,
+    constrained: Option<Constrained>,
+}
+
+impl Choice {
+    /// The next `count` draws. Those that are not used stay the next: each token has the random number of its place.
+    fn draws(&mut self, count: usize) -> Vec<Draw> {
+        while self.ahead.len() < count {
+            self.ahead.push_back(self.sampler.draw());
+        }
+        self.ahead.iter().take(count).copied().collect()
+    }
+
+    /// Whether nothing can be added to the tokens chosen so far.
+    fn is_complete(&self) -> bool {
+        self.constrained.as_ref().is_some_and(Constrained::is_complete)
     }
 }
 
@@ -216,14 +253,6 @@ impl GenerateOptions {
             logprobs: (self.logprobs || self.top_logprobs > 0).then_some(self.top_logprobs),
         })
     }
-}
-
-/// The next `count` draws. Those that are not used stay the next: each token has the random number of its place.
-fn draws_for(sampler: &mut Sampler, draws: &mut VecDeque<Draw>, count: usize) -> Vec<Draw> {
-    while draws.len() < count {
-        draws.push_back(sampler.draw());
-    }
-    draws.iter().take(count).copied().collect()
 }
 
 fn likeliest(sampled: &Sampled) -> Vec<TokenLogprob> {

@@ -102,6 +102,7 @@ impl Engine {
             chat,
             info,
             steps_ahead,
+            compiler: Default::default(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Inference as the judge sees it: a model that was loaded, sequences that grow, logits and text that come out.
 
 mod cache;
+mod constraint;
 mod generate;
 mod info;
 mod load;
@@ -9,6 +10,7 @@ mod schedule;
 mod sequence;
 
 pub use crate::model::log_sum_exp;
+pub use constraint::Constraint;
 pub(crate) use generate::milliseconds;
 pub use generate::{FinishReason, GenerateOptions, Generation, Prompt, Timing, TokenLogprob, Usage};
 pub use info::ModelInfo;
@@ -20,8 +22,9 @@ use crate::model::{Config, MOST_GATHERED, Reader, Reading, Readout};
 use crate::tokenizer::{ChatTemplate, Message, Tokenizer};
 use crate::{Control, Error, Result};
 use cache::Cache;
+use constraint::{Compiler, Constrained};
 use schedule::{Scheduler, Want};
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 /// A model, ready to run. Calls may overlap: they share the model's forward passes.
@@ -34,6 +37,8 @@ pub struct Engine {
     info: ModelInfo,
     /// Steps that are computed before their tokens are looked at.
     steps_ahead: usize,
+    /// Made when the first constraint comes.
+    compiler: OnceCell<Compiler>,
 }
 
 impl Engine {
@@ -143,6 +148,17 @@ impl Engine {
         let done = self.scheduler.run(self.sequence(), text.to_vec(), want, control).await?;
         let each = done.readings.into_iter().map(Reading::into_logprobs).collect::<Result<Vec<_>>>()?;
         Ok(each.concat())
+    }
+
+    fn compile(&self, constraint: &Constraint) -> Result<Constrained> {
+        let compiler = match self.compiler.get() {
+            Some(compiler) => compiler,
+            None => {
+                let compiler = Compiler::new(&self.tokenizer)?;
+                self.compiler.get_or_init(|| compiler)
+            }
+        };
+        compiler.compile(constraint)
     }
 
     fn check(&self, tokens: &[u32]) -> Result<()> {

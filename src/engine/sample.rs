@@ -1,6 +1,6 @@
 //! How tokens are drawn, from a stream of random numbers that a seed repeats on any backend.
 
-use crate::model::{Draw, MOST_TOP, Reader, Sampled};
+use crate::model::{Draw, MOST_TOP, Reader, Readout, Sampled};
 use crate::{Error, Result};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -69,10 +69,23 @@ impl Sampler {
         Draw { temperature, top_k, top_p, min_p, random: self.random.next_u32(), logprobs }
     }
 
-    /// Draws the next token here, for callers who change the logits: −∞ keeps a token out.
+    /// Draws the next token here.
     pub fn sample(&mut self, logits: &[f32]) -> Result<Sampled> {
         let draw = self.draw();
         self.reader.sample(logits, &draw)
+    }
+
+    /// Draws the next token from `masked`, which are the `logits` with −∞ for each token that is kept out. The
+    /// log-probabilities are those of the `logits`.
+    pub fn sample_masked(&mut self, logits: &[f32], masked: &[f32]) -> Result<Sampled> {
+        let draw = self.draw();
+        let sampled = self.reader.sample(masked, &Draw { logprobs: None, ..draw })?;
+        if draw.logprobs.is_none() {
+            return Ok(sampled);
+        }
+        let logprob = self.reader.read(logits, &Readout::Gather(vec![sampled.token]))?.into_logprobs()?.pop();
+        let top = self.reader.sample(logits, &Draw { temperature: 0.0, ..draw })?.top;
+        Ok(Sampled { logprob, top, ..sampled })
     }
 }
 

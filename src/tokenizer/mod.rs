@@ -211,6 +211,11 @@ impl Tokenizer {
         self.ends.contains(&token)
     }
 
+    /// The tokens that end a turn or a text.
+    pub fn ends(&self) -> &[u32] {
+        &self.ends
+    }
+
     /// The token that a prompt begins with, where the model wants one.
     pub fn leading(&self) -> Option<u32> {
         self.bos.filter(|_| self.add_bos)

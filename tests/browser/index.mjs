@@ -4,4 +4,5 @@ import "./faults.test.mjs";
 import "./golden.test.mjs";
 import "./score.test.mjs";
 import "./guides.test.mjs";
+import "./structured.test.mjs";
 import "./page.test.mjs";

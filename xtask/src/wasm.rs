@@ -60,7 +60,15 @@ pub fn build(profile: Profile) -> Result<()> {
         let (module, optimized) = (out.join("lunette_bg.wasm"), out.join("lunette_bg.optimized.wasm"));
         let start = Instant::now();
         let before = fs::metadata(&module).context("wasm-pack wrote no module")?.len();
-        Run::new("node").arg(&tools.wasm_opt).arg("-O1").arg(&module).arg("-o").arg(&optimized).run()?;
+        Run::new("node")
+            .arg(&tools.wasm_opt)
+            // llguidance's C interface: as exports its functions would be kept, 90 KB of them.
+            .args(["--remove-exports", "--pass-arg=remove-exports@llg_*"])
+            .arg("-O1")
+            .arg(&module)
+            .arg("-o")
+            .arg(&optimized)
+            .run()?;
         fs::rename(&optimized, &module).context("replacing the module by the optimized one")?;
         let after = fs::metadata(&module)?.len();
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
