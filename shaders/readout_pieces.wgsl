@@ -1,5 +1,5 @@
 // parts[r, p] = (key of the largest logit of piece p of row r, its lowest id, Σ e^(logit - largest), Σ e^((logit - largest) ·
-// sharpness)), the sums as bits of f32. Nothing is said of rows of which nothing is asked.
+// sharpness)), the sums as bits of f32; the second is 0 where the row's sharpness is.
 //
 // logits: [n, VOCAB] f32; parts: [n, PIECES]. Grid: x over pieces, y over rows; a workgroup of LANES threads owns a piece,
 // a thread every LANES-th logit of it.
@@ -47,7 +47,10 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     var sum = vec2<f32>();
     for (var i = first + lane; i < end; i += LANES) {
         let less = bitcast<f32>(logits[row * VOCAB + i]) - most;
-        sum += vec2<f32>(share(less), share(less * sharpness));
+        sum.x += share(less);
+        if (sharpness > 0.0) {
+            sum.y += share(less * sharpness);
+        }
     }
     sums[lane] = sum;
     meet();

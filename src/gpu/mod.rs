@@ -4,7 +4,7 @@
 //! `fuse` rewrites patterns of it; `lower` turns that, once, into a flat list of dispatches (`plan::Plan`) over buffers
 //! that live as long as the runner; [`decide`] chooses the kernel of each, as a pure function of shape, block type and
 //! adapter. A step then writes a few small buffers (`step`), encodes the list into one compute pass, submits it once and
-//! reads the logits back. Nothing blocks: every wait is a future.
+//! reads back what was asked for (`readout`). Nothing blocks: every wait is a future.
 
 pub mod decide;
 mod device;
