@@ -10,14 +10,17 @@ use wide::f32x4;
 
 /// Rows of `W` dequantized together.
 const TILE: usize = 8;
-/// From this many rows of `x` on, the tile pays.
-pub(super) const TILED_FROM: usize = 4;
+/// From this many rows of `x` on, the tile pays for blocks: below it, dequantizing costs more than it saves.
+pub(super) const TILED_FROM: usize = 16;
+/// The same for weights without blocks, which are read once for each row of `x` otherwise.
+const FLOATS_TILED_FROM: usize = 4;
 
 /// `y[n, rows] = x[n, cols] · wᵀ`.
 pub(super) fn matmul(w: &CpuWeight, x: &[f32], y: &mut [f32]) {
     let n = x.len() / w.cols;
     match w.block_type {
         _ if n >= TILED_FROM => tiled(w, x, y, n),
+        BlockType::F32 | BlockType::F16 | BlockType::BF16 if n >= FLOATS_TILED_FROM => tiled(w, x, y, n),
         BlockType::F32 => vectors(x, y, w, |r, x| dot(&w.values()[r * w.cols..][..w.cols], x)),
         BlockType::F16 => vectors(x, y, w, |r, x| dot_16(w.row_bytes(r), x, widen)),
         BlockType::BF16 => {
