@@ -3,5 +3,6 @@
 import "./faults.test.mjs";
 import "./golden.test.mjs";
 import "./score.test.mjs";
+import "./judge.test.mjs";
 import "./guides.test.mjs";
 import "./page.test.mjs";
