@@ -67,9 +67,7 @@ fn linear() {
                     for &n in counts {
                         let step = rows(n);
                         let got = block_on(trial.run(&step, &[&x[..n * cols]], 1)).unwrap();
-                        let mut kv = KvCache::new(NO_KV, KvType::F32);
-                        let mut ops = CpuOps { step: &step, kv: &mut kv };
-                        let expected = ops.linear(&cpu_w, &Tensor::new(n, cols, x[..n * cols].to_vec()));
+                        let expected = exact_linear(&cpu_w, &x[..n * cols], n);
                         let what = format!("{family} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
                         assert_close(&got, &expected.data, BOUND, &what);
                     }
@@ -106,7 +104,7 @@ fn linear_and_add() {
                         let got = block_on(trial.run(&step, &inputs, 1)).unwrap();
                         let mut kv = KvCache::new(NO_KV, KvType::F32);
                         let mut ops = CpuOps { step: &step, kv: &mut kv };
-                        let y = ops.linear(&cpu_w, &Tensor::new(n, cols, inputs[0].to_vec()));
+                        let y = exact_linear(&cpu_w, inputs[0], n);
                         let expected = ops.add(&Tensor::new(n, rows_w, inputs[1].to_vec()), &y);
                         let what = format!("{family} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
                         assert_close(&got, &expected.data, BOUND, &what);
@@ -136,8 +134,8 @@ fn gated() {
                         let got = block_on(trial.run(&step, &[&x[..n * cols]], 1)).unwrap();
                         let mut kv = KvCache::new(NO_KV, KvType::F32);
                         let mut ops = CpuOps { step: &step, kv: &mut kv };
-                        let x = Tensor::new(n, cols, x[..n * cols].to_vec());
-                        let (g, u) = (ops.linear(&parts[0].1, &x), ops.linear(&parts[1].1, &x));
+                        let x = &x[..n * cols];
+                        let (g, u) = (exact_linear(&parts[0].1, x, n), exact_linear(&parts[1].1, x, n));
                         let expected = ops.swiglu(&g, &u);
                         let what = format!("{family} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
                         assert_close(&got, &expected.data, BOUND, &what);

@@ -1,10 +1,10 @@
 //! What the GPU tests share: a device on a software adapter, weights on both backends, steps, and a bound on errors.
 #![allow(dead_code)]
 
-use lunette::cpu::{CpuStore, CpuWeight};
+use lunette::cpu::{CpuOps, CpuStore, CpuWeight, KvCache, Tensor};
 use lunette::gpu::decide::Kernels;
 use lunette::gpu::{Gpu, GpuOptions, GpuStore, GpuWeight, KvType, Recorder, Trial, Value};
-use lunette::model::{CHUNK_BLOCKS, KvShape, Row, Step, WeightStore};
+use lunette::model::{CHUNK_BLOCKS, KvShape, Ops, Row, Step, WeightStore};
 use lunette::quant::BlockType;
 use pollster::block_on;
 use rand::rngs::StdRng;
@@ -107,6 +107,22 @@ pub fn trial(
     build: impl FnOnce(&mut Recorder, &[Value]) -> Value,
 ) -> Trial {
     block_on(Trial::new(gpu, kv, most, cols, build)).unwrap()
+}
+
+/// `x Wᵀ` as the CPU computes it for many rows, in `f32` throughout: for few it rounds `x`, which would hide as much as
+/// these tests look for. `x` is `[n, w.cols]`.
+pub fn exact_linear(w: &CpuWeight, x: &[f32], n: usize) -> Tensor {
+    const MANY: usize = 64;
+    let cols = x.len() / n;
+    let mut many = x.to_vec();
+    many.resize(n.max(MANY) * cols, 0.0);
+    let step = rows(n.max(MANY));
+    let mut kv = KvCache::new(NO_KV, KvType::F32);
+    let mut ops = CpuOps { step: &step, kv: &mut kv };
+    let mut y = ops.linear(w, &Tensor::new(n.max(MANY), cols, many)).data;
+    let out = y.len() / n.max(MANY);
+    y.truncate(n * out);
+    Tensor::new(n, out, y)
 }
 
 /// The greatest difference, relative to the largest value expected.
