@@ -62,6 +62,15 @@ fn a_batch_changes_next_to_nothing() {
     }
 }
 
+/// Together they would need many times what the model holds.
+#[test]
+fn rows_that_do_not_fit_together_wait_for_each_other() {
+    let place = Workplace::new("room");
+    let args = ["score", "--rubric=score.yaml", "--temperature=1", "--max-tokens=40", "--context=600"];
+    let run = place.run(&args, &text(&rows(20)));
+    assert_eq!((run.code, run.stdout.lines().count()), (0, 20), "{}{}", run.stdout, run.stderr);
+}
+
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap()
 }
