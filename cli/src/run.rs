@@ -4,7 +4,7 @@ use crate::arguments::{ReadingArguments, RunArguments};
 use crate::exit::{Exit, Stop};
 use crate::gate::{Gate, Tally};
 use crate::interrupt::Interrupt;
-use crate::line::{Fingerprint, Settings, fields, line, without_timing};
+use crate::line::{Fingerprint, Settings, fields, kept, line, without_timing};
 use crate::past::{Past, unreadable};
 use crate::progress::Progress;
 use crate::room::Room;
@@ -149,27 +149,27 @@ impl Run {
 
     async fn answer(&self, row: Row, judge: &Judge<'_>, fingerprint: &Fingerprint) -> Result<Answer, Stop> {
         let hash = fingerprint.of(&row.text);
-        let mut kept = Map::new();
-        let result = match self.verdict(row, judge, &mut kept).await {
+        let mut repeated = Map::new();
+        let result = match self.verdict(row, judge, &mut repeated).await {
             Ok(verdict) => Ok(verdict),
             Err(Failure::Row { code, message }) => Err((code, message)),
             Err(Failure::Run(stop)) => return Err(stop),
         };
-        Ok(Answer { line: line(&hash, kept, &result), verdict: result.ok() })
+        Ok(Answer { line: line(&hash, repeated, &result), verdict: result.ok() })
     }
 
     async fn verdict(
         &self,
         row: Row,
         judge: &Judge<'_>,
-        kept: &mut Map<String, Value>,
+        repeated: &mut Map<String, Value>,
     ) -> Result<Value, Failure> {
         if !row.whole {
             let most = row.text.len() >> 20;
             return Err(Failure::in_row(format!("the line is longer than {most} MiB")));
         }
-        let (fields, repeated) = fields(&row.text, &self.arguments.keep)?;
-        *kept = repeated;
+        let fields = fields(&row.text)?;
+        *repeated = kept(&fields, &self.arguments.keep);
         let mut verdict = self.task.judge(judge, fields).await?;
         if !self.arguments.timing {
             without_timing(&mut verdict);
