@@ -5,11 +5,12 @@ mod common;
 use common::tiny;
 use futures::future::LocalBoxFuture;
 use futures::future::join_all;
-use lunette::engine::{Backend, Engine, LoadOptions};
+use lunette::engine::{Backend, Engine, GenerateOptions, LoadOptions, Prompt};
 use lunette::quant::BlockType;
 use lunette::source::MemoryStream;
 use lunette::{Control, Uninterrupted};
 use proptest::prelude::*;
+use std::cell::Cell;
 
 /// Lets the other calls of the thread go on at every pause, as a browser does: else each call would run to its end alone.
 struct Yielding;
@@ -125,6 +126,38 @@ fn a_shared_prefix_is_computed_once_even_when_all_ask_at_once() {
     assert_eq!(computed, 340 + 7 * 20);
     for ((logits, _), prompt) in results.iter().zip(&prompts) {
         assert!(close(logits, &fresh(1024, prompt)));
+    }
+}
+
+/// Yields, and says stop after so many pauses.
+struct Patience(Cell<usize>);
+
+impl Control for Patience {
+    fn aborted(&self) -> bool {
+        self.0.get() == 0
+    }
+
+    fn pause(&self) -> LocalBoxFuture<'_, ()> {
+        self.0.set(self.0.get().saturating_sub(1));
+        Yielding.pause()
+    }
+}
+
+/// Twelve texts of 22 blocks on a cache of 25: they take turns, and each comes to its end.
+#[test]
+fn long_texts_that_do_not_fit_together_all_end() {
+    let engine = engine(400, 12);
+    let patience = Patience(Cell::new(20_000));
+    let options = GenerateOptions { max_tokens: 60, temperature: 1.0, seed: 3, ..Default::default() };
+    let calls = (0..12).map(|i| {
+        let (engine, options, patience) = (&engine, &options, &patience);
+        async move {
+            let prompt = Prompt::Tokens(tokens(i, 290));
+            engine.generate(prompt, options, &mut |_| (), patience).await
+        }
+    });
+    for generation in pollster::block_on(join_all(calls)) {
+        assert!(generation.unwrap().tokens.len() > 1);
     }
 }
 

@@ -54,13 +54,15 @@ pub fn line(hash: &str, kept: Map<String, Value>, result: &Result<Value, (&str, 
     line
 }
 
-/// The fields of a row, and those of them that its line repeats.
-pub fn fields(text: &[u8], keep: &[String]) -> Result<(Map<String, Value>, Map<String, Value>), Failure> {
-    let fields: Map<String, Value> =
-        serde_json::from_slice(text).map_err(|e| Failure::in_row(format!("no JSON object: {e}")))?;
+/// The fields of a row.
+pub fn fields(text: &[u8]) -> Result<Map<String, Value>, Failure> {
+    serde_json::from_slice(text).map_err(|e| Failure::in_row(format!("no JSON object: {e}")))
+}
+
+/// Those of them that its line repeats.
+pub fn kept(fields: &Map<String, Value>, keep: &[String]) -> Map<String, Value> {
     let kept = keep.iter().filter_map(|name| fields.get_key_value(name));
-    let kept = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
-    Ok((fields, kept))
+    kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 /// Takes out of a verdict what differs from run to run.

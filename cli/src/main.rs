@@ -8,6 +8,7 @@ mod interrupt;
 mod line;
 mod past;
 mod progress;
+mod room;
 mod rows;
 mod run;
 mod table;

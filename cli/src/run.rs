@@ -4,9 +4,10 @@ use crate::arguments::{ReadingArguments, RunArguments};
 use crate::exit::{Exit, Stop};
 use crate::gate::{Gate, Tally};
 use crate::interrupt::Interrupt;
-use crate::line::{Fingerprint, Settings, fields, line, without_timing};
+use crate::line::{Fingerprint, Settings, fields, kept, line, without_timing};
 use crate::past::{Past, unreadable};
 use crate::progress::Progress;
+use crate::room::Room;
 use crate::rows::{self, Row};
 use crate::task::{Failure, Task};
 use futures::stream::StreamExt;
@@ -102,7 +103,14 @@ impl Run {
         };
         let mut unheard = |_: usize, _: &str| ();
         let judge = Judge::new(engine, &self.options, &mut unheard, interrupt);
-        let mut answers = pin!(rows.map(|row| self.answer(row, &judge, &fingerprint)).buffered(batch));
+        let room = Room::new(engine.context_length());
+        let besides = self.besides(engine);
+        let answer = |row: io::Result<Row>| async {
+            let row = row.map_err(unreadable)?;
+            let _place = room.take(self.tokens(engine, &row, besides)).await;
+            self.answer(row, &judge, &fingerprint).await
+        };
+        let mut answers = pin!(rows.map(answer).buffered(batch));
         while let Some(answer) = answers.next().await {
             let Answer { line, verdict } = answer?;
             output.write_all(&line).and_then(|()| output.flush()).map_err(unwritable)?;
@@ -112,35 +120,56 @@ impl Run {
         if interrupt.aborted() { Err(Stop::Interrupted) } else { Ok(tally) }
     }
 
-    async fn answer(
-        &self,
-        row: io::Result<Row>,
-        judge: &Judge<'_>,
-        fingerprint: &Fingerprint,
-    ) -> Result<Answer, Stop> {
-        let row = row.map_err(unreadable)?;
+    /// About how many tokens a prompt and its critique have besides the row.
+    fn besides(&self, engine: &Engine) -> usize {
+        let count =
+            |text: &str| engine.tokenizer().encode(text, false).map_or(text.len(), |tokens| tokens.len());
+        let template = match &self.options.template {
+            // The chat template, and the longest of the built-in ones.
+            TemplateChoice::Text(_) => 768,
+            TemplateChoice::Read(_) => 128 + count(&self.template),
+        };
+        let critique = if self.options.critique { self.options.max_tokens } else { 0 };
+        template + count(&self.task.rubric().to_string()) + critique
+    }
+
+    /// About the most tokens that the model holds at a time for a row.
+    fn tokens(&self, engine: &Engine, row: &Row, besides: usize) -> usize {
+        let limit = engine.context_length();
+        // What is this long is not worth counting.
+        const BYTES: usize = 16;
+        let text = match row.text.len() <= limit.saturating_mul(BYTES) {
+            true => String::from_utf8_lossy(&row.text),
+            false => return limit,
+        };
+        let own = engine.tokenizer().encode(&text, false).map_or(limit, |tokens| tokens.len());
+        let one = (own + own / 8 + besides).min(limit);
+        one.saturating_mul(self.task.sequences(&self.options))
+    }
+
+    async fn answer(&self, row: Row, judge: &Judge<'_>, fingerprint: &Fingerprint) -> Result<Answer, Stop> {
         let hash = fingerprint.of(&row.text);
-        let mut kept = Map::new();
-        let result = match self.verdict(row, judge, &mut kept).await {
+        let mut repeated = Map::new();
+        let result = match self.verdict(row, judge, &mut repeated).await {
             Ok(verdict) => Ok(verdict),
             Err(Failure::Row { code, message }) => Err((code, message)),
             Err(Failure::Run(stop)) => return Err(stop),
         };
-        Ok(Answer { line: line(&hash, kept, &result), verdict: result.ok() })
+        Ok(Answer { line: line(&hash, repeated, &result), verdict: result.ok() })
     }
 
     async fn verdict(
         &self,
         row: Row,
         judge: &Judge<'_>,
-        kept: &mut Map<String, Value>,
+        repeated: &mut Map<String, Value>,
     ) -> Result<Value, Failure> {
         if !row.whole {
             let most = row.text.len() >> 20;
             return Err(Failure::in_row(format!("the line is longer than {most} MiB")));
         }
-        let (fields, repeated) = fields(&row.text, &self.arguments.keep)?;
-        *kept = repeated;
+        let fields = fields(&row.text)?;
+        *repeated = kept(&fields, &self.arguments.keep);
         let mut verdict = self.task.judge(judge, fields).await?;
         if !self.arguments.timing {
             without_timing(&mut verdict);

@@ -4,7 +4,8 @@ use crate::arguments::Meetings;
 use crate::exit::Stop;
 use lunette::Error;
 use lunette::judge::{
-    ClassRubric, ClassTask, CompareTask, Judge, Kind, Passages, RankTask, Rubric, ScoreRubric, ScoreTask,
+    ClassRubric, ClassTask, CompareTask, Judge, JudgeOptions, Kind, Passages, RankTask, Rubric, ScoreRubric,
+    ScoreTask,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -109,6 +110,18 @@ impl Task {
             Task::Classify(_) => Kind::Class,
             Task::Compare(_) | Task::Rank { .. } => Kind::Compare,
         }
+    }
+
+    /// Sequences that a row has in the model at the same time.
+    pub fn sequences(&self, options: &JudgeOptions) -> usize {
+        let orders = if options.both_orders { 2 } else { 1 };
+        // As many comparisons of a ranking are under way.
+        const COMPARISONS: usize = 8;
+        options.samples.saturating_mul(match self {
+            Task::Score(_) | Task::Classify(_) => options.rubric_orders,
+            Task::Compare(_) => orders,
+            Task::Rank { .. } => COMPARISONS * orders,
+        })
     }
 
     /// The rubric for rows without one and whatever else is asked, as it counts for the verdicts.

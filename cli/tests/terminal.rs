@@ -62,6 +62,15 @@ fn a_batch_changes_next_to_nothing() {
     }
 }
 
+/// Together they would need many times what the model holds.
+#[test]
+fn rows_that_do_not_fit_together_wait_for_each_other() {
+    let place = Workplace::new("room");
+    let args = ["score", "--rubric=score.yaml", "--temperature=1", "--max-tokens=40", "--context=600"];
+    let run = place.run(&args, &text(&rows(20)));
+    assert_eq!((run.code, run.stdout.lines().count()), (0, 20), "{}{}", run.stdout, run.stderr);
+}
+
 fn number(value: &Value) -> f64 {
     value.as_f64().unwrap()
 }
@@ -178,7 +187,7 @@ fn responses_are_ranked() {
         (run.code, lines(&run.stdout).remove(0))
     };
     fs::write(place.path("better.yaml"), "objective: Brevity").unwrap();
-    let (code, answer) = rank(&["--rubric=better.yaml"], &text(&[row.clone()]));
+    let (code, answer) = rank(&["--rubric=better.yaml"], &text(std::slice::from_ref(&row)));
     assert_eq!(code, 0, "{answer}");
     let verdict = &answer["verdict"];
     assert_eq!(verdict["comparisons"].as_array().unwrap().len(), 3);
@@ -187,7 +196,7 @@ fn responses_are_ranked() {
     order.sort();
     assert_eq!(order, [0, 1, 2]);
     let (code, one_round) =
-        rank(&["--rubric=better.yaml", "--schedule=swiss", "--rounds=1"], &text(&[row.clone()]));
+        rank(&["--rubric=better.yaml", "--schedule=swiss", "--rounds=1"], &text(std::slice::from_ref(&row)));
     assert_eq!((code, one_round["verdict"]["comparisons"].as_array().unwrap().len()), (0, 1));
     assert_ne!(answer["hash"], one_round["hash"]);
     assert_eq!(rank(&[], &text(&[row])).1["error"]["code"], "invalid-row");

@@ -148,15 +148,16 @@ impl Scheduler {
 
         let mut batch: Vec<Part> = Vec::new();
         let mut step = Step::default();
-        for mut work in waiting {
+        let mut waiting = VecDeque::from(waiting);
+        while let Some(mut work) = waiting.pop_front() {
             let rows = work.rows(runner, &step);
             let later =
                 rows == 0 || batch.len() == self.max_batch || batch.iter().any(|part| part.leads(&work));
-            if !later && work.sequence.reserve(rows) {
+            if !later && reserve(&mut work, rows, &mut waiting) {
                 batch.push(work.join(&mut step, rows));
             } else {
                 if !later {
-                    // No block is free now: it gives up what it has and comes again when others are done.
+                    // Those before it hold all blocks: it gives up what it has and comes again when they are done.
                     work.restart();
                 }
                 queue.push_back(work);
@@ -185,6 +186,21 @@ impl Scheduler {
             steps.push(step);
         }
         steps
+    }
+}
+
+/// Makes room for the next `rows` tokens of `work`, where need be at the cost of those behind it, the last one first: if
+/// whoever needs a block gave up instead, long texts would give way to each other in turn, and none would come to its end.
+fn reserve(work: &mut Work, rows: usize, behind: &mut VecDeque<Work>) -> bool {
+    let mut behind = behind.iter_mut().rev().filter(|other| other.restarts());
+    loop {
+        if work.sequence.reserve(rows) {
+            return true;
+        }
+        match behind.next() {
+            Some(last) => last.restart(),
+            None => return false,
+        }
     }
 }
 
@@ -322,6 +338,11 @@ impl Work {
             });
             self.sequence.set_ahead(tokens.collect());
         }
+    }
+
+    /// Whether it holds anything that it can compute again.
+    fn restarts(&self) -> bool {
+        self.wants_last() && !self.sequence.tokens().is_empty()
     }
 
     fn restart(&mut self) {
