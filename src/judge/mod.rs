@@ -48,11 +48,14 @@ use crate::{Control, Result};
 use reading::Reader;
 use std::cell::RefCell;
 
+/// Given the number of a verdict and the next piece of its critique.
+type OnText<'a> = Box<dyn Fn(usize, &str) + 'a>;
+
 /// A model that judges, for the length of a call.
 pub struct Judge<'a> {
     engine: &'a Engine,
     options: &'a JudgeOptions,
-    on_text: Box<dyn Fn(usize, &str) + 'a>,
+    on_text: OnText<'a>,
     control: &'a dyn Control,
 }
 

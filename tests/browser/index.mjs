@@ -3,6 +3,7 @@
 import "./faults.test.mjs";
 import "./golden.test.mjs";
 import "./score.test.mjs";
+import "./judge.test.mjs";
 import "./guides.test.mjs";
 import "./structured.test.mjs";
 import "./page.test.mjs";
