@@ -281,6 +281,16 @@ fn every_task_ends_in_a_distribution_or_a_typed_error() {
     );
 }
 
+/// Labels that the model finds most unlikely, all of them, have their shares all the same.
+#[test]
+fn unlikely_labels_have_a_distribution() {
+    let engine = engine();
+    let labels = ["AAA a", "Result:", "a aaa"].map(String::from).into();
+    let texts = vec!["x".to_string(); TEXTS];
+    let texts = Texts { kind: 1, texts, reference: false, context: false, labels };
+    with_judge(&engine, &short(&texts), |judge| texts.judge(judge)).unwrap();
+}
+
 /// A model that writes whatever comes: the verdict is still read behind our own marker.
 #[test]
 fn a_critique_cannot_spoil_the_verdict() {

@@ -28,7 +28,8 @@ struct Node {
     label: Option<usize>,
 }
 
-/// A path less likely than this is not followed further; it counts as outside the labels.
+/// A path is not followed further, and counts as outside the labels, where it has less than this share of what they have
+/// been found to have. A share, because a model may find all of them unlikely.
 const NEGLIGIBLE: f64 = 1e-9;
 
 /// The probability of a path is the product along its tokens; that of a label, the sum of its paths. A label whose path
@@ -47,20 +48,26 @@ pub(super) async fn label_probabilities(
     // Each entry: a node, the tokens that lead to it, the probability of getting there.
     let mut open = vec![(&root, prompt.to_vec(), 1.0)];
     while let Some((node, tokens, mass)) = open.pop() {
+        // What comes behind it cannot amount to anything, and would take a step.
+        if mass < NEGLIGIBLE * probabilities.iter().sum::<f64>() {
+            continue;
+        }
         let ids: Vec<u32> = node.children.keys().copied().collect();
         let (logprobs, cached) = engine.gather(sequence, &tokens, &ids, control).await?;
         cached_tokens.get_or_insert(cached);
         let mut going_on = 0.0;
+        let mut next = Vec::new();
         for ((token, child), logprob) in node.children.iter().zip(logprobs) {
             let p = f64::from(logprob).exp();
             going_on += p;
             match child.label {
                 Some(label) if child.children.is_empty() => probabilities[label] += mass * p,
-                // What comes behind it cannot amount to anything, and would take a step.
-                _ if mass * p < NEGLIGIBLE => {}
-                _ => open.push((child, [&tokens[..], &[*token]].concat(), mass * p)),
+                _ => next.push((child, [&tokens[..], &[*token]].concat(), mass * p)),
             }
         }
+        // The likeliest is followed first: the more is found, the more of the others is negligible.
+        next.sort_by(|a: &(_, _, f64), b| a.2.total_cmp(&b.2));
+        open.append(&mut next);
         if let Some(label) = node.label {
             probabilities[label] += mass * (1.0 - going_on).max(0.0);
         }

@@ -54,10 +54,15 @@ impl Reader<'_> {
         let read =
             label_probabilities(self.engine, &mut sequence, &prompt, &paths, labels.len(), self.control)
                 .await?;
-        // A verdict is never made of nothing: such a model is broken.
+        // A verdict is never made of nothing.
         let inside: f64 = read.probabilities.iter().sum();
-        if !(inside.is_finite() && inside > 0.0) {
+        if !inside.is_finite() {
             return Err(Error::InvalidModel("its logits are not numbers".into()));
+        }
+        if inside <= 0.0 {
+            return Err(Error::InvalidArgument(format!(
+                "none of the labels has any probability behind {result_marker:?}: use labels and a marker that this model knows"
+            )));
         }
         let usage = match &critique {
             Some(critique) => critique.usage,
