@@ -6,10 +6,12 @@ use common::tiny;
 use futures::future::LocalBoxFuture;
 use futures::future::join_all;
 use lunette::engine::{Backend, Engine, GenerateOptions, LoadOptions, Prompt};
+use lunette::judge::{CompareTask, Judge, JudgeOptions};
 use lunette::quant::BlockType;
 use lunette::source::MemoryStream;
 use lunette::{Control, Uninterrupted};
 use proptest::prelude::*;
+use serde_json::json;
 use std::cell::Cell;
 
 /// Lets the other calls of the thread go on at every pause, as a browser does: else each call would run to its end alone.
@@ -168,4 +170,29 @@ fn a_context_that_is_full_is_a_typed_error() {
     assert_eq!(error.code(), "context-overflow");
     assert!(error.to_string().contains("65") && error.to_string().contains("64"));
     pollster::block_on(engine.logits(&tokens(0, 64), &Uninterrupted)).unwrap();
+}
+
+/// Both orders of a comparison decode side by side: whether their prompts come from the cache changes who shares a step
+/// with whom, and must not change a bit.
+#[test]
+fn a_comparison_repeats_bit_for_bit_whatever_was_cached() {
+    let engine = engine(2048, 16);
+    let task = json!({
+        "input": "Say what a lunette is.",
+        "responseA": "A small window in the shape of a half moon, above a door.",
+        "responseB": "A little moon.",
+        "criteria": "Which response is right?",
+    });
+    let task: CompareTask = serde_json::from_value(task).unwrap();
+    let options: JudgeOptions = serde_json::from_value(json!({ "maxTokens": 24 })).unwrap();
+    let compare = |engine: &Engine| {
+        let mut ignore = |_, _: &str| ();
+        let judge = Judge::new(engine, &options, &mut ignore, &Yielding);
+        let verdict = pollster::block_on(judge.compare(&task)).unwrap();
+        (verdict.usage.cached_tokens, (verdict.probability_a, verdict.outside, verdict.critique))
+    };
+    let (cold, first) = compare(&engine);
+    let (warm, second) = compare(&engine);
+    assert!(warm > cold, "{warm} tokens were cached, and {cold} at first");
+    assert_eq!(first, second);
 }

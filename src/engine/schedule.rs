@@ -55,6 +55,8 @@ pub(super) struct Scheduler {
     /// Tokens that all sequences together can hold.
     capacity: usize,
     calls: Cell<u64>,
+    /// Whether the last step was one of decoding.
+    decoded: Cell<bool>,
 }
 
 impl Scheduler {
@@ -65,6 +67,7 @@ impl Scheduler {
             max_batch,
             capacity,
             calls: Cell::new(0),
+            decoded: Cell::new(false),
         }
     }
 
@@ -137,22 +140,32 @@ impl Scheduler {
         true
     }
 
-    /// Takes from the queue what fits into one step: first the sequences that need one token, which somebody waits for,
-    /// then the others in the order of their calls.
+    /// Takes from the queue what fits into one step, in the order of the calls.
+    ///
+    /// Decoding and prefill have steps of their own, by turns where both wait: backends compute few rows in another way than
+    /// many, and a call's bits must not depend on how much of its prompt was cached.
     fn compose(&self, runner: &dyn Runner) -> (Vec<Part>, Step) {
         let mut queue = self.queue.borrow_mut();
         queue.retain(|work| !work.reply.is_canceled());
         let mut waiting: Vec<Work> = queue.drain(..).collect();
-        waiting.iter_mut().for_each(|work| work.begin(runner.prefill_rows()));
-        waiting.sort_by_key(|work| work.remaining() > 1);
+        let many = runner.prefill_rows();
+        waiting.iter_mut().for_each(|work| work.begin(many));
+        let decodes = |work: &Work| work.remaining() < many;
+        let (some, all) = (waiting.iter().any(decodes), waiting.iter().all(decodes));
+        let decode = all || some && !self.decoded.get();
+        self.decoded.set(decode);
 
         let mut batch: Vec<Part> = Vec::new();
         let mut step = Step::default();
         let mut waiting = VecDeque::from(waiting);
         while let Some(mut work) = waiting.pop_front() {
             let rows = work.rows(runner, &step);
-            let later =
-                rows == 0 || batch.len() == self.max_batch || batch.iter().any(|part| part.leads(&work));
+            // The ends of prompts must not add up to many rows; single ones may, where a batch is as large.
+            let kind = decodes(&work) == decode && !(decode && rows > 1 && step.rows.len() + rows >= many);
+            let later = !kind
+                || rows == 0
+                || batch.len() == self.max_batch
+                || batch.iter().any(|part| part.leads(&work));
             if !later && reserve(&mut work, rows, &mut waiting) {
                 batch.push(work.join(&mut step, rows));
             } else {
