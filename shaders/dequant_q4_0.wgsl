@@ -16,3 +16,7 @@ fn eight(i: u32) -> Eight {
     let q = quants[i >> 2u][i & 3u];
     return Eight(vec4<f32>(vec4<i32>(low_nibbles(q))), vec4<f32>(vec4<i32>(high_nibbles(q))));
 }
+
+fn packed_eight(i: u32) -> vec2<u32> {
+    return packed_nibbles(quants[i >> 2u][i & 3u]);
+}

@@ -4,6 +4,7 @@
 @group(0) @binding(9) var<storage, read> scales: array<u32>;
 @group(0) @binding(10) var<storage, read> high: array<u32>;
 //!include nibbles
+//!include fifth_bits
 
 const GROUP: u32 = 32u;
 
@@ -19,4 +20,8 @@ fn eight(i: u32) -> Eight {
     let a = low_nibbles(q) | (((h >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(1u)) << vec4<u32>(4u));
     let b = high_nibbles(q) | (((h >> vec4<u32>(4u, 5u, 6u, 7u)) & vec4<u32>(1u)) << vec4<u32>(4u));
     return Eight(vec4<f32>(vec4<i32>(a)), vec4<f32>(vec4<i32>(b)));
+}
+
+fn packed_eight(i: u32) -> vec2<u32> {
+    return packed_nibbles(quants[i >> 2u][i & 3u]) | packed_fifth(high[i >> 2u] >> ((i & 3u) * 8u));
 }

@@ -23,3 +23,10 @@ fn eight(i: u32) -> Eight {
     let b = high_nibbles(q) | (((h >> vec4<u32>(8u, 10u, 12u, 14u)) & vec4<u32>(3u)) << vec4<u32>(4u));
     return Eight(vec4<f32>(vec4<i32>(a)), vec4<f32>(vec4<i32>(b)));
 }
+
+fn packed_eight(i: u32) -> vec2<u32> {
+    let h = high[i >> 1u] >> ((i & 1u) * 16u);
+    let four = vec2<u32>(h & 0xffu, (h >> 8u) & 0xffu);
+    let spread = four | (four << vec2<u32>(6u)) | (four << vec2<u32>(12u)) | (four << vec2<u32>(18u));
+    return packed_nibbles(quants[i >> 2u][i & 3u]) | ((spread & vec2<u32>(0x03030303u)) << vec2<u32>(4u));
+}

@@ -18,3 +18,8 @@ fn eight(i: u32) -> Eight {
     let at = (i & 1u) * 2u;
     return Eight(signed_bytes(quants[i >> 1u][at]), signed_bytes(quants[i >> 1u][at + 1u]));
 }
+
+fn packed_eight(i: u32) -> vec2<u32> {
+    let at = (i & 1u) * 2u;
+    return vec2<u32>(quants[i >> 1u][at], quants[i >> 1u][at + 1u]);
+}

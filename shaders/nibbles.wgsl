@@ -7,3 +7,8 @@ fn low_nibbles(q: u32) -> vec4<u32> {
 fn high_nibbles(q: u32) -> vec4<u32> {
     return (vec4<u32>(q) >> vec4<u32>(4u, 12u, 20u, 28u)) & vec4<u32>(15u);
 }
+
+// As bytes of two words, in order.
+fn packed_nibbles(q: u32) -> vec2<u32> {
+    return vec2<u32>(q, q >> 4u) & vec2<u32>(0x0f0f0f0fu);
+}

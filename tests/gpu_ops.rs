@@ -4,7 +4,7 @@ mod gpu_support;
 
 use gpu_support::*;
 use lunette::cpu::{CpuOps, CpuStore, KvCache, Tensor};
-use lunette::gpu::decide::Kernels;
+use lunette::gpu::decide::{Kernels, packs};
 use lunette::gpu::{Gpu, GpuStore, KvType};
 use lunette::model::{KvShape, Ops, Output, RopeStyle, Row, Step};
 use lunette::quant::BlockType;
@@ -143,6 +143,84 @@ fn gated() {
                 }
             }
         }
+    }
+}
+
+/// Activations that are rounded to 16,256 steps of the greatest of sixteen are off by at most 3e-5 of it, and a gated
+/// product has two such factors.
+const PACKED_BOUND: f32 = 6e-5;
+
+/// Maps that multiply packed bytes: alone, added to a value, and gated, which share what is packed of their input.
+#[test]
+fn packed_products() {
+    for disable in [&[][..], &["subgroups"]] {
+        let gpu = gpu(Some(Kernels::Cooperative), disable, KvType::F32).with_packed_products();
+        for block_type in BlockType::ALL.into_iter().filter(|&t| packs(t)) {
+            for (rows_w, cols) in [(67, 256), (130, 768), (9, 4352), (5, 8192)] {
+                let (w, cpu_w) = weights(&gpu, block_type, rows_w, cols, 40);
+                let gates = stacked(&gpu, &[(block_type, 64); 2], cols, 41);
+                // Rows whose sixteens differ in size, from large ones to zeros.
+                let scale = |i: usize| [1.0, 0.01, 30.0, 0.0, 1e-6][i / 16 % 5];
+                let x: Vec<f32> =
+                    random(16 * cols, 43).iter().enumerate().map(|(i, v)| v * scale(i)).collect();
+                let other = random(16 * rows_w, 44);
+                for (most, n) in [(1, 1), (4, 3), (16, 5), (16, 16)] {
+                    let step = rows(n);
+                    let inputs = [&x[..n * cols], &other[..n * rows_w]];
+                    let mut added = trial(&gpu, NO_KV, most, &[cols, rows_w], |o, x| {
+                        let y = o.linear(&w, &x[0]);
+                        o.add(&x[1], &y)
+                    });
+                    let mut gated = trial(&gpu, NO_KV, most, &[cols, rows_w], |o, x| {
+                        let (g, u) = (o.linear(&gates[0].0, &x[0]), o.linear(&gates[1].0, &x[0]));
+                        o.swiglu(&g, &u)
+                    });
+                    // One packs, one multiplies.
+                    assert_eq!((added.dispatches(), gated.dispatches()), (2, 2));
+                    let got =
+                        [&mut added, &mut gated].map(|trial| block_on(trial.run(&step, &inputs, 1)).unwrap());
+                    let mut kv = KvCache::new(NO_KV, KvType::F32);
+                    let mut ops = CpuOps { step: &step, kv: &mut kv };
+                    let [y, g, u] = [&cpu_w, &gates[0].1, &gates[1].1].map(|w| exact_linear(w, inputs[0], n));
+                    let sum = ops.add(&Tensor::new(n, rows_w, inputs[1].to_vec()), &y);
+                    for (got, expected) in got.iter().zip([sum, ops.swiglu(&g, &u)]) {
+                        let what = format!("{disable:?} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
+                        assert_close(got, &expected.data, PACKED_BOUND, &what);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Activations that need no rounding give exact sums, but for adding up; those of another value are packed again.
+#[test]
+fn packed_products_are_exact_on_their_grid() {
+    let gpu = gpu(Some(Kernels::Cooperative), &[], KvType::F32).with_packed_products();
+    let (n, cols) = (3, 512);
+    // Integers, the greatest of each sixteen 16,256 or its negative: both bytes, with all signs and carries between them.
+    let x: Vec<f32> = (0..n * cols)
+        .map(|i| match (i % 16, i / 16 % 2) {
+            (5, 0) => 16256.0,
+            (5, _) => -16256.0,
+            _ => ((i * 7919) % 32513) as f32 - 16256.0,
+        })
+        .collect();
+    for block_type in BlockType::ALL.into_iter().filter(|&t| packs(t)) {
+        let (w, cpu_w) = weights(&gpu, block_type, cols, cols, 45);
+        let exact = exact_linear(&cpu_w, &x, n);
+        let mut once = trial(&gpu, NO_KV, 4, &[cols], |o, x| o.linear(&w, &x[0]));
+        let got = block_on(once.run(&rows(n), &[&x], 1)).unwrap();
+        assert_close(&got, &exact.data, 2e-6, &format!("{block_type:?}"));
+
+        let mut twice = trial(&gpu, NO_KV, 4, &[cols], |o, x| {
+            let y = o.linear(&w, &x[0]);
+            o.linear(&w, &y)
+        });
+        assert_eq!((once.dispatches(), twice.dispatches()), (2, 4));
+        let got = block_on(twice.run(&rows(n), &[&x], 1)).unwrap();
+        let expected = exact_linear(&cpu_w, &exact.data, n);
+        assert_close(&got, &expected.data, PACKED_BOUND, &format!("{block_type:?}, twice"));
     }
 }
 

@@ -26,7 +26,10 @@ export type ModelSource = string | URL | File | Blob | ArrayBuffer | ModelRef;
  */
 export type Backend = "auto" | "webgpu" | "wasm";
 
-/** An optional capability of a GPU that can be left unused, to test or to work around a driver. */
+/**
+ * An optional capability of a GPU that can be left unused, to test or to work around a driver. `"dp4a"`: products of packed
+ * bytes, for large matrices on adapters by NVIDIA, AMD and Intel; activations are rounded to 16 bits for them.
+ */
 export type Capability = "subgroups" | "f16" | "dp4a";
 
 /** How a model is loaded. */

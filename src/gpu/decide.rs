@@ -12,6 +12,24 @@ pub struct Capabilities {
     /// Least and greatest subgroup size, where subgroups may be used.
     pub subgroups: Option<(u32, u32)>,
     pub f16: bool,
+    /// The weights from which on a map of few rows multiplies packed bytes; `None`: none does.
+    pub packed_from: Option<usize>,
+}
+
+/// [`Capabilities::packed_from`] where GPUs multiply packed bytes: activations are packed by a dispatch of its own, whose
+/// few microseconds should vanish beside the time of reading the weights.
+pub const PACKED_FROM: usize = 1 << 24;
+
+/// Whether GPUs of a vendor have an instruction for `dot4I8Packed`, which WGSL promises everywhere: Apple's have none, and
+/// those for phones were not looked at.
+pub fn multiplies_bytes(vendor: &str) -> bool {
+    ["nvidia", "amd", "intel"].contains(&vendor)
+}
+
+/// Whether the quants of a block type are bytes, in groups of 16 or more: those that `packed_eight` is written for.
+pub fn packs(block_type: BlockType) -> bool {
+    use BlockType::*;
+    matches!(block_type, Q4_0 | Q4_1 | Q5_0 | Q5_1 | Q8_0 | Q4_K | Q5_K | Q6_K)
 }
 
 /// The two families of kernels.
@@ -44,6 +62,8 @@ pub struct LinearKernel {
     pub sum: Option<Sum>,
     /// Eights of a row that a thread takes at a time, where the shader wants to know.
     pub eights: Option<usize>,
+    /// It wants the activations as packed bytes.
+    pub packed: bool,
     /// One pipeline for maps of any shape, in place of one for each.
     pub any_shape: bool,
 }
@@ -70,7 +90,7 @@ pub fn linear(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
 }
 
 fn tiles(shader: &'static str, tile_rows: usize, tile_tokens: usize) -> LinearKernel {
-    LinearKernel { shader, tile_rows, tile_tokens, sum: None, eights: None, any_shape: false }
+    LinearKernel { shader, tile_rows, tile_tokens, sum: None, eights: None, packed: false, any_shape: false }
 }
 
 fn linear_matrix(shape: LinearShape) -> LinearKernel {
@@ -82,8 +102,11 @@ fn linear_matrix(shape: LinearShape) -> LinearKernel {
 
 fn linear_vector(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
     let quantized = !matches!(shape.block_type, BlockType::F32 | BlockType::F16 | BlockType::BF16);
-    // One row of activations leaves registers for longer runs, which scale twice as many products at once.
-    let eights = if shape.most == 1 && quantized { 2 } else { 1 };
+    let weights = shape.rows * shape.cols;
+    let packed = packs(shape.block_type) && capabilities.packed_from.is_some_and(|least| weights >= least);
+    // One row of activations leaves registers for longer runs, which scale twice as many products at once; packed bytes do
+    // so always.
+    let eights = if packed || shape.most == 1 && quantized { 2 } else { 1 };
     let lanes = match shape.cols / (8 * eights) {
         0..=64 => 32,
         65..=511 => 64,
@@ -93,7 +116,8 @@ fn linear_vector(shape: LinearShape, capabilities: &Capabilities) -> LinearKerne
     };
     LinearKernel {
         sum: Some(sum(lanes, shape.most, capabilities)),
-        eights: Some(eights),
+        eights: (!packed).then_some(eights),
+        packed,
         ..tiles("linear_vector", 4, shape.most)
     }
 }
@@ -248,10 +272,20 @@ pub fn steps_ahead(matmul_weights: u64, capabilities: &Capabilities) -> usize {
 mod tests {
     use super::*;
 
-    const SOFTWARE: Capabilities =
-        Capabilities { software: true, kernels: Kernels::Independent, subgroups: Some((4, 4)), f16: false };
-    const HARDWARE: Capabilities =
-        Capabilities { software: false, kernels: Kernels::Cooperative, subgroups: Some((32, 32)), f16: true };
+    const SOFTWARE: Capabilities = Capabilities {
+        software: true,
+        kernels: Kernels::Independent,
+        subgroups: Some((4, 4)),
+        f16: false,
+        packed_from: None,
+    };
+    const HARDWARE: Capabilities = Capabilities {
+        software: false,
+        kernels: Kernels::Cooperative,
+        subgroups: Some((32, 32)),
+        f16: true,
+        packed_from: None,
+    };
 
     #[test]
     fn steps_on_software_are_short() {
@@ -308,6 +342,32 @@ mod tests {
             // Four sums a thread and row of activations, in the 16 KiB that every adapter has.
             assert!(kernel.sum.is_none_or(|s| s.lanes * s.count * 16 <= 16 << 10));
         }
+    }
+
+    #[test]
+    fn large_maps_of_few_rows_multiply_packed_bytes() {
+        use BlockType::*;
+        let packing = Capabilities { packed_from: Some(PACKED_FROM), ..HARDWARE };
+        let table = [
+            (packing, 4096, 4096, Q4_K, 1, Some((64, 1))),
+            (packing, 4096, 14336, Q8_0, 16, Some((64, 16))),
+            (packing, 4096, 14336, Q6_K, 4, Some((128, 4))),
+            (packing, 49152, 576, Q4_1, 1, Some((32, 1))),
+            // Too small; many rows; quants that are no bytes, or are looked up; and where it is not to be used.
+            (packing, 4095, 4096, Q4_K, 1, None),
+            (packing, 4096, 4096, Q4_K, 17, None),
+            (packing, 4096, 4096, F16, 1, None),
+            (packing, 4096, 4096, IQ4_XS, 1, None),
+            (HARDWARE, 4096, 4096, Q4_K, 1, None),
+            (Capabilities { packed_from: Some(0), ..SOFTWARE }, 4096, 4096, Q4_K, 1, None),
+        ];
+        for (capabilities, rows, cols, block_type, most, expected) in table {
+            let kernel = linear(LinearShape { rows, cols, block_type, most }, &capabilities);
+            let got = kernel.packed.then(|| (kernel.sum.unwrap().lanes, kernel.sum.unwrap().count));
+            assert_eq!(got, expected, "{rows} × {cols} {block_type:?} {most}");
+        }
+        let vendors = ["nvidia", "amd", "intel", "apple", "qualcomm", "arm", "mesa", ""];
+        assert_eq!(vendors.map(multiplies_bytes), [true, true, true, false, false, false, false, false]);
     }
 
     #[test]

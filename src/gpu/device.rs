@@ -1,6 +1,6 @@
 //! Finding an adapter, opening a device on it, and saying what it is.
 
-use super::decide::{Capabilities, Kernels};
+use super::decide::{Capabilities, Kernels, PACKED_FROM, multiplies_bytes};
 use super::fault::{Fault, translate};
 #[cfg(not(target_arch = "wasm32"))]
 use super::poller::Poller;
@@ -66,10 +66,10 @@ impl Gpu {
             })
             .await
             .map_err(|e| Error::NoGpu(e.to_string()))?;
-        Gpu::open(&adapter, options).await
+        Gpu::open(&adapter, packed_products(&instance), options).await
     }
 
-    async fn open(adapter: &wgpu::Adapter, options: &GpuOptions) -> Result<Gpu> {
+    async fn open(adapter: &wgpu::Adapter, packed_products: bool, options: &GpuOptions) -> Result<Gpu> {
         let enabled = |name: &str| !options.disable.iter().any(|d| d == name);
         let mut features = Features::empty();
         for (name, feature) in [("f16", Features::SHADER_F16), ("subgroups", Features::SUBGROUP)] {
@@ -98,12 +98,14 @@ impl Gpu {
             Arc::new(move |error: wgpu::Error| fault.set(translate(&error, "the GPU")))
         });
 
-        let (name, software, subgroups) = facts(adapter, &device);
+        let Facts { name, vendor, software, subgroups } = facts(adapter, &device);
+        let packs = packed_products && multiplies_bytes(&vendor) && !software && enabled("dp4a");
         let capabilities = Capabilities {
             software,
             kernels: if software { Kernels::Independent } else { Kernels::Cooperative },
             subgroups: subgroups.filter(|_| enabled("subgroups")),
             f16: features.contains(Features::SHADER_F16),
+            packed_from: packs.then_some(PACKED_FROM),
         };
         Ok(Gpu {
             #[cfg(not(target_arch = "wasm32"))]
@@ -127,6 +129,12 @@ impl Gpu {
         self
     }
 
+    /// Multiplies packed bytes wherever a kernel can, whatever the adapter is and however small the map.
+    pub fn with_packed_products(mut self) -> Gpu {
+        self.capabilities.packed_from = Some(0);
+        self
+    }
+
     /// Uses a dispatch for each op, as recorded: to test that nothing depends on their fusion.
     pub fn without_fusion(mut self) -> Gpu {
         self.fuses = false;
@@ -142,7 +150,7 @@ impl Gpu {
         self.name.clone()
     }
 
-    /// Names of the capabilities in use.
+    /// Names of the capabilities in use: of "dp4a" a model's maps decide (see [`super::GpuRunner`]).
     pub fn capabilities(&self) -> Vec<String> {
         let Capabilities { subgroups, f16, .. } = self.capabilities;
         [("subgroups", subgroups.is_some()), ("f16", f16)]
@@ -240,21 +248,55 @@ fn lost(reason: wgpu::DeviceLostReason, message: &str) -> String {
     }
 }
 
-/// The adapter's name, whether it is a software adapter, and its subgroup sizes where shaders may use subgroups.
+/// Whether shaders may call `dot4I8Packed`.
 #[cfg(not(target_arch = "wasm32"))]
-fn facts(adapter: &wgpu::Adapter, device: &wgpu::Device) -> (String, bool, Option<(u32, u32)>) {
+fn packed_products(instance: &wgpu::Instance) -> bool {
+    instance.wgsl_language_features().contains(wgpu::WgslLanguageFeatures::Packed4x8IntegerDotProduct)
+}
+
+/// The same, asked of the browser itself: wgpu throws where a browser is too old to know of such features.
+#[cfg(target_arch = "wasm32")]
+fn packed_products(_: &wgpu::Instance) -> bool {
+    use wasm_bindgen::{JsCast, JsValue};
+    use wgpu::web_sys::js_sys::{Reflect, Set, global};
+    let get = |of: JsValue, key: &str| Reflect::get(&of, &key.into()).ok().filter(JsValue::is_object);
+    let path = ["navigator", "gpu", "wgslLanguageFeatures"];
+    let features = path.into_iter().try_fold(JsValue::from(global()), get);
+    features.is_some_and(|f| f.unchecked_ref::<Set>().has(&"packed_4x8_integer_dot_product".into()))
+}
+
+/// What is known of an adapter.
+struct Facts {
+    name: String,
+    /// As browsers call it, or empty.
+    vendor: String,
+    /// It is a program on the CPU.
+    software: bool,
+    /// Where shaders may use subgroups.
+    subgroups: Option<(u32, u32)>,
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn facts(adapter: &wgpu::Adapter, device: &wgpu::Device) -> Facts {
     let info = adapter.get_info();
     let software = info.device_type == wgpu::DeviceType::Cpu || is_software_name(&info.name);
     let subgroups = device
         .features()
         .contains(Features::SUBGROUP)
         .then_some((info.subgroup_min_size, info.subgroup_max_size));
-    (info.name, software, subgroups)
+    // Numbers that the PCI group gives out.
+    let vendor = match info.vendor {
+        0x10de => "nvidia",
+        0x1002 => "amd",
+        0x8086 => "intel",
+        _ => "",
+    };
+    Facts { name: info.name, vendor: vendor.into(), software, subgroups }
 }
 
 /// The same from the browser's own objects, of which wgpu passes on only a part.
 #[cfg(target_arch = "wasm32")]
-fn facts(adapter: &wgpu::Adapter, device: &wgpu::Device) -> (String, bool, Option<(u32, u32)>) {
+fn facts(adapter: &wgpu::Adapter, device: &wgpu::Device) -> Facts {
     use wgpu::web_sys::js_sys::Reflect;
     let info = adapter.get_info();
     let js = device.as_webgpu().map(wasm_bindgen::JsValue::from);
@@ -274,7 +316,7 @@ fn facts(adapter: &wgpu::Adapter, device: &wgpu::Device) -> (String, bool, Optio
     let software = fallback || info.device_type == wgpu::DeviceType::Cpu || is_software_name(&name);
     let subgroups = device.as_webgpu().is_some_and(|d| d.features().has("subgroups"));
     let sizes = (info.subgroup_min_size.max(4), info.subgroup_max_size.clamp(4, 128));
-    (name, software, subgroups.then_some(sizes))
+    Facts { name, vendor: field("vendor"), software, subgroups: subgroups.then_some(sizes) }
 }
 
 fn is_software_name(name: &str) -> bool {

@@ -97,6 +97,11 @@ impl Pipelines {
         self.compiled.get(id.0)
     }
 
+    /// Whether a kernel of this shader is among them.
+    pub(super) fn uses(&self, shader: &str) -> bool {
+        self.kernels.iter().any(|(kernel, _)| kernel.shader == shader)
+    }
+
     pub(super) fn shader(&self, id: PipelineId) -> &'static str {
         self.kernels[id.0].0.shader
     }

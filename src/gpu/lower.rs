@@ -35,6 +35,8 @@ pub(super) struct Lowering<'a> {
     most_outputs: usize,
     /// Where the values are.
     places: HashMap<usize, Place>,
+    /// Where some of them are as packed bytes too, for all maps that read them.
+    packed: HashMap<usize, Slot>,
     drafts: Vec<Draft>,
 }
 
@@ -53,7 +55,8 @@ impl<'a> Lowering<'a> {
         most_outputs: usize,
     ) -> Lowering<'a> {
         memory.scratch.start();
-        Lowering { gpu, memory, most_rows, most_outputs, places: HashMap::new(), drafts: Vec::new() }
+        let (places, packed) = (HashMap::new(), HashMap::new());
+        Lowering { gpu, memory, most_rows, most_outputs, places, packed, drafts: Vec::new() }
     }
 
     /// Keeps `value` in `buffer` instead of scratch memory: what a plan begins with, and what it ends with.
@@ -77,11 +80,12 @@ impl<'a> Lowering<'a> {
             }
             self.node(node);
             for value in node.reads() {
-                if last_read.get(&value.id) == Some(&i)
-                    && let Some(Place::Slot(slot)) = self.places.get(&value.id)
-                {
-                    self.memory.scratch.give(*slot);
-                    self.places.remove(&value.id);
+                if last_read.get(&value.id) == Some(&i) {
+                    self.unpack(value);
+                    if let Some(Place::Slot(slot)) = self.places.get(&value.id) {
+                        self.memory.scratch.give(*slot);
+                        self.places.remove(&value.id);
+                    }
                 }
             }
         }
@@ -123,6 +127,7 @@ impl<'a> Lowering<'a> {
                 let kernel = rotating(Kernel::new("rope"), rotation).set("COLS", x.cols);
                 let operands = vec![self.count(x.per), self.rotations(1, rotation), self.write(2, x)];
                 self.dispatch(kernel, operands, elementwise(x.cols / 2, x.per));
+                self.unpack(x);
             }
             Node::Attention { layer, q, k, v, rotation: None, y } => {
                 self.keep_kv(*layer, &k.value, &v.value);
@@ -195,7 +200,8 @@ impl<'a> Lowering<'a> {
             let mut kernel = Kernel::new(choice.shader).role("dequant", dequantizer(w.block_type));
             // Where there is nothing to add, the kernel does not look at what it could add.
             let other = if let Finish::Add(other) = finish { other } else { x };
-            let mut operands = vec![self.read(1, x), self.write(2, y), self.read(4, other)];
+            let read = if choice.packed { self.pack(x) } else { self.place(x) };
+            let mut operands = vec![(1, Access::Read, read), self.write(2, y), self.read(4, other)];
             let (rows, cols, first, out) = (shard.rows / per_result, w.cols, shard.first, y.cols);
             if choice.any_shape {
                 let shape = self.memory.uniforms.get(&[rows, cols, first, out, how]);
@@ -211,13 +217,35 @@ impl<'a> Lowering<'a> {
                 kernel = kernel.constant("THREADS", choice.tile_tokens / 4);
             }
             if let Some(sum) = choice.sum {
-                kernel = kernel.sum(sum);
+                let products = if choice.packed { "products_packed" } else { "products_f32" };
+                kernel = kernel.sum(sum).role("products", products);
             }
             if let Some(eights) = choice.eights {
                 kernel = kernel.constant("EIGHTS", eights);
             }
             operands.extend(planes(shard));
             self.dispatch(kernel, operands, linear_grid(&choice, shard.rows, x.per));
+        }
+    }
+
+    /// A value as packed bytes, which the first that wants them has made (see `pack.wgsl`).
+    fn pack(&mut self, x: &Value) -> Operand {
+        if let Some(slot) = self.packed.get(&x.id) {
+            return Operand::Slot(*slot);
+        }
+        // Twelve words for sixteen elements.
+        let slot = self.memory.scratch.take(value_bytes(self.most(x.per), x.cols / 16 * 12));
+        let operands = vec![self.count(x.per), self.read(1, x), (2, Access::Write, Operand::Slot(slot))];
+        let kernel = Kernel::new("pack").set("COLS", x.cols);
+        self.dispatch(kernel, operands, elementwise(x.cols / 16, x.per));
+        self.packed.insert(x.id, slot);
+        Operand::Slot(slot)
+    }
+
+    /// Forgets the packed bytes of a value that changes, or that nobody reads again.
+    fn unpack(&mut self, x: &Value) {
+        if let Some(slot) = self.packed.remove(&x.id) {
+            self.memory.scratch.give(slot);
         }
     }
 

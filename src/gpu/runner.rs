@@ -279,10 +279,14 @@ impl Runner for GpuRunner {
     }
 
     fn backend(&self) -> BackendInfo {
+        let mut capabilities = self.gpu.capabilities();
+        if self.pipelines.uses("pack") {
+            capabilities.push("dp4a".into());
+        }
         BackendInfo {
             backend: "webgpu".into(),
             adapter: self.gpu.adapter_name(),
-            capabilities: self.gpu.capabilities(),
+            capabilities,
             gpu_bytes: self.gpu.bytes(),
         }
     }
