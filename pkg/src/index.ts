@@ -16,6 +16,7 @@ export type {
   PanelScore,
   PanelScoreVerdict,
 } from "./panel.js";
+export { parseRubric, parseTemplate } from "./parse.js";
 export { fitCalibration, rankResults } from "./statistics.js";
 export type {
   Agreement,

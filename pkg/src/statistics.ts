@@ -1,8 +1,7 @@
 import { count, finite, listOf, object, oneOf, optional, record, settings, whole, wrong } from "./check.js";
 import type { Check } from "./check.js";
-import { fromWire, LunetteError, toWire } from "./errors.js";
-import { unavailable } from "./transport.js";
-import type { WasmModule } from "./wasm-contract.js";
+import { LunetteError } from "./errors.js";
+import { compute } from "./without-model.js";
 
 /** What became of one comparison of two players, which are counted from 0: a winner, or a probability. */
 export type PairwiseResult = { a: number; b: number } & (
@@ -193,21 +192,3 @@ export const calibrationMap: Check<CalibrationMap> = (value, where) => {
   if (!follows(values, (before, next) => before <= next)) throw wrong(`${where}.values`, "never descending", values);
   return map;
 };
-
-/** Runs on this thread, with a module of its own: it is some milliseconds of work, and no model may be loaded. */
-async function compute<T>(work: (wasm: WasmModule) => T): Promise<T> {
-  const wasm = await here();
-  try {
-    return work(wasm);
-  } catch (error) {
-    throw fromWire(toWire(error));
-  }
-}
-
-/** Loaded only here, so that a page which asks for no statistics has the module once, in its worker. */
-async function here(): Promise<WasmModule> {
-  const code = await import("./wasm.js").catch((cause: unknown) => {
-    throw unavailable("code", cause);
-  });
-  return code.loadWasm();
-}

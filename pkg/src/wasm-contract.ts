@@ -11,18 +11,23 @@ import type {
 import type {
   Backend,
   ChatMessage,
+  ClassRubric,
   CompareOptions,
   Constraint,
   Generation,
   JudgeOptions,
   ModelInfo,
   Progress,
+  ScoreRubric,
+  Template,
 } from "./types.js";
 
 /** What the Rust side exports: the generated `wasm/lunette.js`, as this package relies on it. */
 export interface WasmModule {
   default(input?: { module_or_path: URL | Response | WebAssembly.Module | BufferSource }): Promise<unknown>;
   WasmEngine: WasmEngineClass;
+  parseRubric(yaml: string): ScoreRubric | ClassRubric | string;
+  parseTemplate(yaml: string): Template;
   rankResults(results: PairwiseResult[], options: RankOptions): Ranking;
   fitCalibration(predictions: Float64Array, labels: Float64Array, options: CalibrationOptions): CalibrationFit;
   applyCalibration(map: CalibrationMap, expected: number): number;

@@ -74,6 +74,8 @@ export function fakeModule(load: WasmModule["WasmEngine"]["load"], statistics: P
   return {
     default: () => Promise.resolve(),
     WasmEngine: { load },
+    parseRubric: missing,
+    parseTemplate: missing,
     rankResults: missing,
     fitCalibration: missing,
     applyCalibration: missing,
