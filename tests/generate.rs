@@ -229,7 +229,9 @@ fn log_probabilities_are_those_of_the_logits() {
             assert_eq!(top[i].iter().map(|t| t.token).collect::<Vec<_>>(), ids[..4]);
             let all = top[i].iter().map(|t| (t.token, t.logprob)).chain([(token, logprobs[i])]);
             for (token, logprob) in all {
-                assert!((logprob - expected(token)).abs() < 1e-4, "{backend:?}: {logprob}");
+                let expected = expected(token);
+                // The logits come from a prefill, whose products are rounded in another way than those of a decode step.
+                assert!((logprob - expected).abs() < 1e-3, "{backend:?}: {logprob}, {expected}");
             }
             // A few tokens, more than a backend gathers at once, and each token of a text.
             for ids in [vec![token, 5], ids] {
