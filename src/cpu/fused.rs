@@ -6,33 +6,11 @@
 //! below 2²², far from the end of its 32 bits.
 
 use super::formats::{Format, Scales};
-use super::formats::{Iq4Nl, Iq4Xs, Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
 use super::weight::CpuWeight;
-use crate::quant::BlockType;
 use wide::{f32x4, i16x8, i32x4};
 
 /// Elements that are rounded with one scale.
 const GROUP: usize = 32;
-
-/// `y[n, rows] = x[n, cols] · wᵀ` for a matrix of blocks.
-pub(super) fn fused(w: &CpuWeight, x: &[f32], y: &mut [f32]) {
-    match w.block_type {
-        // A row of these is no multiple of 32; `matmul` keeps them to itself.
-        BlockType::F32 | BlockType::F16 | BlockType::BF16 => unreachable!("{:?} has no blocks", w.block_type),
-        BlockType::Q4_0 => product::<Q4_0>(w, x, y),
-        BlockType::Q4_1 => product::<Q4_1>(w, x, y),
-        BlockType::Q5_0 => product::<Q5_0>(w, x, y),
-        BlockType::Q5_1 => product::<Q5_1>(w, x, y),
-        BlockType::Q8_0 => product::<Q8_0>(w, x, y),
-        BlockType::Q2_K => product::<Q2K>(w, x, y),
-        BlockType::Q3_K => product::<Q3K>(w, x, y),
-        BlockType::Q4_K => product::<Q4K>(w, x, y),
-        BlockType::Q5_K => product::<Q5K>(w, x, y),
-        BlockType::Q6_K => product::<Q6K>(w, x, y),
-        BlockType::IQ4_NL => product::<Iq4Nl>(w, x, y),
-        BlockType::IQ4_XS => product::<Iq4Xs>(w, x, y),
-    }
-}
 
 /// 32 elements of a row of `x`.
 struct Rounded {
@@ -68,7 +46,8 @@ impl Rounded {
     }
 }
 
-fn product<F: Format>(w: &CpuWeight, x: &[f32], y: &mut [f32]) {
+/// `y[n, rows] = x[n, cols] · wᵀ` for a matrix of blocks.
+pub(super) fn product<F: Format>(w: &CpuWeight, x: &[f32], y: &mut [f32]) {
     let x: Vec<Rounded> = x.as_chunks().0.iter().map(Rounded::new).collect();
     let groups = w.cols / GROUP;
     let stride = w.rows;
@@ -127,9 +106,11 @@ fn scaled(sums: i32x4, scale: f32) -> f32x4 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::matmul::matmul;
     use super::super::weight::CpuStore;
     use super::*;
     use crate::model::WeightStore;
+    use crate::quant::BlockType;
 
     fn waves(n: usize, step: f32) -> Vec<f32> {
         (0..n).map(|i| (i as f32 * step).sin() * (1.0 + (i % 7) as f32)).collect()
@@ -153,7 +134,7 @@ mod tests {
         for (w, values) in matrices() {
             let x = waves(6 * w.cols, 0.11);
             let mut y = vec![0.0; 6 * w.rows];
-            fused(&w, &x, &mut y);
+            matmul(&w, &x, &mut y);
             for (x, y) in x.chunks_exact(w.cols).zip(y.chunks_exact(w.rows)) {
                 for (w, got) in values.chunks_exact(w.cols).zip(y) {
                     let products = || w.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x));
@@ -169,10 +150,10 @@ mod tests {
         for (w, _) in matrices() {
             let x = waves(7 * w.cols, 0.23);
             let mut together = vec![0.0; 7 * w.rows];
-            fused(&w, &x, &mut together);
+            matmul(&w, &x, &mut together);
             for (x, together) in x.chunks_exact(w.cols).zip(together.chunks_exact(w.rows)) {
                 let mut alone = vec![0.0; w.rows];
-                fused(&w, x, &mut alone);
+                matmul(&w, x, &mut alone);
                 assert_eq!(alone, together, "{:?}", w.block_type);
             }
         }
@@ -182,12 +163,12 @@ mod tests {
     fn nothing_and_no_numbers() {
         for (w, _) in matrices() {
             let mut y = vec![1.0; w.rows];
-            fused(&w, &vec![0.0; w.cols], &mut y);
+            matmul(&w, &vec![0.0; w.cols], &mut y);
             assert!(y.iter().all(|y| *y == 0.0), "{:?}", w.block_type);
             for strange in [f32::NAN, f32::INFINITY, f32::MIN_POSITIVE / 8.0] {
                 let mut x = waves(w.cols, 0.5);
                 x[40] = strange;
-                fused(&w, &x, &mut y);
+                matmul(&w, &x, &mut y);
                 assert_eq!(
                     y.iter().all(|y| y.is_finite()),
                     strange.is_finite(),

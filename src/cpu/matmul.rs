@@ -1,9 +1,10 @@
 //! `x Wᵀ` with weights in their quantized blocks.
 //!
 //! Many rows of `x`: a few rows of `W` are dequantized into a tile that stays in the cache and are multiplied with all of
-//! `x`, so that the cost of dequantizing is shared. Few rows: the blocks are multiplied as they are read (see [`fused`]).
+//! `x`, so that the cost of dequantizing is shared. Few rows: the blocks are multiplied as they are read (see [`product`]).
 
-use super::fused::fused;
+use super::formats::{Iq4Nl, Iq4Xs, Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
+use super::fused::product;
 use super::weight::CpuWeight;
 use crate::quant::{BlockType, widen};
 use wide::f32x4;
@@ -26,7 +27,18 @@ pub(super) fn matmul(w: &CpuWeight, x: &[f32], y: &mut [f32]) {
         BlockType::BF16 => {
             vectors(x, y, w, |r, x| dot_16(w.row_bytes(r), x, |h| f32::from_bits(u32::from(h) << 16)))
         }
-        _ => fused(w, x, y),
+        BlockType::Q4_0 => product::<Q4_0>(w, x, y),
+        BlockType::Q4_1 => product::<Q4_1>(w, x, y),
+        BlockType::Q5_0 => product::<Q5_0>(w, x, y),
+        BlockType::Q5_1 => product::<Q5_1>(w, x, y),
+        BlockType::Q8_0 => product::<Q8_0>(w, x, y),
+        BlockType::Q2_K => product::<Q2K>(w, x, y),
+        BlockType::Q3_K => product::<Q3K>(w, x, y),
+        BlockType::Q4_K => product::<Q4K>(w, x, y),
+        BlockType::Q5_K => product::<Q5K>(w, x, y),
+        BlockType::Q6_K => product::<Q6K>(w, x, y),
+        BlockType::IQ4_NL => product::<Iq4Nl>(w, x, y),
+        BlockType::IQ4_XS => product::<Iq4Xs>(w, x, y),
     }
 }
 
