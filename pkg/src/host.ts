@@ -12,13 +12,21 @@ export interface HostPort {
   addEventListener(type: "message", listener: (event: MessageEvent<Request>) => void): void;
 }
 
+/** Makes ready what a load needs, and says where its bytes then come from. */
+export type Prepare = (source: WireSource, options: WasmLoadOptions) => Promise<WireSource>;
+
 /**
  * Answers the page's calls with the engine that it owns.
  *
  * @param scope where a fault that no call can catch is reported: a trap inside a future surfaces as an `error` event.
  */
-export function serve(port: HostPort, scope: EventTarget | undefined, loadWasm: () => Promise<WasmModule>): void {
-  const host = new Host(port, loadWasm);
+export function serve(
+  port: HostPort,
+  scope: EventTarget | undefined,
+  loadWasm: () => Promise<WasmModule>,
+  prepare?: Prepare,
+): void {
+  const host = new Host(port, loadWasm, prepare);
   port.addEventListener("message", (event) => host.receive(event.data));
   scope?.addEventListener("error", (event) => host.fault(event));
   port.postMessage({ type: "hello" }, []);
@@ -35,6 +43,7 @@ class Host {
   constructor(
     private readonly port: HostPort,
     private readonly loadWasm: () => Promise<WasmModule>,
+    private readonly prepare: Prepare = (source) => Promise.resolve(source),
   ) {}
 
   receive(request: Request): void {
@@ -110,8 +119,9 @@ class Host {
     return this.#engine;
   }
 
-  async #load(id: number, source: WireSource, options: WasmLoadOptions, control: CallControl): Promise<ModelInfo> {
+  async #load(id: number, model: WireSource, options: WasmLoadOptions, control: CallControl): Promise<ModelInfo> {
     const { WasmEngine } = await this.loadWasm();
+    const source = await this.prepare(model, options);
     requestSubgroups(!options.disable?.includes("subgroups"));
     const bytes = await openSource(source, control.signal);
     const report = throttle((progress) => {
@@ -131,7 +141,7 @@ class Host {
       bytes.close();
     }
     const info = this.#engine.info();
-    const license = info.license ?? (source.kind === "url" ? source.license : undefined);
+    const license = info.license ?? (model.kind === "url" ? model.license : undefined);
     return license === undefined ? info : { ...info, license };
   }
 

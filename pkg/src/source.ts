@@ -1,6 +1,7 @@
 import { wrong } from "./check.js";
 import { LunetteError } from "./errors.js";
 import { modelRef } from "./inputs.js";
+import { platform } from "./platform.js";
 import type { WireSource } from "./protocol.js";
 import type { ModelSource } from "./types.js";
 
@@ -20,15 +21,9 @@ export function describeSource(model: ModelSource): WireSource {
 }
 
 function absolute(url: string | URL): string {
-  // A page has a document; a worker only its own location; Node neither.
-  const scope = globalThis as { document?: { baseURI: string }; location?: { href: string } };
-  const base = scope.document?.baseURI ?? scope.location?.href;
   try {
-    return new URL(url, base).href;
+    return (typeof url === "string" ? platform().locate(url) : url).href;
   } catch (cause) {
-    const hint = base === undefined ? " Outside a browser, an absolute URL is needed." : "";
-    throw new LunetteError("invalid-argument", `${JSON.stringify(String(url))} is not the URL of a model.${hint}`, {
-      cause,
-    });
+    throw new LunetteError("invalid-argument", `${JSON.stringify(String(url))} is not the URL of a model.`, { cause });
   }
 }
