@@ -1,9 +1,10 @@
 import { openSource } from "./bytes.js";
+import type { OpenSource } from "./bytes.js";
 import { CallControl } from "./control.js";
 import { codeOf, LunetteError, toWire } from "./errors.js";
-import type { Calls, Method, Reply, Request, WireSource } from "./protocol.js";
-import type { ModelInfo, Progress } from "./types.js";
-import type { OnToken, WasmEngine, WasmLoadOptions, WasmModule } from "./wasm-contract.js";
+import type { ArrivalOptions, Calls, Method, Reply, Request, WireSource } from "./protocol.js";
+import type { ModelInfo, Progress, Recovery } from "./types.js";
+import type { ModelBytes, OnToken, WasmEngine, WasmLoadOptions, WasmModule } from "./wasm-contract.js";
 import { requestSubgroups } from "./webgpu.js";
 
 /** The worker's own side of its message channel, or a `MessagePort` when there is no worker. */
@@ -80,6 +81,14 @@ class Host {
     switch (request.method) {
       case "load":
         return this.#load(request.id, ...request.args, control);
+      case "plan":
+      case "listModels":
+      case "storageUsage":
+      case "deleteModel":
+      case "importModel":
+      case "exportModel":
+      case "persist":
+        throw new LunetteError("internal", `"${request.method}" is not answered yet.`);
       case "tokenize":
         return this.#loaded.tokenize(...request.args);
       case "detokenize":
@@ -110,15 +119,32 @@ class Host {
     return this.#engine;
   }
 
-  async #load(id: number, source: WireSource, options: WasmLoadOptions, control: CallControl): Promise<ModelInfo> {
+  async #load(
+    id: number,
+    source: WireSource,
+    options: WasmLoadOptions,
+    _arrival: ArrivalOptions,
+    control: CallControl,
+  ): Promise<ModelInfo> {
     const { WasmEngine } = await this.loadWasm();
     requestSubgroups(!options.disable?.includes("subgroups"));
-    const bytes = await openSource(source, control.signal);
+    const opened: OpenSource[] = [];
+    const model: ModelBytes = {
+      parts: source.parts.length,
+      async open(part) {
+        const bytes = await openSource(source, control.signal, part);
+        opened.push(bytes);
+        return bytes;
+      },
+    };
     const report = throttle((progress) => {
       this.#reply({ type: "progress", id, progress });
     });
+    const recovery = (event: Recovery) => {
+      this.#reply({ type: "recovery", event });
+    };
     try {
-      const engine = await WasmEngine.load(bytes, options, report, control);
+      const engine = await WasmEngine.load(model, options, report, recovery, control);
       if (control.aborted) {
         engine.free();
         throw new LunetteError("aborted", "The load was aborted.");
@@ -126,9 +152,9 @@ class Host {
       this.#engine = engine;
     } catch (error) {
       // Rust passes the message of a failed read on; the original also has its cause.
-      throw bytes.failure ?? error;
+      throw opened.find((bytes) => bytes.failure !== undefined)?.failure ?? error;
     } finally {
-      bytes.close();
+      for (const bytes of opened) bytes.close();
     }
     const info = this.#engine.info();
     const license = info.license ?? (source.kind === "url" ? source.license : undefined);
