@@ -2,8 +2,8 @@ import { text as checkText, tokens as checkTokens } from "./check.js";
 import { Client } from "./client.js";
 import type { Transport } from "./client.js";
 import * as inputs from "./inputs.js";
+import { platform } from "./platform.js";
 import { describeSource } from "./source.js";
-import { openHere, openWorker } from "./transport.js";
 import type {
   CallOptions,
   ChatMessage,
@@ -128,6 +128,6 @@ export class Engine {
 }
 
 /** The other side of a channel: in a worker, or on this thread. */
-export function connect(worker = typeof Worker !== "undefined"): Promise<Transport> | Transport {
-  return worker ? openWorker() : openHere();
+export function connect(worker = platform().threads()): Promise<Transport> | Transport {
+  return worker ? platform().openWorker() : platform().openHere();
 }

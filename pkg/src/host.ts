@@ -13,13 +13,21 @@ export interface HostPort {
   addEventListener(type: "message", listener: (event: MessageEvent<Request>) => void): void;
 }
 
+/** Makes ready what a load needs, and says where its bytes then come from. */
+export type Prepare = (source: WireSource, options: WasmLoadOptions) => Promise<WireSource>;
+
 /**
  * Answers the page's calls with the engine that it owns.
  *
  * @param scope where a fault that no call can catch is reported: a trap inside a future surfaces as an `error` event.
  */
-export function serve(port: HostPort, scope: EventTarget | undefined, loadWasm: () => Promise<WasmModule>): void {
-  const host = new Host(port, loadWasm);
+export function serve(
+  port: HostPort,
+  scope: EventTarget | undefined,
+  loadWasm: () => Promise<WasmModule>,
+  prepare?: Prepare,
+): void {
+  const host = new Host(port, loadWasm, prepare);
   port.addEventListener("message", (event) => host.receive(event.data));
   scope?.addEventListener("error", (event) => host.fault(event));
   port.postMessage({ type: "hello" }, []);
@@ -36,6 +44,7 @@ class Host {
   constructor(
     private readonly port: HostPort,
     private readonly loadWasm: () => Promise<WasmModule>,
+    private readonly prepare: Prepare = (source) => Promise.resolve(source),
   ) {}
 
   receive(request: Request): void {
@@ -121,12 +130,13 @@ class Host {
 
   async #load(
     id: number,
-    source: WireSource,
+    from: WireSource,
     options: WasmLoadOptions,
     _arrival: ArrivalOptions,
     control: CallControl,
   ): Promise<ModelInfo> {
     const { WasmEngine } = await this.loadWasm();
+    const source = await this.prepare(from, options);
     requestSubgroups(!options.disable?.includes("subgroups"));
     const opened: OpenSource[] = [];
     const model: ModelBytes = {
@@ -157,7 +167,7 @@ class Host {
       for (const bytes of opened) bytes.close();
     }
     const info = this.#engine.info();
-    const license = info.license ?? (source.kind === "url" ? source.license : undefined);
+    const license = info.license ?? (from.kind === "url" ? from.license : undefined);
     return license === undefined ? info : { ...info, license };
   }
 
