@@ -83,8 +83,9 @@ function absolute(address: string | URL): string {
   try {
     url = typeof address === "string" ? platform().locate(address) : new URL(address);
   } catch (cause) {
-    const message = `${JSON.stringify(String(address))} is not the URL of a model.`;
-    throw new LunetteError("invalid-argument", message, { cause });
+    throw new LunetteError("invalid-argument", `${JSON.stringify(String(address))} is not the URL of a model.`, {
+      cause,
+    });
   }
   if (url.username !== "" || url.password !== "") {
     throw new LunetteError(
