@@ -128,11 +128,7 @@ export class Engine {
 }
 
 /** The other side of a channel: in a worker, or on this thread. */
-<<<<<<< HEAD
 export function connect(worker: LoadOptions["worker"] = platform().threads()): Promise<Transport> | Transport {
   if (typeof worker === "function") return platform().openWorker(worker);
-=======
-export function connect(worker = platform().threads()): Promise<Transport> | Transport {
->>>>>>> main
   return worker ? platform().openWorker() : platform().openHere();
 }

@@ -130,21 +130,13 @@ class Host {
 
   async #load(
     id: number,
-<<<<<<< HEAD
-    named: WireSource,
-=======
     from: WireSource,
->>>>>>> main
     options: WasmLoadOptions,
     _arrival: ArrivalOptions,
     control: CallControl,
   ): Promise<ModelInfo> {
     const { WasmEngine } = await this.loadWasm();
-<<<<<<< HEAD
-    const source = await this.prepare(named, options);
-=======
     const source = await this.prepare(from, options);
->>>>>>> main
     requestSubgroups(!options.disable?.includes("subgroups"));
     const opened: OpenSource[] = [];
     const model: ModelBytes = {
@@ -175,11 +167,7 @@ class Host {
       for (const bytes of opened) bytes.close();
     }
     const info = this.#engine.info();
-<<<<<<< HEAD
-    const license = info.license ?? (named.kind === "url" ? named.license : undefined);
-=======
     const license = info.license ?? (from.kind === "url" ? from.license : undefined);
->>>>>>> main
     return license === undefined ? info : { ...info, license };
   }
 
