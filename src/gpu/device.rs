@@ -1,5 +1,6 @@
 //! Finding an adapter, opening a device on it, and saying what it is.
 
+use super::buffer::{Buffer, Live};
 use super::decide::{Capabilities, Kernels, PACKED_FROM, multiplies_bytes};
 use super::fault::{Fault, translate};
 #[cfg(not(target_arch = "wasm32"))]
@@ -11,7 +12,6 @@ use futures::future::LocalBoxFuture;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use wgpu::Features;
 
 /// How a device is opened.
@@ -39,13 +39,28 @@ pub struct Gpu {
     /// Whether ops are fused (see [`super::fuse`]).
     pub(super) fuses: bool,
     name: String,
-    fault: Fault,
-    /// Bytes of all buffers made with [`Gpu::buffer`].
-    bytes: Arc<AtomicU64>,
+    pub(super) fault: Fault,
+    /// The buffers made with [`Gpu::buffer`].
+    live: Live,
     /// Answers not yet waited for, whether there was room for a buffer.
     deferred: Rc<RefCell<Vec<Scope>>>,
+    /// Before the poller: whose thread then finds a device that has nothing more to do.
+    _open: Rc<Open>,
     #[cfg(not(target_arch = "wasm32"))]
     poller: Arc<Poller>,
+}
+
+/// A device that somebody holds. Its end gives back all that the browser or the driver keeps for it.
+struct Open {
+    device: wgpu::Device,
+    fault: Fault,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.fault.close();
+        self.device.destroy();
+    }
 }
 
 impl Gpu {
@@ -88,7 +103,7 @@ impl Gpu {
             .await
             .map_err(|e| Error::NoGpu(e.to_string()))?;
 
-        let fault = Fault::default();
+        let fault = Fault::new();
         device.set_device_lost_callback({
             let fault = fault.clone();
             move |reason, message| fault.set(Error::DeviceLost(lost(reason, &message)))
@@ -110,6 +125,7 @@ impl Gpu {
         Ok(Gpu {
             #[cfg(not(target_arch = "wasm32"))]
             poller: Arc::new(Poller::new(device.clone()).map_err(|e| Error::NoGpu(e.to_string()))?),
+            _open: Rc::new(Open { device: device.clone(), fault: fault.clone() }),
             device,
             queue,
             capabilities,
@@ -118,7 +134,7 @@ impl Gpu {
             fuses: true,
             name,
             fault,
-            bytes: Arc::default(),
+            live: Live::default(),
             deferred: Rc::default(),
         })
     }
@@ -160,9 +176,14 @@ impl Gpu {
             .collect()
     }
 
-    /// Bytes of the buffers on the GPU.
+    /// Bytes of the buffers that there are on the device.
     pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+        self.live.bytes()
+    }
+
+    /// The number of these buffers.
+    pub fn buffers(&self) -> u64 {
+        self.live.buffers()
     }
 
     /// The fault that befell the device since it was opened, if any.
@@ -186,7 +207,7 @@ impl Gpu {
     pub(super) async fn settle(&self) -> Result<()> {
         let scopes = std::mem::take(&mut *self.deferred.borrow_mut());
         for scope in scopes {
-            scope.await.into_iter().for_each(|error| self.fault.set(error));
+            self.answered(scope).await?.into_iter().for_each(|error| self.fault.set(error));
         }
         self.fault.check()
     }
@@ -198,7 +219,7 @@ impl Gpu {
     }
 
     /// A storage buffer of `bytes`, and the future that says whether there was room for it.
-    pub(super) fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> (wgpu::Buffer, Scope) {
+    pub(super) fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> (Buffer, Scope) {
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -208,7 +229,7 @@ impl Gpu {
             mapped_at_creation: false,
         });
         let (validation, memory) = (validation.pop(), memory.pop());
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let buffer = Buffer::new(buffer, &self.live);
         let what = format!("{what} ({} MiB)", bytes.div_ceil(1 << 20));
         let scope = async move {
             let error = match memory.await {
@@ -226,9 +247,9 @@ impl Gpu {
         what: &str,
         bytes: u64,
         usage: wgpu::BufferUsages,
-    ) -> Result<wgpu::Buffer> {
+    ) -> Result<Buffer> {
         let (buffer, scope) = self.buffer(what, bytes, usage);
-        match scope.await {
+        match self.answered(scope).await? {
             Some(error) => Err(error),
             None => Ok(buffer),
         }

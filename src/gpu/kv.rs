@@ -1,6 +1,7 @@
 //! The KV cache on the GPU.
 
 use super::Gpu;
+use super::buffer::Buffer;
 use super::decide::Kernels;
 use crate::model::{KvShape, KvType};
 use crate::{Error, Result};
@@ -17,7 +18,7 @@ pub(super) fn include(gpu: &Gpu) -> &'static str {
 /// K and V of every layer, each `[blocks, kv_heads, block_len, head_dim]`: what one head reads of a block lies together.
 pub(super) struct KvBuffers {
     pub shape: KvShape,
-    pub layers: Vec<(wgpu::Buffer, wgpu::Buffer)>,
+    pub layers: Vec<(Buffer, Buffer)>,
 }
 
 impl Gpu {
