@@ -1,10 +1,8 @@
 use super::cache::Cache;
-use super::schedule::Scheduler;
+use super::keeper::Keeper;
+use super::schedule::{Limits, Scheduler};
 use super::{Engine, ModelInfo};
-use crate::cpu::{CpuRunner, CpuStore};
-use crate::gguf::Header;
-use crate::gpu::{Gpu, GpuOptions, GpuRunner, GpuStore};
-use crate::model::{self, Config, Incoming, KvShape, KvType, Phase, Progress, Runner};
+use crate::model::{Config, Incoming, KvShape, KvType, Phase, Progress};
 use crate::source::ModelBytes;
 use crate::tokenizer::{ChatTemplate, Tokenizer};
 use crate::{Control, Error, Result};
@@ -70,41 +68,27 @@ impl Engine {
             block_len: BLOCK_LEN,
             blocks: context.div_ceil(BLOCK_LEN),
         };
-        let mut source = Source {
-            header: &header,
-            config: &config,
-            incoming: &mut incoming,
-            progress,
-            control,
-            kv_type: options.kv_type,
-        };
-        let runner: Box<dyn Runner> = match gpu(options).await? {
-            Some(gpu) => source.onto_gpu(gpu, kv).await?,
-            None => source.onto_cpu(kv).await?,
-        };
         let max_batch = match options.max_batch.unwrap_or(DEFAULT_BATCH) {
             n @ 1..=MAX_BATCH => n,
             n => {
                 return Err(Error::InvalidArgument(format!("`maxBatch` is {n}; it can be 1 to {MAX_BATCH}")));
             }
         };
+        let keeper = Keeper::new(bytes.clone(), options, &header, &config, kv);
+        let runner = keeper.first(&header, &mut incoming, progress, control).await?;
         let info = ModelInfo::new(&header, context, tokenizer.vocabulary_size(), runner.backend());
         progress(Progress { phase: Phase::Ready, loaded: incoming.loaded(), total: incoming.total() });
         drop(incoming);
-        let capacity = kv.slots();
-        let steps_ahead = options.steps_ahead.unwrap_or(runner.steps_ahead()).max(1);
+        let limits = Limits { batch: max_batch, capacity: kv.slots(), steps_ahead: options.steps_ahead };
         let cache = Rc::new(RefCell::new(Cache::new(&kv, runner.idle_blocks())));
         Ok(Engine {
-            scheduler: Scheduler::new(runner, max_batch, capacity),
+            scheduler: Scheduler::new(runner, keeper, cache.clone(), limits),
             cache,
             config,
             tokenizer,
             chat,
             info,
-            steps_ahead,
             compiler: Default::default(),
-            bytes,
-            on_recovery: Default::default(),
         })
     }
 }
@@ -117,57 +101,5 @@ fn context_length(options: &LoadOptions, config: &Config) -> Result<usize> {
             "`contextLength` is {n}; this model can be loaded with 1 to {}",
             config.context_length
         ))),
-    }
-}
-
-/// The GPU to run on, or `None` for the CPU.
-async fn gpu(options: &LoadOptions) -> Result<Option<Gpu>> {
-    if options.backend == Backend::Wasm {
-        return Ok(None);
-    }
-    let request =
-        GpuOptions { disable: options.disable.clone(), kv_type: options.kv_type, default_limits: false };
-    match (Gpu::request(&request).await, options.backend) {
-        (Ok(gpu), Backend::Auto) if gpu.is_software() => {
-            log::info!("{} is a software adapter: running on the CPU instead", gpu.adapter_name());
-            Ok(None)
-        }
-        (Ok(gpu), _) => Ok(Some(gpu)),
-        (Err(why), Backend::Auto) => {
-            log::info!("running on the CPU: {why}");
-            Ok(None)
-        }
-        (Err(why), _) => Err(why),
-    }
-}
-
-/// A model on its way to a backend.
-struct Source<'a, 'b> {
-    header: &'a Header,
-    config: &'a Config,
-    incoming: &'a mut Incoming<'b>,
-    progress: &'a mut dyn FnMut(Progress),
-    control: &'a dyn Control,
-    kv_type: KvType,
-}
-
-impl Source<'_, '_> {
-    async fn onto_cpu(&mut self, kv: KvShape) -> Result<Box<dyn Runner>> {
-        let mut store = CpuStore;
-        let model =
-            model::load(self.header, self.config, self.incoming, &mut store, self.progress, self.control)
-                .await?;
-        Ok(Box::new(CpuRunner::new(model, kv, self.kv_type)))
-    }
-
-    async fn onto_gpu(&mut self, gpu: Gpu, kv: KvShape) -> Result<Box<dyn Runner>> {
-        gpu.check_kv(&kv)?;
-        let mut store = GpuStore::new(&gpu);
-        let model =
-            model::load(self.header, self.config, self.incoming, &mut store, self.progress, self.control)
-                .await?;
-        let mut compiled =
-            |loaded, total| (self.progress)(Progress { phase: Phase::Compile, loaded, total: Some(total) });
-        Ok(Box::new(GpuRunner::new(gpu, model, kv, &mut compiled).await?))
     }
 }

@@ -106,7 +106,10 @@ impl Gpu {
         let fault = Fault::new();
         device.set_device_lost_callback({
             let fault = fault.clone();
-            move |reason, message| fault.set(Error::DeviceLost(lost(reason, &message)))
+            move |reason, message| {
+                let destroyed = matches!(reason, wgpu::DeviceLostReason::Destroyed);
+                fault.lose(lost(reason, &message), destroyed)
+            }
         });
         device.on_uncaptured_error({
             let fault = fault.clone();
@@ -212,9 +215,14 @@ impl Gpu {
         self.fault.check()
     }
 
+    /// Whether the device was lost because somebody destroyed it, and not because of a fault of its own.
+    pub fn was_destroyed(&self) -> bool {
+        self.fault.was_destroyed()
+    }
+
     /// Gives the device up; every later call fails with [`Error::DeviceLost`].
     pub fn destroy(&self) {
-        self.fault.set(Error::DeviceLost("it was given up".into()));
+        self.fault.lose("it was given up".into(), true);
         self.device.destroy();
     }
 

@@ -18,6 +18,7 @@ struct State {
     first: Option<Error>,
     /// Present until the device is lost.
     tell: Option<oneshot::Sender<()>>,
+    destroyed: bool,
     /// Whether the device was given back, so that its loss is no fault.
     closed: bool,
 }
@@ -25,7 +26,7 @@ struct State {
 impl Fault {
     pub(super) fn new() -> Fault {
         let (tell, lost) = oneshot::channel();
-        let state = State { first: None, tell: Some(tell), closed: false };
+        let state = State { first: None, tell: Some(tell), destroyed: false, closed: false };
         Fault { state: Arc::new(Mutex::new(state)), lost: lost.shared() }
     }
 
@@ -50,6 +51,19 @@ impl Fault {
         drop(state);
         // Whoever waits may look at the fault at once.
         tell.map(|tell| tell.send(()));
+    }
+
+    /// The device is lost, by a fault of its own or because somebody destroyed it.
+    pub(super) fn lose(&self, why: String, destroyed: bool) {
+        // Whichever of the two is heard of first.
+        let mut state = self.state();
+        state.destroyed |= destroyed && !matches!(state.first, Some(Error::DeviceLost(_)));
+        drop(state);
+        self.set(Error::DeviceLost(why));
+    }
+
+    pub(super) fn was_destroyed(&self) -> bool {
+        self.state().destroyed
     }
 
     pub(super) fn check(&self) -> Result<()> {

@@ -5,6 +5,8 @@ use super::buffer::Buffer;
 use crate::{Error, Result};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
+use futures_timer::Delay;
+use std::time::Duration;
 
 impl Gpu {
     /// What the device answers, unless it is lost first: nobody promises that it answers then.
@@ -37,6 +39,13 @@ impl Gpu {
         self.until(self.done()).await
     }
 
+    /// Why a buffer could not be read: the device is lost, which some browsers say only afterwards.
+    async fn lost_because(&self, what: String) -> Error {
+        const SOON: Duration = Duration::from_secs(1);
+        select(self.fault.lost(), Delay::new(SOON)).await;
+        self.check().err().unwrap_or(Error::DeviceLost(what))
+    }
+
     /// Maps `staging` once the work submitted so far is done, and returns its first `len` values.
     pub(super) async fn read(&self, staging: &Buffer, len: usize) -> Result<Vec<f32>> {
         let mut words = vec![0; len];
@@ -56,7 +65,9 @@ impl Gpu {
         self.wake();
         let mapped = self.answered(waiting).await?;
         self.check()?;
-        mapped.map_err(|_| silent())?.map_err(|e| Error::DeviceLost(e.to_string()))?;
+        if let Err(what) = mapped.map_err(|_| silent())? {
+            return Err(self.lost_because(what.to_string()).await);
+        }
         let view = staging.slice(..bytes).get_mapped_range().map_err(|e| Error::Internal(e.to_string()))?;
         bytemuck::cast_slice_mut::<u32, u8>(words).copy_from_slice(&view);
         drop(view);
