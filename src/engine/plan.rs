@@ -245,35 +245,41 @@ impl<'a> Planner<'a> {
     }
 
     pub fn on_cpu(&self) -> Result<LoadPlan> {
-        let need = CpuNeed::of(self.header, self.config, self.kv, self.options.kv_type)?;
+        self.in_heap(HEAP)
+    }
+
+    /// The plan for the CPU, in a program that can have `heap` bytes of memory where there is a limit.
+    fn in_heap(&self, heap: Option<u64>) -> Result<LoadPlan> {
+        let kv_type = self.options.kv_type;
+        let CpuNeed { weights, kv, activations } = CpuNeed::of(self.header, self.config, self.kv, kv_type)?;
         let vocabulary = Tokenizer::memory(&self.header.metadata);
-        let scratch = need.activations + vocabulary + LOADING;
-        let memory = PlannedMemory::new(need.weights, need.kv, scratch);
-        let one = isize::MAX as u64;
-        let limits = PlanLimits { buffer_bytes: one, binding_bytes: one, heap_bytes: HEAP };
+        let passing = self.header.metadata.memory() + PIECES;
+        // What only a load needs is free again when the cache is made.
+        let scratch = vocabulary + activations.max(passing.saturating_sub(kv));
+        let memory = PlannedMemory::new(weights, kv, scratch);
         let mut reasons = vec![
-            format!("The weights take {} of memory.", mib(need.weights)),
-            format!("{} = {}, made as it is used.", self.cache(), mib(need.kv)),
+            format!("The weights take {} of memory.", mib(weights)),
+            format!("{} = {}, made as it is used.", self.cache(), mib(kv)),
             format!(
-                "Activations ({}), the vocabulary ({}) and what is on its way ({}) bring it to {}.",
-                mib(need.activations),
+                "The vocabulary ({}) and what a step, or before it the load, works in bring it to {}.",
                 mib(vocabulary),
-                mib(LOADING),
                 mib(memory.total)
             ),
         ];
-        let verdict = match HEAP {
+        let verdict = match heap {
             Some(heap) => {
                 reasons.push(format!(
-                    "A WebAssembly program has {}, of which {} are for the program itself.",
+                    "A WebAssembly program has {} at most, {} of which are kept for the program itself.",
                     mib(heap),
                     mib(PROGRAM)
                 ));
-                let rest = (heap - PROGRAM).saturating_sub(need.weights + scratch);
-                self.fit(positions(&self.kv, self.options.kv_type, rest))
+                let rest = (heap - PROGRAM).saturating_sub(weights + scratch);
+                self.fit(positions(&self.kv, kv_type, rest))
             }
             None => (Verdict::Fits, None),
         };
+        let one = isize::MAX as u64;
+        let limits = PlanLimits { buffer_bytes: one, binding_bytes: one, heap_bytes: heap };
         Ok(self.plan("wasm", CpuRunner::adapter(), memory, limits, verdict, reasons))
     }
 
@@ -331,8 +337,8 @@ const HEAP: Option<u64> = if cfg!(target_arch = "wasm32") { Some(4 << 30) } else
 /// What of it is for the program's own data and stack, and lost between allocations.
 const PROGRAM: u64 = 64 << 20;
 
-/// What is on its way at any time of a load: pieces of the file.
-const LOADING: u64 = 8 << 20;
+/// Pieces of the file that are in memory at a time.
+const PIECES: u64 = 12 << 20;
 
 /// Positions of a cache that take at most `bytes`, in whole blocks.
 fn positions(kv: &KvShape, kv_type: KvType, bytes: u64) -> usize {

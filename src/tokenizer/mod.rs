@@ -48,9 +48,10 @@ const END_NAMES: [&str; 7] = [
 
 const MAX_VOCABULARY: usize = 1 << 21;
 
-/// What a token and a merge take in memory (see [`Tokenizer::memory`]).
-const TOKEN_BYTES: u64 = 200;
-const MERGE_BYTES: u64 = 40;
+/// Bytes of a hash table of `len` entries: a power of two of places, of which seven in eight are used.
+fn table<T>(len: usize) -> usize {
+    (len * 8 / 7).next_power_of_two() * (size_of::<T>() + 1)
+}
 
 impl Tokenizer {
     pub fn from_metadata(meta: &Metadata) -> Result<Tokenizer> {
@@ -126,10 +127,14 @@ impl Tokenizer {
         })
     }
 
-    /// About how many bytes of memory the tokenizer of a file takes: measured of vocabularies of 49,152 and 128,256 tokens.
+    /// About how many bytes of memory the tokenizer of a file takes: its tables of tokens by their text and by their number,
+    /// of merges, and of the bytes of each token.
     pub fn memory(meta: &Metadata) -> u64 {
-        let count = |key: &str| meta.array(key).map_or(0, <[Value]>::len) as u64;
-        count("tokenizer.ggml.tokens") * TOKEN_BYTES + count("tokenizer.ggml.merges") * MERGE_BYTES
+        let array = |key: &str| meta.array(key).unwrap_or(&[]);
+        let (tokens, merges) = (array("tokenizer.ggml.tokens"), array("tokenizer.ggml.merges"));
+        let text: usize = tokens.iter().filter_map(Value::as_str).map(str::len).sum();
+        let named = 2 * table::<(String, u32)>(tokens.len()) + tokens.len() * size_of::<(Box<[u8]>, bool)>();
+        (named + 3 * text + table::<[u32; 4]>(merges.len())) as u64
     }
 
     pub fn vocabulary_size(&self) -> usize {
