@@ -1,12 +1,12 @@
 //! Keeps a model on a device: puts it there, and on another one when that is lost.
 
-use super::load::{Backend, LoadOptions};
+use super::load::{Backend, LoadOptions, Place, Target, request, wants};
 use super::losses::{Losses, Verdict};
+use super::plan::Planner;
 use super::recovery::{OnRecovery, Recovery, RecoveryPhase};
-use crate::cpu::{CpuRunner, CpuStore};
 use crate::gguf::{Header, TensorInfo};
-use crate::gpu::{Gpu, GpuOptions, GpuRunner, GpuStore};
-use crate::model::{self, Config, Incoming, KvShape, Phase, Progress, Runner};
+use crate::gpu::Gpu;
+use crate::model::{Config, Incoming, KvShape, Progress, Runner};
 use crate::source::ModelBytes;
 use crate::{Control, Error, Result, checkpoint};
 use futures_timer::Delay;
@@ -76,24 +76,46 @@ impl Keeper {
         self.gpu.borrow().clone()
     }
 
-    /// Puts the model on a device, from `incoming`, of which only the header was read.
+    /// Puts the model where it is to run, from `incoming`, of which only the header was read.
     pub async fn first(
         &self,
+        target: Target,
         header: &Header,
+        planner: &Planner<'_>,
         incoming: &mut Incoming<'_>,
         progress: &mut dyn FnMut(Progress),
         control: &dyn Control,
     ) -> Result<Box<dyn Runner>> {
-        let placed = match self.find_gpu().await? {
-            Some(gpu) => self.onto_gpu(gpu, header, incoming, progress, control).await,
-            None => self.onto_cpu(header, incoming, progress, control).await,
+        let placed = async {
+            let place = match self.place(target, header).await {
+                // WebGPU says only now what there is no room for.
+                Err(Error::OutOfMemory(why)) if self.options.backend == Backend::Auto => {
+                    planner.instead(&why)?.ok_or(Error::OutOfMemory(why))?;
+                    self.place(Target::Cpu, header).await?
+                }
+                place => place?,
+            };
+            place.fill(header, &self.config, incoming, progress, control).await
         };
-        match placed {
+        match placed.await {
             Err(Error::DeviceLost(reason)) => {
                 self.lost(reason);
                 Ok(self.again(progress, control).await?.runner)
             }
             placed => placed,
+        }
+    }
+
+    /// Allocates what the model needs.
+    async fn place(&self, target: Target, header: &Header) -> Result<Place> {
+        let (config, kv) = (&self.config, self.kv);
+        self.gpu.take();
+        match target {
+            Target::Cpu => Place::on_cpu(header, config, kv, self.options.kv_type),
+            Target::Gpu(gpu) => {
+                self.gpu.replace(Some(gpu.clone()));
+                Place::on_gpu(gpu, header, config, kv).await
+            }
         }
     }
 
@@ -150,12 +172,16 @@ impl Keeper {
         progress: &mut dyn FnMut(Progress),
         control: &dyn Control,
     ) -> Result<Option<Box<dyn Runner>>> {
-        let gpu = self.request_gpu().await?;
-        if !self.wants(&gpu) {
+        let gpu = request(&self.options).await?;
+        if !wants(&self.options, &gpu) {
             return Ok(None);
         }
         let (header, mut incoming) = self.open().await?;
-        let placed = self.onto_gpu(gpu, &header, &mut incoming, progress, control).await;
+        let placed = async {
+            let place = self.place(Target::Gpu(gpu), &header).await?;
+            place.fill(&header, &self.config, &mut incoming, progress, control).await
+        };
+        let placed = placed.await;
         if !matches!(placed, Ok(_) | Err(Error::DeviceLost(_))) {
             // What is there of it is given back.
             self.gpu.take();
@@ -168,12 +194,16 @@ impl Keeper {
         progress: &mut dyn FnMut(Progress),
         control: &dyn Control,
     ) -> Result<Replacement> {
-        if let Err(why) = self.fits_cpu() {
-            let (losses, reason) = (self.losses.borrow().count(), self.reason.borrow().clone());
-            return Err(Error::DeviceLost(format!("{losses} times, at last because {reason}; {why}")));
-        }
         let (header, mut incoming) = self.open().await?;
-        let runner = self.onto_cpu(&header, &mut incoming, progress, control).await?;
+        let plan = Planner::new(&header, &self.config, &incoming, &self.options)?.on_cpu()?;
+        if let Err(why) = plan.check() {
+            let (losses, reason) = (self.losses.borrow().count(), self.reason.borrow().clone());
+            return Err(Error::DeviceLost(format!(
+                "{losses} times, at last because {reason}; and the CPU cannot take over: {why}"
+            )));
+        }
+        let place = self.place(Target::Cpu, &header).await?;
+        let runner = place.fill(&header, &self.config, &mut incoming, progress, control).await?;
         self.on_cpu.set(true);
         self.report(RecoveryPhase::Fallback);
         Ok(Replacement { runner, alike: false })
@@ -189,88 +219,6 @@ impl Keeper {
         }
         Ok((header, incoming))
     }
-
-    /// Whether the weights and the cache fit into the memory of a WebAssembly module.
-    fn fits_cpu(&self) -> Result<(), String> {
-        let weights: u64 = self.tensors.iter().filter_map(|tensor| tensor.bytes().ok()).sum();
-        let cache = 2 * (self.kv.layers * self.kv.layer_len() * self.options.kv_type.bytes()) as u64;
-        fits_heap(weights, cache, if cfg!(target_pointer_width = "32") { HEAP_BYTES } else { u64::MAX })
-    }
-
-    /// The GPU to run on, or `None` for the CPU.
-    async fn find_gpu(&self) -> Result<Option<Gpu>> {
-        if self.options.backend == Backend::Wasm {
-            return Ok(None);
-        }
-        match (self.request_gpu().await, self.options.backend) {
-            (Ok(gpu), _) => Ok(Some(gpu).filter(|gpu| self.wants(gpu))),
-            (Err(why), Backend::Auto) => {
-                log::info!("running on the CPU: {why}");
-                Ok(None)
-            }
-            (Err(why), _) => Err(why),
-        }
-    }
-
-    async fn request_gpu(&self) -> Result<Gpu> {
-        let LoadOptions { disable, kv_type, .. } = &self.options;
-        Gpu::request(&GpuOptions { disable: disable.clone(), kv_type: *kv_type, default_limits: false }).await
-    }
-
-    /// Whether a GPU is better than the CPU, or was asked for.
-    fn wants(&self, gpu: &Gpu) -> bool {
-        let wants = self.options.backend == Backend::Webgpu || !gpu.is_software();
-        if !wants {
-            log::info!("{} is a software adapter: running on the CPU instead", gpu.adapter_name());
-        }
-        wants
-    }
-
-    async fn onto_cpu(
-        &self,
-        header: &Header,
-        incoming: &mut Incoming<'_>,
-        progress: &mut dyn FnMut(Progress),
-        control: &dyn Control,
-    ) -> Result<Box<dyn Runner>> {
-        let mut store = CpuStore;
-        let model = model::load(header, &self.config, incoming, &mut store, progress, control).await?;
-        Ok(Box::new(CpuRunner::new(model, self.kv, self.options.kv_type)))
-    }
-
-    async fn onto_gpu(
-        &self,
-        gpu: Gpu,
-        header: &Header,
-        incoming: &mut Incoming<'_>,
-        progress: &mut dyn FnMut(Progress),
-        control: &dyn Control,
-    ) -> Result<Box<dyn Runner>> {
-        gpu.check_kv(&self.kv)?;
-        self.gpu.replace(Some(gpu.clone()));
-        let mut store = GpuStore::new(&gpu);
-        let model = model::load(header, &self.config, incoming, &mut store, progress, control).await?;
-        let mut compiled =
-            |loaded, total| progress(Progress { phase: Phase::Compile, loaded, total: Some(total) });
-        Ok(Box::new(GpuRunner::new(gpu, model, self.kv, &mut compiled).await?))
-    }
-}
-
-/// What a module can address.
-const HEAP_BYTES: u64 = 4 << 30;
-
-fn fits_heap(weights: u64, cache: u64, heap: u64) -> Result<(), String> {
-    // For activations, the vocabulary, and what the calls themselves hold.
-    const REST: u64 = 256 << 20;
-    let needed = weights.saturating_add(cache).saturating_add(REST);
-    if needed <= heap {
-        return Ok(());
-    }
-    Err(format!(
-        "the CPU cannot take over, since the model needs {} MiB of memory there and WebAssembly has {} MiB",
-        needed >> 20,
-        heap >> 20
-    ))
 }
 
 /// Waits, and looks now and then whether anybody still does.
@@ -284,19 +232,4 @@ async fn rest(mut left: Duration, control: &dyn Control) -> Result<()> {
         checkpoint(control).await?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fits_heap;
-
-    #[test]
-    fn the_cpu_takes_over_what_fits_into_the_heap() {
-        let heap = super::HEAP_BYTES;
-        // SmolLM2-135M and Llama-3.1-8B, both in four bits, with 8192 positions.
-        assert_eq!(fits_heap(95 << 20, 180 << 20, heap), Ok(()));
-        let why = fits_heap(4693 << 20, 1024 << 20, heap).unwrap_err();
-        assert!(why.contains("5973 MiB") && why.contains("4096 MiB"), "{why}");
-        assert_eq!(fits_heap(4693 << 20, 1024 << 20, u64::MAX), Ok(()));
-    }
 }

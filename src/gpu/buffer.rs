@@ -12,14 +12,16 @@ pub(super) struct Buffer(Arc<Owned>);
 #[derive(Debug)]
 struct Owned {
     raw: wgpu::Buffer,
+    /// What it stands for: on a device that rehearses more than it takes.
+    bytes: u64,
     live: Live,
 }
 
 impl Buffer {
-    pub(super) fn new(raw: wgpu::Buffer, live: &Live) -> Buffer {
-        live.0.bytes.fetch_add(raw.size(), Ordering::Relaxed);
+    pub(super) fn new(raw: wgpu::Buffer, bytes: u64, live: &Live) -> Buffer {
+        live.0.bytes.fetch_add(bytes, Ordering::Relaxed);
         live.0.buffers.fetch_add(1, Ordering::Relaxed);
-        Buffer(Arc::new(Owned { raw, live: live.clone() }))
+        Buffer(Arc::new(Owned { raw, bytes, live: live.clone() }))
     }
 }
 
@@ -40,7 +42,7 @@ impl PartialEq for Buffer {
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        self.live.0.bytes.fetch_sub(self.raw.size(), Ordering::Relaxed);
+        self.live.0.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
         self.live.0.buffers.fetch_sub(1, Ordering::Relaxed);
         self.raw.destroy();
     }
