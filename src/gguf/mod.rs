@@ -85,6 +85,12 @@ impl Header {
         self.by_name.get(name).map(|&i| &self.tensors[i])
     }
 
+    /// Bytes of the file (of all files) up to the end of the last tensor whose type is known, their headers but for the first
+    /// not counted.
+    pub fn bytes(&self) -> u64 {
+        self.data_start + self.tensors.iter().filter_map(|tensor| tensor.bytes().ok()).sum::<u64>()
+    }
+
     /// Fails with the first tensor whose type cannot be read, and checks the table against the length of the file
     /// where that is known.
     pub fn check(&self, file_len: Option<u64>) -> Result<()> {

@@ -1,7 +1,7 @@
 use super::convert::{argument, plain, promise, thrown};
 use super::host::{HostControl, HostModel, text_callback};
 use crate::Error;
-use crate::engine::{Engine, GenerateOptions, LoadOptions, ModelInfo, Prompt};
+use crate::engine::{Engine, GenerateOptions, LoadOptions, LoadPlan, ModelInfo, Prompt};
 use crate::tokenizer::{Message, Tokenizer};
 use js_sys::{Float32Array, Function, Promise, Reflect, Uint32Array};
 use std::rc::Rc;
@@ -106,6 +106,15 @@ impl WasmEngine {
             Ok(result)
         })
     }
+}
+
+/// What loading a model would need, from its headers alone: `WasmLoadPlan`.
+#[wasm_bindgen(js_name = planLoad)]
+pub fn plan_load(model: HostModel, options: JsValue, control: HostControl) -> Promise {
+    promise(async move {
+        let options: LoadOptions = argument(options, "options")?;
+        plain(&LoadPlan::new(&model, &options, &control).await?)
+    })
 }
 
 impl WasmEngine {

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+pub mod hollow;
 pub mod tiny;
 
 use lunette::engine::{Engine, LoadOptions};
