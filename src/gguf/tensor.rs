@@ -16,7 +16,7 @@ pub struct TensorInfo {
 
 impl TensorInfo {
     pub(super) fn read(r: &mut Reader, alignment: u64) -> Result<TensorInfo, Stop> {
-        let name = r.string()?;
+        let name = r.name()?;
         let rank = r.u32()?;
         if !(1..=4).contains(&rank) {
             return Err(Stop::Invalid(format!("tensor \"{name}\" has {rank} dimensions")));
@@ -69,10 +69,12 @@ impl TensorInfo {
         }
     }
 
-    /// The shape as a matrix: `(rows, cols)`; a vector is one row.
+    /// The shape as a matrix: `(rows, cols)`; a vector is one row. What cannot be addressed here is `usize::MAX`, which
+    /// is the shape of nothing.
     pub fn matrix(&self) -> (usize, usize) {
         let cols = self.dims.first().copied().unwrap_or(0);
-        ((self.elements() / cols.max(1)) as usize, cols as usize)
+        let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        (size(self.elements() / cols.max(1)), size(cols))
     }
 }
 

@@ -110,9 +110,9 @@ async fn matrix<S: WeightStore>(
 ) -> Result<S::Weight> {
     let block_type = tensor.block_type()?;
     let (rows, cols) = tensor.matrix();
+    let total = addressable(tensor)?;
     let mut weight = store.allocate(&tensor.name, block_type, rows, cols)?;
     let granule = CHUNK_BLOCKS * block_type.block_bytes();
-    let total = tensor.bytes()? as usize;
     let mut offset = 0;
     while offset < total {
         let n = (CHUNK_BYTES / granule * granule).min(total - offset);
@@ -128,9 +128,18 @@ async fn matrix<S: WeightStore>(
     Ok(weight)
 }
 
+/// The bytes of a tensor, where all its elements can be counted in memory: on wasm32, four billion.
+fn addressable(tensor: &TensorInfo) -> Result<usize> {
+    let bytes = tensor.bytes()?;
+    match (usize::try_from(tensor.elements()), usize::try_from(bytes)) {
+        (Ok(_), Ok(bytes)) => Ok(bytes),
+        _ => Err(Error::OutOfMemory(format!("tensor \"{}\" has {} MiB", tensor.name, bytes >> 20))),
+    }
+}
+
 /// A vector as `f32`, whatever its type in the file: it is too small to be worth a kernel of its own.
 async fn small(tensor: &TensorInfo, feed: &mut Feed) -> Result<Vec<f32>> {
-    let bytes = tensor.bytes()? as usize;
+    let bytes = addressable(tensor)?;
     feed.require(bytes, &tensor.name).await?;
     let mut values = vec![0.0; tensor.elements() as usize];
     tensor.block_type()?.dequantize(&feed.available()[..bytes], &mut values);
@@ -148,11 +157,12 @@ fn vector<S: WeightStore>(store: &mut S, name: &str, values: &[f32]) -> Result<S
 const ROPE_FACTORS: &str = "rope_freqs.weight";
 
 fn scale(frequencies: &mut [f32], factors: &[f32]) -> Result<()> {
-    if factors.len() != frequencies.len() || !factors.iter().all(|f| f.is_finite() && *f > 0.0) {
-        return Err(Error::InvalidModel(format!("tensor \"{ROPE_FACTORS}\" has unusable values")));
-    }
+    let usable = factors.len() == frequencies.len() && factors.iter().all(|f| f.is_finite() && *f > 0.0);
     frequencies.iter_mut().zip(factors).for_each(|(angle, factor)| *angle /= factor);
-    Ok(())
+    match usable && frequencies.iter().all(|angle| angle.is_finite()) {
+        true => Ok(()),
+        false => Err(Error::InvalidModel(format!("tensor \"{ROPE_FACTORS}\" has unusable values"))),
+    }
 }
 
 const OUTPUT: &str = "output.weight";
@@ -167,8 +177,10 @@ fn expected(header: &Header, c: &Config) -> Result<HashMap<String, (usize, usize
     let (d, q, kv) = (c.width, c.heads * c.head_dim, c.kv_heads * c.head_dim);
     let mut shapes =
         HashMap::from([("token_embd.weight".into(), (c.vocab, d)), ("output_norm.weight".into(), (1, d))]);
-    if header.tensor(OUTPUT).is_some() {
-        shapes.insert(OUTPUT.into(), (c.vocab, d));
+    for (name, shape) in [(OUTPUT, (c.vocab, d)), (ROPE_FACTORS, (1, c.head_dim / 2))] {
+        if header.tensor(name).is_some() {
+            shapes.insert(name.into(), shape);
+        }
     }
     for i in 0..c.layers {
         for (part, shape) in [

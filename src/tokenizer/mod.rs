@@ -46,7 +46,9 @@ const END_NAMES: [&str; 7] = [
     "<end_of_turn>",
 ];
 
-const MAX_VOCABULARY: usize = 1 << 21;
+pub(crate) const MAX_VOCABULARY: usize = 1 << 21;
+/// Bytes of all tokens together, and of all merges: several times those of the largest vocabulary published.
+const MAX_TEXT_BYTES: usize = 32 << 20;
 
 impl Tokenizer {
     pub fn from_metadata(meta: &Metadata) -> Result<Tokenizer> {
@@ -61,8 +63,8 @@ impl Tokenizer {
             None => return Err(unusable("the file has none".into())),
         }
         let tokens = strings(meta, "tokenizer.ggml.tokens")?;
-        if tokens.is_empty() || tokens.len() > MAX_VOCABULARY {
-            return Err(unusable(format!("its vocabulary has {} tokens", tokens.len())));
+        if tokens.is_empty() {
+            return Err(unusable("its vocabulary is empty".into()));
         }
         let kinds = kinds(meta, tokens.len())?;
         let merges = strings(meta, "tokenizer.ggml.merges")?
@@ -229,7 +231,12 @@ impl Tokenizer {
 fn strings<'a>(meta: &'a Metadata, key: &str) -> Result<Vec<&'a str>> {
     let values = meta.array(key).ok_or_else(|| Error::UnsupportedTokenizer(format!("{key} is missing")))?;
     let values: Option<Vec<_>> = values.iter().map(Value::as_str).collect();
-    values.ok_or_else(|| Error::UnsupportedTokenizer(format!("{key} does not hold text")))
+    let values = values.ok_or_else(|| Error::UnsupportedTokenizer(format!("{key} does not hold text")))?;
+    let bytes: usize = values.iter().map(|text| text.len()).sum();
+    match values.len() <= MAX_VOCABULARY && bytes <= MAX_TEXT_BYTES {
+        true => Ok(values),
+        false => Err(Error::UnsupportedTokenizer(format!("{key} has {} entries of {bytes} bytes", values.len()))),
+    }
 }
 
 fn kinds(meta: &Metadata, count: usize) -> Result<Vec<u64>> {
