@@ -67,27 +67,8 @@ impl Tokenizer {
             return Err(unusable("its vocabulary is empty".into()));
         }
         let kinds = kinds(meta, tokens.len())?;
-        let merges = strings(meta, "tokenizer.ggml.merges")?
-            .into_iter()
-            .map(|merge| match merge.split_once(' ') {
-                Some((a, b)) => Ok((a.to_string(), b.to_string())),
-                None => Err(unusable(format!("the merge {merge:?} is not a pair"))),
-            })
-            .collect::<Result<Vec<_>>>()?;
-
         let pre = pre::PreTokenizer::named(meta.str("tokenizer.ggml.pre").unwrap_or("default"))?;
-        let plain = tokens
-            .iter()
-            .zip(&kinds)
-            .enumerate()
-            .filter(|(_, (_, kind))| !matches!(**kind, CONTROL | UNUSED));
-        let vocabulary: Vocab = plain.map(|(id, (token, _))| (token.to_string(), id as u32)).collect();
-        let model = BPE::builder()
-            .vocab_and_merges(vocabulary, merges)
-            .ignore_merges(pre.whole_words_first)
-            .build()
-            .map_err(|e| unusable(format!("its merges do not fit its vocabulary ({e})")))?;
-        let mut bpe = tokenizers::Tokenizer::new(model);
+        let mut bpe = tokenizers::Tokenizer::new(model(meta, &tokens, &kinds, pre.whole_words_first)?);
         bpe.with_pre_tokenizer(Some(pre.splitter));
 
         let specials = Specials::new(tokens.iter().zip(&kinds).enumerate().filter_map(
@@ -226,6 +207,34 @@ impl Tokenizer {
     fn name(&self, token: Option<u32>) -> String {
         token.map(|t| String::from_utf8_lossy(self.bytes(t)).into_owned()).unwrap_or_default()
     }
+}
+
+/// The tokens that text can become, and how they grow out of bytes.
+fn model(meta: &Metadata, tokens: &[&str], kinds: &[u64], whole_words_first: bool) -> Result<BPE> {
+    let unusable = |why: String| Error::UnsupportedTokenizer(why);
+    let plain = tokens
+        .iter()
+        .zip(kinds)
+        .enumerate()
+        .filter(|(_, (_, kind))| !matches!(**kind, CONTROL | UNUSED));
+    let vocabulary: Vocab = plain.map(|(id, (token, _))| (token.to_string(), id as u32)).collect();
+    let longest = vocabulary.keys().map(String::len).max().unwrap_or(0);
+    let merges = strings(meta, "tokenizer.ggml.merges")?
+        .into_iter()
+        .map(|merge| match merge.split_once(' ') {
+            // The builder would panic.
+            Some((a, b)) if a.len() + b.len() > longest => {
+                Err(unusable(format!("the merge {merge:?} makes no token")))
+            }
+            Some((a, b)) => Ok((a.to_string(), b.to_string())),
+            None => Err(unusable(format!("the merge {merge:?} is not a pair"))),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    BPE::builder()
+        .vocab_and_merges(vocabulary, merges)
+        .ignore_merges(whole_words_first)
+        .build()
+        .map_err(|e| unusable(format!("its merges do not fit its vocabulary ({e})")))
 }
 
 fn strings<'a>(meta: &'a Metadata, key: &str) -> Result<Vec<&'a str>> {

@@ -120,7 +120,7 @@ fn run(program: &Path, target: &str, seconds: u64) -> Result<()> {
         .arg(format!("-rss_limit_mb={MAX_MIB}"))
         .arg(format!("-max_len={MAX_INPUT}"))
         .arg(format!("-artifact_prefix={}/{target}-", artifacts.display()))
-        .args(["-verbosity=0", "-print_final_stats=1"]);
+        .args(["-verbosity=0", "-print_funcs=0", "-print_final_stats=1"]);
     let words = repo::path("fuzz/dict").join(format!("{target}.dict"));
     if words.is_file() {
         command = command.arg(format!("-dict={}", words.display()));
