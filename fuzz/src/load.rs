@@ -3,10 +3,11 @@
 use crate::file;
 use crate::limits::within;
 use lunette::engine::{Backend, Constraint, Engine, GenerateOptions, LoadOptions, Prompt};
-use lunette::source::MemoryStream;
+use lunette::source::MemoryModel;
 use lunette::tokenizer::Message;
 use lunette::{Result, Uninterrupted};
 use pollster::block_on;
+use std::rc::Rc;
 
 pub fn run(data: &[u8]) {
     let Ok((file, rest)) = file::lying(data) else { return };
@@ -20,7 +21,7 @@ pub fn run(data: &[u8]) {
 
 pub(crate) fn load(bytes: Vec<u8>) -> Result<Engine> {
     let options = LoadOptions { backend: Backend::Wasm, ..Default::default() };
-    block_on(Engine::load(Box::new(MemoryStream::new(bytes)), &options, &mut |_| (), &Uninterrupted))
+    block_on(Engine::load(Rc::new(MemoryModel::new(bytes)), &options, &mut |_| (), &Uninterrupted))
 }
 
 /// What a judge does with a model: reads logits, draws tokens, follows a constraint.

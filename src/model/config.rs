@@ -84,10 +84,11 @@ impl Config {
 
     /// Number of weights in the matrices that a token passes through.
     pub fn matmul_weights(&self) -> u64 {
-        let (q, kv) = (self.heads * self.head_dim, self.kv_heads * self.head_dim);
-        // More than 32 bits hold, already for 8 billion weights.
-        let of_width = (2 * q + 2 * kv + 3 * self.mlp_width) as u64 * self.layers as u64 + self.vocab as u64;
-        self.width as u64 * of_width
+        let [d, heads, kv_heads, dim, mlp, layers, vocab] =
+            [self.width, self.heads, self.kv_heads, self.head_dim, self.mlp_width, self.layers, self.vocab]
+                .map(|n| n as u64);
+        let layer = d * heads * dim * 2 + d * kv_heads * dim * 2 + 3 * d * mlp;
+        layer * layers + d * vocab
     }
 }
 
