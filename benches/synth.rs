@@ -17,12 +17,13 @@ use lunette::Uninterrupted;
 use lunette::engine::{Backend, Engine, LoadOptions};
 use lunette::gguf::{Value, Writer};
 use lunette::quant::BlockType;
-use lunette::source::FileStream;
+use lunette::source::FileModel;
 use lunette::tokenizer::Message;
 use shape::{Mix, Shape};
 use std::error::Error;
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::rc::Rc;
 
 /// Bytes of weights in memory at a time.
 const PIECE: usize = 4 << 20;
@@ -80,8 +81,8 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
 
 async fn check(path: &str) -> Result<(), Box<dyn Error>> {
     let options = LoadOptions { backend: Backend::Wasm, ..LoadOptions::default() };
-    let stream = Box::new(FileStream::open(path)?);
-    let engine = Engine::load(stream, &options, &mut |_| (), &Uninterrupted).await?;
+    let model = Rc::new(FileModel::open(path)?);
+    let engine = Engine::load(model, &options, &mut |_| (), &Uninterrupted).await?;
     let text = "The moon goes round the earth once in twenty-seven days.";
     let tokens = engine.chat_prompt(&[Message::user(text)], "")?;
     if engine.tokenizer().decode(&engine.tokenizer().encode(text, false)?)? != text {

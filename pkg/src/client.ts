@@ -93,7 +93,11 @@ export class Client {
           reject(error);
         },
       });
-      this.transport.send({ ...call, type: "call", id, stream: onToken !== undefined });
+      try {
+        this.transport.send({ ...call, type: "call", id, stream: onToken !== undefined });
+      } catch (cause) {
+        this.#settle(id)?.reject(unsendable(cause));
+      }
     });
   }
 
@@ -144,6 +148,11 @@ export class Client {
 
 function aborted(signal: AbortSignal | undefined): LunetteError {
   return new LunetteError("aborted", "The call was aborted.", { cause: signal?.reason });
+}
+
+function unsendable(cause: unknown): LunetteError {
+  const message = `What was passed cannot be handed to the engine's thread (${String(cause)}). Pass plain data.`;
+  return new LunetteError("invalid-argument", message, { cause });
 }
 
 /** A callback that throws is the caller's fault to see, as an uncaught error; it must not upset the call. */

@@ -3,8 +3,8 @@ import { Client } from "./client.js";
 import type { Transport } from "./client.js";
 import * as inputs from "./inputs.js";
 import { askToPersist } from "./persist.js";
+import { platform } from "./platform.js";
 import { describeSource } from "./source.js";
-import { openHere, openWorker } from "./transport.js";
 import type {
   CallOptions,
   ChatMessage,
@@ -131,6 +131,6 @@ export class Engine {
 }
 
 /** The other side of a channel: in a worker, or on this thread. */
-export function connect(worker = typeof Worker !== "undefined"): Promise<Transport> | Transport {
-  return worker ? openWorker() : openHere();
+export function connect(worker = platform().threads()): Promise<Transport> | Transport {
+  return worker ? platform().openWorker() : platform().openHere();
 }

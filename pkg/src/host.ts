@@ -1,15 +1,14 @@
 import { Arrival } from "./arrival.js";
 import { Library } from "./cache/library.js";
 import { openOpfs } from "./cache/opfs.js";
-import { tooLittle } from "./cache/room.js";
 import type { Storage } from "./cache/store.js";
 import { CallControl } from "./control.js";
 import { codeOf, LunetteError, toWire } from "./errors.js";
+import { arrive, completePlan } from "./loading.js";
 import { Meter } from "./meter.js";
 import type { Calls, Method, Reply, Request, WireSource, WireUrl } from "./protocol.js";
-import { StartOver } from "./source/part.js";
 import type { CachedModel, LoadPlan, ModelInfo, Progress, Recovery } from "./types.js";
-import type { OnToken, WasmEngine, WasmLoadPlan, WasmModule } from "./wasm-contract.js";
+import type { OnToken, WasmEngine, WasmLoadOptions, WasmModule } from "./wasm-contract.js";
 import { requestSubgroups } from "./webgpu.js";
 
 /** The worker's own side of its message channel, or a `MessagePort` when there is no worker. */
@@ -17,6 +16,9 @@ export interface HostPort {
   postMessage(message: Reply, transfer: Transferable[]): void;
   addEventListener(type: "message", listener: (event: MessageEvent<Request>) => void): void;
 }
+
+/** Makes ready what a load needs, and says where its bytes then come from. */
+export type Prepare = (source: WireSource, options: WasmLoadOptions) => Promise<WireSource>;
 
 /**
  * Answers the page's calls with the engine that it owns.
@@ -28,9 +30,10 @@ export function serve(
   port: HostPort,
   scope: EventTarget | undefined,
   loadWasm: () => Promise<WasmModule>,
+  prepare?: Prepare,
   openStorage: () => Promise<Storage> = openOpfs,
 ): void {
-  const host = new Host(port, loadWasm, openStorage);
+  const host = new Host(port, loadWasm, openStorage, prepare);
   port.addEventListener("message", (event) => host.receive(event.data));
   scope?.addEventListener("error", (event) => host.fault(event));
   port.postMessage({ type: "hello" }, []);
@@ -53,6 +56,7 @@ class Host {
     private readonly port: HostPort,
     private readonly loadWasm: () => Promise<WasmModule>,
     private readonly openStorage: () => Promise<Storage>,
+    private readonly prepare: Prepare = (source) => Promise.resolve(source),
   ) {}
 
   receive(request: Request): void {
@@ -140,8 +144,9 @@ class Host {
     return this.#engine;
   }
 
-  async #load(id: number, ...[source, options, { cache }, control]: LoadArgs): Promise<ModelInfo> {
+  async #load(id: number, ...[from, options, { cache }, control]: LoadArgs): Promise<ModelInfo> {
     const { WasmEngine, WasmSha256: Sha256 } = await this.loadWasm();
+    const source = await this.prepare(from, options);
     requestSubgroups(!options.disable?.includes("subgroups"));
     const meter = this.#meter(id);
     const storage = cache && source.kind === "url" ? await this.#storage(meter) : undefined;
@@ -156,13 +161,14 @@ class Host {
     const load = () => WasmEngine.load(arrival, options, onProgress, this.#onRecovery, control);
     this.#engine = await arrive(arrival, control, meter, load);
     this.#arrival = arrival;
-    this.#license = source.kind === "url" ? source.license : undefined;
+    this.#license = from.kind === "url" ? from.license : undefined;
     if (ready !== undefined) meter.step(ready);
     return this.#info();
   }
 
-  async #plan(...[source, options, { cache }, control]: LoadArgs): Promise<LoadPlan> {
+  async #plan(...[from, options, { cache }, control]: LoadArgs): Promise<LoadPlan> {
     const { planLoad, WasmSha256: Sha256 } = await this.loadWasm();
+    const source = await this.prepare(from, options);
     const storage = source.kind === "url" ? await this.#openStorage() : undefined;
     const meter = new Meter(() => undefined);
     const arrival = new Arrival({ source, Sha256, meter, storage: cache ? storage : undefined, plan: true });
@@ -171,7 +177,7 @@ class Host {
       // Read while the files are open: later nobody knows.
       return { ...plan, cached: Math.min(arrival.arrived, plan.model.bytes) };
     });
-    return complete(plan, source, storage);
+    return completePlan(plan, source, storage);
   }
 
   async #import(file: Blob, source: WireUrl | undefined): Promise<CachedModel> {
@@ -265,71 +271,3 @@ function buffersOf(value: Result): Transferable[] {
 }
 
 type LoadArgs = [...Calls["load"]["args"], CallControl];
-
-/** Hosts that change a file while it is read, and disks that damage one, get this many chances. */
-const STARTS = 3;
-
-/** Does with a model what is to be done, from the start again where its bytes turn out to be others. */
-async function arrive<T extends object>(
-  arrival: Arrival,
-  control: CallControl,
-  meter: Meter,
-  work: () => Promise<T>,
-): Promise<T> {
-  for (let start = 1; ; start += 1) {
-    let result: T | undefined;
-    try {
-      await arrival.begin(control.signal);
-      result = await work();
-      await arrival.verify();
-      if (control.aborted) throw new LunetteError("aborted", "The load was aborted.");
-      return result;
-    } catch (error) {
-      if (result !== undefined && "free" in result) (result as unknown as WasmEngine).free();
-      // Rust passes the message of a failed read on; the original also has its cause.
-      const failure: unknown = control.aborted ? error : (arrival.failure ?? error);
-      await arrival.end();
-      if (!(failure instanceof StartOver)) {
-        if (isUseless(failure)) await arrival.discard();
-        throw failure;
-      }
-      if (start === STARTS) throw new LunetteError("source", `${failure.message} It is given up.`, { cause: failure });
-      meter.note("start", failure.message);
-      if (failure.uncached) arrival.giveUpStorage();
-    } finally {
-      await arrival.end();
-    }
-  }
-}
-
-/** Whether a file will be of no more use the next time. */
-function isUseless(error: unknown): boolean {
-  const code = codeOf(error) ?? "";
-  return ["invalid-file", "truncated", "invalid-model"].includes(code) || code.startsWith("unsupported-");
-}
-
-/** A plan with what the engine does not know: what is to be fetched, and where it can be kept. */
-async function complete(
-  { cached, ...plan }: WasmLoadPlan & { cached: number },
-  source: WireSource,
-  storage: Storage | undefined,
-): Promise<LoadPlan> {
-  const space = storage !== undefined && "store" in storage ? await storage.store.space() : undefined;
-  const free = space === undefined ? undefined : Math.max(0, space.quota - space.usage);
-  const bytes = source.kind === "url" ? plan.model.bytes - cached : 0;
-  const license = plan.model.license ?? (source.kind === "url" ? source.license : undefined);
-  const reasons = [...plan.reasons];
-  if (free !== undefined && bytes > free) reasons.push(tooLittle(bytes, free));
-  if (storage !== undefined && "missing" in storage) reasons.push(`The model cannot be kept: ${storage.missing}.`);
-  return {
-    ...plan,
-    model: license === undefined ? plan.model : { ...plan.model, license },
-    download: { bytes, cached },
-    storage: {
-      available: storage === undefined || "store" in storage,
-      ...space,
-      ...(free === undefined ? {} : { free }),
-    },
-    reasons,
-  };
-}

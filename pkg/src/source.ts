@@ -2,6 +2,7 @@ import { entryOf } from "./catalogue.js";
 import { listOf, wrong } from "./check.js";
 import { LunetteError } from "./errors.js";
 import { modelRef } from "./inputs.js";
+import { platform } from "./platform.js";
 import type { WireSource, WireUrl } from "./protocol.js";
 import { partBlobs, partUrls } from "./source/split.js";
 import type { ModelRef, ModelSource } from "./types.js";
@@ -78,15 +79,11 @@ function blob(value: unknown, where: string): Blob {
 }
 
 function absolute(address: string | URL): string {
-  // A page has a document; a worker only its own location; Node neither.
-  const scope = globalThis as { document?: { baseURI: string }; location?: { href: string } };
-  const base = scope.document?.baseURI ?? scope.location?.href;
   let url: URL;
   try {
-    url = new URL(address, base);
+    url = typeof address === "string" ? platform().locate(address) : new URL(address);
   } catch (cause) {
-    const hint = base === undefined ? " Outside a browser, an absolute URL is needed." : "";
-    throw new LunetteError("invalid-argument", `${JSON.stringify(String(address))} is not the URL of a model.${hint}`, {
+    throw new LunetteError("invalid-argument", `${JSON.stringify(String(address))} is not the URL of a model.`, {
       cause,
     });
   }

@@ -4,8 +4,8 @@ use super::{Engine, ModelInfo};
 use crate::cpu::{CpuRunner, CpuStore};
 use crate::gguf::Header;
 use crate::gpu::{Gpu, GpuOptions, GpuRunner, GpuStore};
-use crate::model::{self, Config, KvShape, KvType, Phase, Progress, Runner};
-use crate::source::{ByteStream, Feed};
+use crate::model::{self, Config, Incoming, KvShape, KvType, Phase, Progress, Runner};
+use crate::source::ModelBytes;
 use crate::tokenizer::{ChatTemplate, Tokenizer};
 use crate::{Control, Error, Result};
 use std::cell::RefCell;
@@ -51,15 +51,14 @@ const MAX_BATCH: usize = 64;
 const BLOCK_LEN: usize = 16;
 
 impl Engine {
-    /// Loads a model from its bytes, which are read once from start to end.
+    /// Loads a model from its bytes, which are read once from start to end (the headers of a split model's files twice).
     pub async fn load(
-        stream: Box<dyn ByteStream>,
+        bytes: Rc<dyn ModelBytes>,
         options: &LoadOptions,
         progress: &mut dyn FnMut(Progress),
         control: &dyn Control,
     ) -> Result<Engine> {
-        let mut feed = Feed::new(stream);
-        let header = model::read_header(&mut feed).await?;
+        let (header, mut incoming) = Incoming::headers(&*bytes).await?;
         let config = Config::from_header(&header)?;
         let tokenizer = Rc::new(Tokenizer::from_metadata(&header.metadata)?);
         let chat = ChatTemplate::from_metadata(&header.metadata)?;
@@ -74,7 +73,7 @@ impl Engine {
         let mut source = Source {
             header: &header,
             config: &config,
-            feed: &mut feed,
+            incoming: &mut incoming,
             progress,
             control,
             kv_type: options.kv_type,
@@ -90,7 +89,8 @@ impl Engine {
             }
         };
         let info = ModelInfo::new(&header, context, tokenizer.vocabulary_size(), runner.backend());
-        progress(Progress { phase: Phase::Ready, loaded: feed.position(), total: feed.size() });
+        progress(Progress { phase: Phase::Ready, loaded: incoming.loaded(), total: incoming.total() });
+        drop(incoming);
         let capacity = kv.slots();
         let steps_ahead = options.steps_ahead.unwrap_or(runner.steps_ahead()).max(1);
         let cache = Rc::new(RefCell::new(Cache::new(&kv, runner.idle_blocks())));
@@ -103,6 +103,8 @@ impl Engine {
             info,
             steps_ahead,
             compiler: Default::default(),
+            bytes,
+            on_recovery: Default::default(),
         })
     }
 }
@@ -140,20 +142,21 @@ async fn gpu(options: &LoadOptions) -> Result<Option<Gpu>> {
 }
 
 /// A model on its way to a backend.
-struct Source<'a> {
+struct Source<'a, 'b> {
     header: &'a Header,
     config: &'a Config,
-    feed: &'a mut Feed,
+    incoming: &'a mut Incoming<'b>,
     progress: &'a mut dyn FnMut(Progress),
     control: &'a dyn Control,
     kv_type: KvType,
 }
 
-impl Source<'_> {
+impl Source<'_, '_> {
     async fn onto_cpu(&mut self, kv: KvShape) -> Result<Box<dyn Runner>> {
         let mut store = CpuStore;
         let model =
-            model::load(self.header, self.config, self.feed, &mut store, self.progress, self.control).await?;
+            model::load(self.header, self.config, self.incoming, &mut store, self.progress, self.control)
+                .await?;
         Ok(Box::new(CpuRunner::new(model, kv, self.kv_type)))
     }
 
@@ -161,7 +164,8 @@ impl Source<'_> {
         gpu.check_kv(&kv)?;
         let mut store = GpuStore::new(&gpu);
         let model =
-            model::load(self.header, self.config, self.feed, &mut store, self.progress, self.control).await?;
+            model::load(self.header, self.config, self.incoming, &mut store, self.progress, self.control)
+                .await?;
         let mut compiled =
             |loaded, total| (self.progress)(Progress { phase: Phase::Compile, loaded, total: Some(total) });
         Ok(Box::new(GpuRunner::new(gpu, model, kv, &mut compiled).await?))

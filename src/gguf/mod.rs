@@ -6,6 +6,7 @@
 
 mod metadata;
 mod reader;
+mod split;
 mod tensor;
 mod write;
 
@@ -28,9 +29,9 @@ const MAX_ALIGNMENT: u64 = 1 << 16;
 pub struct Header {
     pub version: u32,
     pub metadata: Metadata,
-    /// In order of their data in the file.
+    /// In order of their data in the file, or in those that the model is split over.
     pub tensors: Vec<TensorInfo>,
-    /// Where tensor data begins, in bytes from the start of the file.
+    /// Where tensor data begins, in bytes from the start of the (first) file.
     pub data_start: u64,
     by_name: HashMap<String, usize>,
 }

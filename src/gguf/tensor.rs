@@ -10,7 +10,9 @@ pub struct TensorInfo {
     pub dims: Vec<u64>,
     /// The `ggml_type` number.
     pub type_id: u32,
-    /// Where the data begins, in bytes from the start of the file.
+    /// The file that holds the data, of those that a model is split over; 0 for the first and the only one.
+    pub part: usize,
+    /// Where the data begins, in bytes from the start of that file.
     pub offset: u64,
 }
 
@@ -26,7 +28,7 @@ impl TensorInfo {
             dims.push(r.u64()?);
         }
         let (type_id, offset) = (r.u32()?, r.u64()?);
-        let info = TensorInfo { name, dims, type_id, offset };
+        let info = TensorInfo { name, dims, type_id, part: 0, offset };
         if info.checked_elements().is_none() {
             return Err(Stop::Invalid(format!(
                 "tensor \"{}\" has the impossible shape {:?}",

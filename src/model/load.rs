@@ -1,6 +1,6 @@
 //! Streaming a model into a backend: one pass over the file, no tensor held whole.
 
-use super::{CHUNK_BLOCKS, Config, Layer, Llama, WeightStore};
+use super::{CHUNK_BLOCKS, Config, Incoming, Layer, Llama, WeightStore};
 use crate::gguf::{Header, MAX_HEADER_BYTES, TensorInfo};
 use crate::quant::BlockType;
 use crate::source::Feed;
@@ -54,11 +54,11 @@ pub async fn parse_header(feed: &mut Feed) -> Result<Header> {
     }
 }
 
-/// Streams the weights of a Llama model from `feed` (whose header was read by [`read_header`]) into `store`.
+/// Streams the weights of a Llama model into `store`.
 pub async fn load<S: WeightStore>(
     header: &Header,
     config: &Config,
-    feed: &mut Feed,
+    incoming: &mut Incoming<'_>,
     store: &mut S,
     progress: &mut dyn FnMut(Progress),
     control: &dyn Control,
@@ -68,6 +68,7 @@ pub async fn load<S: WeightStore>(
     let mut weights = HashMap::new();
     let mut frequencies = config.frequencies.clone();
     for tensor in &header.tensors {
+        let feed = incoming.part(tensor.part).await?;
         feed.skip_to(tensor.offset, &tensor.name).await?;
         if tensor.name == ROPE_FACTORS {
             scale(&mut frequencies, &small(tensor, feed).await?)?;
@@ -77,15 +78,19 @@ pub async fn load<S: WeightStore>(
                     let values = small(tensor, feed).await?;
                     vector(store, &tensor.name, &values)?
                 }
-                _ => matrix(tensor, feed, store, progress, control).await?,
+                _ => matrix(tensor, incoming, store, progress, control).await?,
             };
             weights.insert(tensor.name.clone(), weight);
         }
-        progress(Progress { phase: Phase::Download, loaded: feed.position(), total: feed.size() });
+        progress(arrived(incoming));
         checkpoint(control).await?;
     }
     let frequencies = vector(store, "rope frequencies", &frequencies)?;
     assemble(config, weights, frequencies)
+}
+
+fn arrived(incoming: &Incoming) -> Progress {
+    Progress { phase: Phase::Download, loaded: incoming.loaded(), total: incoming.total() }
 }
 
 /// Tells the store which matrices meet the same activations.
@@ -103,7 +108,7 @@ fn group<S: WeightStore>(header: &Header, config: &Config, store: &mut S) -> Res
 /// A matrix, piece by piece.
 async fn matrix<S: WeightStore>(
     tensor: &TensorInfo,
-    feed: &mut Feed,
+    incoming: &mut Incoming<'_>,
     store: &mut S,
     progress: &mut dyn FnMut(Progress),
     control: &dyn Control,
@@ -116,12 +121,13 @@ async fn matrix<S: WeightStore>(
     let mut offset = 0;
     while offset < total {
         let n = (CHUNK_BYTES / granule * granule).min(total - offset);
+        let feed = incoming.part(tensor.part).await?;
         feed.require(n, &tensor.name).await?;
         store.write(&mut weight, offset, &feed.available()[..n])?;
         feed.consume(n);
         offset += n;
         if offset < total {
-            progress(Progress { phase: Phase::Download, loaded: feed.position(), total: feed.size() });
+            progress(arrived(incoming));
             checkpoint(control).await?;
         }
     }
