@@ -49,11 +49,15 @@ export const sha256: Check<string> = (value, where) => {
   return digits;
 };
 
-export const loadOptions = settings<LoadOptions>({
+const engineFields = {
   backend: optional(oneOf("auto", "webgpu", "wasm")),
   disable: optional(listOf(oneOf("subgroups", "f16", "dp4a"))),
   contextLength: optional(count),
   maxBatch: optional(count),
+};
+
+export const loadOptions = settings<LoadOptions>({
+  ...engineFields,
   worker: optional(flag),
   cache: optional(flag),
   sha256: optional(sha256),
@@ -61,6 +65,9 @@ export const loadOptions = settings<LoadOptions>({
   onRecovery: optional(callback),
   signal: optional(signal),
 });
+
+/** What of {@link loadOptions} concerns the engine. */
+export const engineOptions = record<Pick<LoadOptions, keyof typeof engineFields>>(engineFields);
 
 export const callOptions = settings<CallOptions>({ signal: optional(signal) });
 
