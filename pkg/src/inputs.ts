@@ -49,6 +49,11 @@ export const sha256: Check<string> = (value, where) => {
   return digits;
 };
 
+function workerChoice(value: unknown, where: string): boolean | (() => Worker) {
+  if (typeof value !== "boolean" && typeof value !== "function") throw wrong(where, "true, false or a function", value);
+  return value as boolean | (() => Worker);
+}
+
 const engineFields = {
   backend: optional(oneOf("auto", "webgpu", "wasm")),
   disable: optional(listOf(oneOf("subgroups", "f16", "dp4a"))),
@@ -58,7 +63,7 @@ const engineFields = {
 
 export const loadOptions = settings<LoadOptions>({
   ...engineFields,
-  worker: optional(flag),
+  worker: optional(workerChoice),
   cache: optional(flag),
   sha256: optional(sha256),
   onProgress: optional(callback),
