@@ -10,9 +10,10 @@ use common::{adapter_wanted, fail, flag, list, number, sample, text};
 use futures::future::{LocalBoxFuture, join_all};
 use lunette::engine::{Backend, Engine, GenerateOptions, Generation, LoadOptions, Prompt};
 use lunette::gpu::{Gpu, GpuOptions};
-use lunette::source::FileStream;
+use lunette::source::FileModel;
 use lunette::{Control, Result};
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -36,8 +37,8 @@ async fn run(path: &str, backend: Backend) -> Result<()> {
     let start = Instant::now();
     let steps_ahead = text("ahead").map(|_| number("ahead", 1));
     let options = LoadOptions { backend, steps_ahead, ..LoadOptions::default() };
-    let stream = Box::new(FileStream::open(path)?);
-    let engine = Engine::load(stream, &options, &mut |_| (), &Yielding).await?;
+    let model = Rc::new(FileModel::open(path)?);
+    let engine = Engine::load(model, &options, &mut |_| (), &Yielding).await?;
     let info = engine.info();
     let backend = if info.backend.backend == "wasm" { "native CPU" } else { "native GPU" };
     let report = |name: &str, unit: &str, value| sample(name, backend, &info.backend.adapter, unit, value);

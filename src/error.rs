@@ -39,9 +39,9 @@ pub enum Error {
     ContextOverflow { tokens: usize, limit: usize },
     #[error("no usable GPU: {0}. Load with backend \"wasm\", or \"auto\" to fall back to it.")]
     NoGpu(String),
-    /// The model, or one of its tensors, is larger than the adapter allows.
+    /// There is no room for the model, or for what it works in.
     #[error(
-        "this GPU cannot hold the model: {0}. Choose a smaller model or quantization, a shorter `contextLength`, or backend \"wasm\"."
+        "the model does not fit: {0}. Choose a smaller model or quantization, a shorter `contextLength`, or another `backend`."
     )]
     OutOfMemory(String),
     #[error("the GPU device was lost: {0}. Load the model again.")]
@@ -49,6 +49,10 @@ pub enum Error {
     /// The bytes of the model could not be fetched or read.
     #[error("the model could not be read: {0}")]
     Source(String),
+    /// An error of the host that gives the bytes, with the host's code (see [`Error::from_host`]); its message is for people
+    /// already.
+    #[error("{message}")]
+    Host { code: &'static str, message: String },
     #[error("the call was aborted")]
     Aborted,
     /// A fault of Lunette itself.
@@ -73,8 +77,67 @@ impl Error {
             Error::OutOfMemory(_) => "out-of-memory",
             Error::DeviceLost(_) => "device-lost",
             Error::Source(_) => "source",
+            Error::Host { code, .. } => code,
             Error::Aborted => "aborted",
             Error::Internal(_) => "internal",
+        }
+    }
+    /// The same error of one of several files; `part` counts from 0.
+    pub(crate) fn in_part(self, part: usize, parts: usize) -> Error {
+        let named = |what: String| format!("part {} of {parts}: {what}", part + 1);
+        match self {
+            Error::InvalidFile(what) => Error::InvalidFile(named(what)),
+            Error::Truncated(what) => Error::Truncated(named(what)),
+            other => other,
+        }
+    }
+
+    /// An error of the host that gives the model's bytes. A code that is one of [`Error::CODES`] stays.
+    pub fn from_host(code: Option<&str>, message: String) -> Error {
+        match Error::CODES.iter().find(|known| code == Some(known)) {
+            Some(&"aborted") => Error::Aborted,
+            Some(code) => Error::Host { code, message },
+            None => Error::Source(message),
+        }
+    }
+
+    /// Every code there is.
+    pub const CODES: [&str; 18] = [
+        "invalid-file",
+        "truncated",
+        "unsupported-architecture",
+        "unsupported-tensor-type",
+        "invalid-model",
+        "unsupported-tokenizer",
+        "chat-template",
+        "invalid-argument",
+        "context-overflow",
+        "no-gpu",
+        "out-of-memory",
+        "device-lost",
+        "source",
+        "integrity",
+        "quota",
+        "network",
+        "aborted",
+        "internal",
+    ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_of_the_host_stays() {
+        let message = || "said by the host".to_string();
+        for code in Error::CODES {
+            let error = Error::from_host(Some(code), message());
+            assert_eq!(error.code(), code);
+            assert!(error == Error::Aborted || error.to_string() == message());
+        }
+        for code in [None, Some("EACCES")] {
+            assert_eq!(Error::from_host(code, message()), Error::Source(message()));
         }
     }
 }

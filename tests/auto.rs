@@ -8,12 +8,13 @@ use lunette::Uninterrupted;
 use lunette::engine::{Backend, Engine, LoadOptions};
 use lunette::gpu::KvType;
 use lunette::quant::BlockType;
-use lunette::source::MemoryStream;
+use lunette::source::MemoryModel;
+use std::rc::Rc;
 
 fn backend(backend: Backend) -> String {
-    let stream = Box::new(MemoryStream::new(tiny::file(BlockType::Q8_0)));
+    let model = Rc::new(MemoryModel::new(tiny::file(BlockType::Q8_0)));
     let options = LoadOptions { backend, ..LoadOptions::default() };
-    let engine = pollster::block_on(Engine::load(stream, &options, &mut |_| (), &Uninterrupted)).unwrap();
+    let engine = pollster::block_on(Engine::load(model, &options, &mut |_| (), &Uninterrupted)).unwrap();
     engine.info().backend.backend.clone()
 }
 

@@ -8,11 +8,12 @@ use futures::future::join_all;
 use lunette::engine::{Backend, Engine, GenerateOptions, LoadOptions, Prompt};
 use lunette::judge::{CompareTask, Judge, JudgeOptions};
 use lunette::quant::BlockType;
-use lunette::source::MemoryStream;
+use lunette::source::MemoryModel;
 use lunette::{Control, Uninterrupted};
 use proptest::prelude::*;
 use serde_json::json;
 use std::cell::Cell;
+use std::rc::Rc;
 
 /// Lets the other calls of the thread go on at every pause, as a browser does: else each call would run to its end alone.
 struct Yielding;
@@ -35,10 +36,10 @@ impl Control for Yielding {
 }
 
 fn engine(context: usize, max_batch: usize) -> Engine {
-    let stream = Box::new(MemoryStream::new(tiny::file(BlockType::Q8_0)));
+    let model = Rc::new(MemoryModel::new(tiny::file(BlockType::Q8_0)));
     let (context_length, max_batch) = (Some(context), Some(max_batch));
     let options = LoadOptions { backend: Backend::Wasm, context_length, max_batch, ..Default::default() };
-    pollster::block_on(Engine::load(stream, &options, &mut |_| (), &Uninterrupted)).unwrap()
+    pollster::block_on(Engine::load(model, &options, &mut |_| (), &Uninterrupted)).unwrap()
 }
 
 /// `len` tokens of text `text`: texts with the same number begin alike.

@@ -6,14 +6,15 @@ use common::tiny;
 use lunette::engine::{Backend, Engine, LoadOptions};
 use lunette::gguf::{Header, Value};
 use lunette::quant::BlockType;
-use lunette::source::MemoryStream;
+use lunette::source::MemoryModel;
 use lunette::{Error, Result, Uninterrupted};
 use proptest::prelude::*;
+use std::rc::Rc;
 
 fn load(bytes: Vec<u8>) -> Result<Engine> {
-    let stream = Box::new(MemoryStream::new(bytes).with_chunk(64 << 10));
+    let model = Rc::new(MemoryModel::new(bytes).with_chunk(64 << 10));
     let options = LoadOptions { backend: Backend::Wasm, ..Default::default() };
-    pollster::block_on(Engine::load(stream, &options, &mut |_| (), &Uninterrupted))
+    pollster::block_on(Engine::load(model, &options, &mut |_| (), &Uninterrupted))
 }
 
 /// The error of a load that must fail, with its message checked for `words`.

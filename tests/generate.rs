@@ -9,10 +9,11 @@ use lunette::engine::{
     Backend, Engine, GenerateOptions, Generation, LoadOptions, Prompt, Usage, log_sum_exp,
 };
 use lunette::quant::BlockType;
-use lunette::source::MemoryStream;
+use lunette::source::MemoryModel;
 use lunette::{Control, Error, Uninterrupted};
 use pollster::block_on;
 use std::cell::Cell;
+use std::rc::Rc;
 
 const BACKENDS: [Backend; 2] = [Backend::Wasm, Backend::Webgpu];
 
@@ -45,7 +46,7 @@ impl Control for Pausing {
 }
 
 fn engine(backend: Backend, steps_ahead: usize, context: usize) -> Engine {
-    let stream = Box::new(MemoryStream::new(tiny::file(BlockType::Q8_0)));
+    let model = Rc::new(MemoryModel::new(tiny::file(BlockType::Q8_0)));
     let options = LoadOptions {
         backend,
         context_length: Some(context),
@@ -53,7 +54,7 @@ fn engine(backend: Backend, steps_ahead: usize, context: usize) -> Engine {
         steps_ahead: Some(steps_ahead),
         ..Default::default()
     };
-    block_on(Engine::load(stream, &options, &mut |_| (), &Uninterrupted)).unwrap()
+    block_on(Engine::load(model, &options, &mut |_| (), &Uninterrupted)).unwrap()
 }
 
 fn prompt(text: u32, len: usize) -> Vec<u32> {
@@ -191,11 +192,11 @@ fn gather(engine: &Engine, text: &[u32], ids: &[u32]) -> lunette::Result<Vec<f32
 /// More sequences in a batch than a plan has outputs for.
 #[test]
 fn large_batches_go_step_by_step() {
-    let stream = || Box::new(MemoryStream::new(tiny::file(BlockType::Q8_0)));
+    let model = || Rc::new(MemoryModel::new(tiny::file(BlockType::Q8_0)));
     for backend in BACKENDS {
         let (context_length, max_batch, steps_ahead) = (Some(1024), Some(20), Some(4));
         let options = LoadOptions { backend, context_length, max_batch, steps_ahead, ..Default::default() };
-        let engine = block_on(Engine::load(stream(), &options, &mut |_| (), &Uninterrupted)).unwrap();
+        let engine = block_on(Engine::load(model(), &options, &mut |_| (), &Uninterrupted)).unwrap();
         let options = GenerateOptions { max_tokens: 9, ..warm(6) };
         let control = pausing(usize::MAX);
         let all = (0..19).map(|i| {

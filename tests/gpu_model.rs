@@ -5,8 +5,8 @@ mod gpu_support;
 use gpu_support::gpu;
 use lunette::gpu::decide::Kernels;
 use lunette::gpu::{Gpu, GpuRunner, GpuStore, KvType};
-use lunette::model::{Config, KvShape, Output, Reading, Row, Runner, Step, load, read_header};
-use lunette::source::{Feed, FileStream};
+use lunette::model::{Config, Incoming, KvShape, Output, Reading, Row, Runner, Step, load};
+use lunette::source::FileModel;
 use lunette::{Error, Uninterrupted};
 use pollster::block_on;
 use std::path::{Path, PathBuf};
@@ -52,11 +52,12 @@ fn logits(name: &str, kind: &str) -> Option<Vec<f32>> {
 
 fn runner(gpu: &Gpu, positions: usize) -> (GpuRunner, KvShape) {
     block_on(async {
-        let mut feed = Feed::new(Box::new(FileStream::open(root(MODEL)).unwrap()));
-        let header = read_header(&mut feed).await.unwrap();
+        let bytes = FileModel::open(root(MODEL)).unwrap();
+        let (header, mut incoming) = Incoming::headers(&bytes).await.unwrap();
         let config = Config::from_header(&header).unwrap();
         let mut store = GpuStore::new(gpu);
-        let model = load(&header, &config, &mut feed, &mut store, &mut |_| (), &Uninterrupted).await.unwrap();
+        let model =
+            load(&header, &config, &mut incoming, &mut store, &mut |_| (), &Uninterrupted).await.unwrap();
         let block_len = 16;
         let kv = KvShape {
             layers: config.layers,
@@ -232,11 +233,12 @@ fn a_cache_too_large_is_a_typed_error() {
     }
     let gpu = gpu(None, &[], KvType::F32);
     let error = block_on(async {
-        let mut feed = Feed::new(Box::new(FileStream::open(root(MODEL)).unwrap()));
-        let header = read_header(&mut feed).await.unwrap();
+        let bytes = FileModel::open(root(MODEL)).unwrap();
+        let (header, mut incoming) = Incoming::headers(&bytes).await.unwrap();
         let config = Config::from_header(&header).unwrap();
         let mut store = GpuStore::new(&gpu);
-        let model = load(&header, &config, &mut feed, &mut store, &mut |_| (), &Uninterrupted).await.unwrap();
+        let model =
+            load(&header, &config, &mut incoming, &mut store, &mut |_| (), &Uninterrupted).await.unwrap();
         let kv = KvShape {
             layers: config.layers,
             kv_heads: config.kv_heads,

@@ -6,7 +6,7 @@ use common::tiny;
 use lunette::engine::{Backend, Engine, LoadOptions};
 use lunette::judge::{Judge, JudgeOptions, OrderVerdict, RenderedPrompt};
 use lunette::quant::BlockType;
-use lunette::source::MemoryStream;
+use lunette::source::MemoryModel;
 use lunette::tokenizer::Message;
 use lunette::{Error, Result, Uninterrupted};
 use pollster::block_on;
@@ -16,11 +16,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
 use std::collections::HashSet;
+use std::rc::Rc;
 
 fn engine() -> Engine {
-    let stream = Box::new(MemoryStream::new(tiny::file(BlockType::Q8_0)));
+    let model = Rc::new(MemoryModel::new(tiny::file(BlockType::Q8_0)));
     let options = LoadOptions { backend: Backend::Wasm, ..Default::default() };
-    block_on(Engine::load(stream, &options, &mut |_| (), &Uninterrupted)).unwrap()
+    block_on(Engine::load(model, &options, &mut |_| (), &Uninterrupted)).unwrap()
 }
 
 fn specials(engine: &Engine, tokens: &[u32]) -> Vec<u32> {

@@ -9,9 +9,10 @@ use lunette::engine::{
     Backend, Constraint, Engine, FinishReason, GenerateOptions, Generation, LoadOptions, Prompt,
 };
 use lunette::quant::BlockType;
-use lunette::source::MemoryStream;
+use lunette::source::MemoryModel;
 use lunette::tokenizer::Message;
 use serde_json::{Value, json};
+use std::rc::Rc;
 
 fn engine() -> Engine {
     common::load(&LoadOptions { backend: Backend::Wasm, ..Default::default() }).unwrap()
@@ -19,9 +20,9 @@ fn engine() -> Engine {
 
 /// A model that says nothing sensible, whose tokens are bytes.
 fn tiny() -> Engine {
-    let stream = Box::new(MemoryStream::new(tiny::file(BlockType::Q8_0)));
+    let model = Rc::new(MemoryModel::new(tiny::file(BlockType::Q8_0)));
     let options = LoadOptions { backend: Backend::Wasm, ..Default::default() };
-    pollster::block_on(Engine::load(stream, &options, &mut |_| (), &Uninterrupted)).unwrap()
+    pollster::block_on(Engine::load(model, &options, &mut |_| (), &Uninterrupted)).unwrap()
 }
 
 fn chat(text: &str) -> Prompt {

@@ -3,6 +3,9 @@ import { svelte } from "@sveltejs/vite-plugin-svelte";
 import sirv from "sirv";
 import { defineConfig } from "vite";
 import type { Connect, Plugin } from "vite";
+import { fonts } from "./build/fonts";
+import { offline } from "./build/offline";
+import { policy } from "./build/policy";
 
 const beside = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -14,41 +17,26 @@ function models(): Plugin {
   return { name: "models", configureServer: serve, configurePreviewServer: serve };
 }
 
-/** What the built page may do. Not while developing: the development server needs inline styles and a socket. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "style-src 'self'",
-  "font-src 'self'",
-  "img-src 'self'",
-  "connect-src 'self'",
-  "worker-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-].join("; ");
-
-function contentSecurityPolicy(): Plugin {
-  const attrs = { "http-equiv": "Content-Security-Policy", content: POLICY };
-  return {
-    name: "content-security-policy",
-    apply: "build",
-    transformIndexHtml: () => [{ tag: "meta", attrs, injectTo: "head-prepend" }],
-  };
-}
-
 export default defineConfig({
   // Relative, so that the build works from any folder of any host.
   base: "./",
   // A file that is not there is a 404, not the page once more.
   appType: "mpa",
-  plugins: [svelte(), models(), contentSecurityPolicy()],
+  plugins: [svelte(), models(), policy(), fonts(), offline(beside("public"))],
   // The package finds its worker and its wasm file by relative URLs, which bundling it ahead of time would break.
   optimizeDeps: { exclude: ["lunette"] },
   worker: { format: "es" },
   build: {
-    // Nothing inlined: the policy above allows no data: addresses.
+    // Nothing inlined: the policy allows no data: addresses.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rollupOptions: {
+      input: { page: beside("index.html"), offline: beside("worker/offline.ts") },
+      output: {
+        // The service worker's name is how browsers know it again.
+        entryFileNames: ({ name }) => (name === "offline" ? "[name].js" : "assets/[name]-[hash].js"),
+      },
+    },
   },
   server: { fs: { allow: ["..", "."] } },
 });

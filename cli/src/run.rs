@@ -14,12 +14,13 @@ use futures::stream::StreamExt;
 use lunette::Control;
 use lunette::engine::{Engine, LoadOptions, ModelInfo};
 use lunette::judge::{Judge, JudgeOptions, Rubric, Template, TemplateChoice};
-use lunette::source::FileStream;
+use lunette::source::FileModel;
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::io::{self, BufReader, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::rc::Rc;
 
 /// What the command line asks for, once its files were read.
 pub struct Run {
@@ -68,8 +69,8 @@ impl Run {
             max_batch: Some(self.arguments.batch),
             ..Default::default()
         };
-        let stream = Box::new(FileStream::open(model)?);
-        let engine = Engine::load(stream, &options, &mut |p| progress.loading(p), interrupt).await?;
+        let bytes = Rc::new(FileModel::open(model)?);
+        let engine = Engine::load(bytes, &options, &mut |p| progress.loading(p), interrupt).await?;
         progress.loaded(|| {
             let ModelInfo { name, quantization, backend, .. } = engine.info();
             format!("{name} {quantization} on {}", backend.adapter)

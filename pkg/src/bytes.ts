@@ -13,8 +13,17 @@ export interface OpenSource extends ByteSource {
 }
 
 /** Begins to read. For a URL this waits for the response's headers, so that the size is known. */
-export async function openSource(source: WireSource, signal: AbortSignal): Promise<OpenSource> {
-  return source.kind === "blob" ? new BlobSource(source.blob) : await fetchSource(source, signal);
+export async function openSource(source: WireSource, signal: AbortSignal, part = 0): Promise<OpenSource> {
+  const from = source.parts[part];
+  if (from === undefined) throw new LunetteError("internal", `There is no part ${part} of this model.`);
+  if (from instanceof Blob) return new BlobSource(from);
+  const bytes = source.kind === "url" && source.parts.length === 1 ? source.bytes : undefined;
+  return await fetchSource({ url: from, bytes }, signal);
+}
+
+interface Address {
+  url: string;
+  bytes: number | undefined;
 }
 
 class BlobSource implements OpenSource {
@@ -45,7 +54,7 @@ class BlobSource implements OpenSource {
   }
 }
 
-async function fetchSource(source: WireSource & { kind: "url" }, signal: AbortSignal): Promise<OpenSource> {
+async function fetchSource(source: Address, signal: AbortSignal): Promise<OpenSource> {
   const closing = new AbortController();
   let response: Response;
   try {
@@ -80,12 +89,7 @@ class ResponseSource implements OpenSource {
   readonly #closing: AbortController;
   #received = 0;
 
-  constructor(
-    source: WireSource & { kind: "url" },
-    response: Response,
-    body: ReadableStream<Uint8Array>,
-    closing: AbortController,
-  ) {
+  constructor(source: Address, response: Response, body: ReadableStream<Uint8Array>, closing: AbortController) {
     this.#url = source.url;
     this.#reader = body.getReader();
     this.#closing = closing;

@@ -1,6 +1,6 @@
 import { fromWire, LunetteError } from "./errors.js";
 import type { Call, Calls, Method, Reply, Request } from "./protocol.js";
-import type { Progress } from "./types.js";
+import type { ModelInfo, Progress, Recovery } from "./types.js";
 
 /** The page's side of a message channel to a host. */
 export interface Transport {
@@ -27,6 +27,9 @@ const GRACE_MS = 1000;
 
 /** Calls across a {@link Transport}: each gets an id, its own callbacks, and exactly one end. */
 export class Client {
+  /** Told of what befalls the engine between calls. */
+  onRecovery: ((event: Recovery) => void) | undefined;
+  onInfo: ((info: ModelInfo) => void) | undefined;
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
   #closed: LunetteError | undefined;
@@ -90,7 +93,11 @@ export class Client {
           reject(error);
         },
       });
-      this.transport.send({ ...call, type: "call", id, stream: onToken !== undefined });
+      try {
+        this.transport.send({ ...call, type: "call", id, stream: onToken !== undefined });
+      } catch (cause) {
+        this.#settle(id)?.reject(unsendable(cause));
+      }
     });
   }
 
@@ -103,6 +110,12 @@ export class Client {
         return;
       case "token":
         notify(() => this.#pending.get(reply.id)?.onToken?.(reply.text, reply.index));
+        return;
+      case "recovery":
+        notify(() => this.onRecovery?.(reply.event));
+        return;
+      case "info":
+        this.onInfo?.(reply.info);
         return;
       // A call that was aborted is no longer pending: its late end is dropped.
       case "result":
@@ -135,6 +148,11 @@ export class Client {
 
 function aborted(signal: AbortSignal | undefined): LunetteError {
   return new LunetteError("aborted", "The call was aborted.", { cause: signal?.reason });
+}
+
+function unsendable(cause: unknown): LunetteError {
+  const message = `What was passed cannot be handed to the engine's thread (${String(cause)}). Pass plain data.`;
+  return new LunetteError("invalid-argument", message, { cause });
 }
 
 /** A callback that throws is the caller's fault to see, as an uncaught error; it must not upset the call. */

@@ -2,8 +2,8 @@ import { text as checkText, tokens as checkTokens } from "./check.js";
 import { Client } from "./client.js";
 import type { Transport } from "./client.js";
 import * as inputs from "./inputs.js";
+import { platform } from "./platform.js";
 import { describeSource } from "./source.js";
-import { openHere, openWorker } from "./transport.js";
 import type {
   CallOptions,
   ChatMessage,
@@ -24,9 +24,8 @@ export let clientOf: (engine: Engine) => Client;
  * gets its own result.
  */
 export class Engine {
-  /** What was loaded and where it runs. */
-  readonly info: ModelInfo;
   readonly #client: Client;
+  #info: ModelInfo;
 
   static {
     clientOf = (engine) => engine.#client;
@@ -34,22 +33,40 @@ export class Engine {
 
   private constructor(client: Client, info: ModelInfo) {
     this.#client = client;
-    this.info = Object.freeze(info);
+    this.#info = Object.freeze(info);
+    client.onInfo = (changed) => {
+      this.#info = Object.freeze(changed);
+    };
+  }
+
+  /** What was loaded and where it runs. A new object once the model runs elsewhere: see {@link LoadOptions.onRecovery}. */
+  get info(): ModelInfo {
+    return this.#info;
   }
 
   /**
-   * Loads a GGUF model into a worker of its own. The only request made is for the model that is named here.
+   * Loads a GGUF model into a worker of its own. The only requests made are for the model that is named here.
    *
-   * @throws {LunetteError} `source` when the bytes cannot be had; `invalid-file`, `truncated`, `invalid-model` or one of
-   * `unsupported-…` when they cannot be used; `no-gpu` or `out-of-memory` when this machine cannot hold them;
-   * `engine-unavailable` when the worker or the wasm file cannot be loaded; `invalid-argument`; `aborted`.
+   * @throws {LunetteError} `source` or `network` when the bytes cannot be had, `integrity` when they are not those that were
+   * asked for, `quota` when they cannot be kept; `invalid-file`, `truncated`, `invalid-model` or one of `unsupported-…` when
+   * they cannot be used; `no-gpu` or `out-of-memory` when this machine cannot hold them; `engine-unavailable` when the worker
+   * or the wasm file cannot be loaded; `invalid-argument`; `aborted`.
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<Engine> {
-    const { worker, onProgress, signal, ...settings } = inputs.loadOptions(options, "options");
-    const source = describeSource(model);
+    const {
+      worker,
+      cache = true,
+      sha256,
+      onProgress,
+      onRecovery,
+      signal,
+      ...settings
+    } = inputs.loadOptions(options, "options");
+    const source = describeSource(model, sha256);
     const client = new Client(await connect(worker));
+    client.onRecovery = onRecovery;
     try {
-      return new Engine(client, await client.call("load", [source, settings], { onProgress, signal }));
+      return new Engine(client, await client.call("load", [source, settings, { cache }], { onProgress, signal }));
     } catch (error) {
       void client.dispose();
       throw error;
@@ -110,6 +127,7 @@ export class Engine {
   }
 }
 
-function connect(worker = typeof Worker !== "undefined"): Promise<Transport> | Transport {
-  return worker ? openWorker() : openHere();
+/** The other side of a channel: in a worker, or on this thread. */
+export function connect(worker = platform().threads()): Promise<Transport> | Transport {
+  return worker ? platform().openWorker() : platform().openHere();
 }

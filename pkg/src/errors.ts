@@ -1,4 +1,4 @@
-/** Every code that a {@link LunetteError} may carry. README.md says what each one means and what to do. */
+/** Every code that a {@link LunetteError} may carry. docs/errors.md says what each one means and what to do. */
 export const ERROR_CODES = [
   "invalid-file",
   "truncated",
@@ -13,6 +13,10 @@ export const ERROR_CODES = [
   "out-of-memory",
   "device-lost",
   "source",
+  "network",
+  "integrity",
+  "quota",
+  "in-use",
   "aborted",
   "disposed",
   "engine-unavailable",

@@ -1,9 +1,10 @@
 import { openSource } from "./bytes.js";
+import type { OpenSource } from "./bytes.js";
 import { CallControl } from "./control.js";
 import { codeOf, LunetteError, toWire } from "./errors.js";
-import type { Calls, Method, Reply, Request, WireSource } from "./protocol.js";
-import type { ModelInfo, Progress } from "./types.js";
-import type { OnToken, WasmEngine, WasmLoadOptions, WasmModule } from "./wasm-contract.js";
+import type { ArrivalOptions, Calls, Method, Reply, Request, WireSource } from "./protocol.js";
+import type { ModelInfo, Progress, Recovery } from "./types.js";
+import type { ModelBytes, OnToken, WasmEngine, WasmLoadOptions, WasmModule } from "./wasm-contract.js";
 import { requestSubgroups } from "./webgpu.js";
 
 /** The worker's own side of its message channel, or a `MessagePort` when there is no worker. */
@@ -12,13 +13,21 @@ export interface HostPort {
   addEventListener(type: "message", listener: (event: MessageEvent<Request>) => void): void;
 }
 
+/** Makes ready what a load needs, and says where its bytes then come from. */
+export type Prepare = (source: WireSource, options: WasmLoadOptions) => Promise<WireSource>;
+
 /**
  * Answers the page's calls with the engine that it owns.
  *
  * @param scope where a fault that no call can catch is reported: a trap inside a future surfaces as an `error` event.
  */
-export function serve(port: HostPort, scope: EventTarget | undefined, loadWasm: () => Promise<WasmModule>): void {
-  const host = new Host(port, loadWasm);
+export function serve(
+  port: HostPort,
+  scope: EventTarget | undefined,
+  loadWasm: () => Promise<WasmModule>,
+  prepare?: Prepare,
+): void {
+  const host = new Host(port, loadWasm, prepare);
   port.addEventListener("message", (event) => host.receive(event.data));
   scope?.addEventListener("error", (event) => host.fault(event));
   port.postMessage({ type: "hello" }, []);
@@ -35,6 +44,7 @@ class Host {
   constructor(
     private readonly port: HostPort,
     private readonly loadWasm: () => Promise<WasmModule>,
+    private readonly prepare: Prepare = (source) => Promise.resolve(source),
   ) {}
 
   receive(request: Request): void {
@@ -80,6 +90,14 @@ class Host {
     switch (request.method) {
       case "load":
         return this.#load(request.id, ...request.args, control);
+      case "plan":
+      case "listModels":
+      case "storageUsage":
+      case "deleteModel":
+      case "importModel":
+      case "exportModel":
+      case "persist":
+        throw new LunetteError("internal", `"${request.method}" is not answered yet.`);
       case "tokenize":
         return this.#loaded.tokenize(...request.args);
       case "detokenize":
@@ -110,15 +128,33 @@ class Host {
     return this.#engine;
   }
 
-  async #load(id: number, source: WireSource, options: WasmLoadOptions, control: CallControl): Promise<ModelInfo> {
+  async #load(
+    id: number,
+    from: WireSource,
+    options: WasmLoadOptions,
+    _arrival: ArrivalOptions,
+    control: CallControl,
+  ): Promise<ModelInfo> {
     const { WasmEngine } = await this.loadWasm();
+    const source = await this.prepare(from, options);
     requestSubgroups(!options.disable?.includes("subgroups"));
-    const bytes = await openSource(source, control.signal);
+    const opened: OpenSource[] = [];
+    const model: ModelBytes = {
+      parts: source.parts.length,
+      async open(part) {
+        const bytes = await openSource(source, control.signal, part);
+        opened.push(bytes);
+        return bytes;
+      },
+    };
     const report = throttle((progress) => {
       this.#reply({ type: "progress", id, progress });
     });
+    const recovery = (event: Recovery) => {
+      this.#reply({ type: "recovery", event });
+    };
     try {
-      const engine = await WasmEngine.load(bytes, options, report, control);
+      const engine = await WasmEngine.load(model, options, report, recovery, control);
       if (control.aborted) {
         engine.free();
         throw new LunetteError("aborted", "The load was aborted.");
@@ -126,12 +162,12 @@ class Host {
       this.#engine = engine;
     } catch (error) {
       // Rust passes the message of a failed read on; the original also has its cause.
-      throw bytes.failure ?? error;
+      throw opened.find((bytes) => bytes.failure !== undefined)?.failure ?? error;
     } finally {
-      bytes.close();
+      for (const bytes of opened) bytes.close();
     }
     const info = this.#engine.info();
-    const license = info.license ?? (source.kind === "url" ? source.license : undefined);
+    const license = info.license ?? (from.kind === "url" ? from.license : undefined);
     return license === undefined ? info : { ...info, license };
   }
 

@@ -20,6 +20,7 @@ import type { Check } from "./check.js";
 import { LunetteError } from "./errors.js";
 import type {
   CallOptions,
+  CatalogueEntry,
   ChatMessage,
   ClassifyManyTask,
   ClassifyTask,
@@ -41,13 +42,23 @@ import type { Prompt } from "./wasm-contract.js";
 
 /** What each call of the public surface accepts, field by field. */
 
+/** A SHA-256 as people write it; in lower case, as it is compared. */
+export const sha256: Check<string> = (value, where) => {
+  const digits = text(value, where).toLowerCase();
+  if (!/^[0-9a-f]{64}$/.test(digits)) throw wrong(where, "a SHA-256 of 64 hexadecimal digits", value);
+  return digits;
+};
+
 export const loadOptions = settings<LoadOptions>({
   backend: optional(oneOf("auto", "webgpu", "wasm")),
   disable: optional(listOf(oneOf("subgroups", "f16", "dp4a"))),
   contextLength: optional(count),
   maxBatch: optional(count),
   worker: optional(flag),
+  cache: optional(flag),
+  sha256: optional(sha256),
   onProgress: optional(callback),
+  onRecovery: optional(callback),
   signal: optional(signal),
 });
 
@@ -184,11 +195,37 @@ export const rankTask = record<RankTask>({
   rounds: optional(count),
 });
 
-export const modelRef = record<ModelRef>({
-  url: (value, where) => {
+const refFields = {
+  url: (value: unknown, where: string) => {
     if (typeof value === "string" || value instanceof URL) return value;
     throw wrong(where, "a string or a URL", value);
   },
   bytes: optional(whole),
+  sha256: optional<string | string[]>((value, where) =>
+    Array.isArray(value) ? listOf(sha256)(value, where) : sha256(value, where),
+  ),
   license: optional(text),
+  licenseUrl: optional(text),
+  name: optional(text),
+  template: optional(oneOf("selene", "rubric-first")),
+};
+
+export const modelRef = record<ModelRef>(refFields);
+
+export const catalogueEntry = record<CatalogueEntry>({
+  ...refFields,
+  id: text,
+  name: text,
+  description: text,
+  repository: text,
+  file: text,
+  bytes: whole,
+  quantization: text,
+  architecture: text,
+  parameters: whole,
+  contextLength: count,
+  license: text,
+  languages: listOf(text),
+  template: oneOf("selene", "rubric-first"),
+  note: optional(text),
 });

@@ -2,19 +2,23 @@ import type { WireError } from "./errors.js";
 import type { PanelClass, PanelPreference, PanelScore } from "./panel.js";
 import type { CalibrationMap } from "./statistics.js";
 import type {
+  CachedModel,
   ClassifyManyTask,
   ClassifyTask,
   ClassVerdict,
   CompareTask,
   Generation,
+  LoadPlan,
   ModelInfo,
   PreferenceVerdict,
   Progress,
   RankTask,
   RankVerdict,
+  Recovery,
   ScoreManyTask,
   ScoreTask,
   ScoreVerdict,
+  StorageUsage,
 } from "./types.js";
 import type { Prompt, WasmGenerateOptions, WasmJudgeOptions, WasmLoadOptions } from "./wasm-contract.js";
 
@@ -37,7 +41,14 @@ export type PreferenceBallot = Pick<PreferenceVerdict, "winner" | "probabilityA"
 
 /** Every call that the page can make of the worker. */
 export interface Calls {
-  load: { args: [source: WireSource, options: WasmLoadOptions]; result: ModelInfo };
+  load: { args: [source: WireSource, options: WasmLoadOptions, arrival: ArrivalOptions]; result: ModelInfo };
+  plan: { args: [source: WireSource, options: WasmLoadOptions, arrival: ArrivalOptions]; result: LoadPlan };
+  listModels: { args: []; result: CachedModel[] };
+  storageUsage: { args: []; result: StorageUsage };
+  deleteModel: { args: [id: string]; result: undefined };
+  importModel: { args: [file: Blob, source: WireUrl]; result: CachedModel };
+  exportModel: { args: [id: string]; result: Blob };
+  persist: { args: []; result: boolean };
   tokenize: { args: [text: string, special: boolean]; result: Uint32Array };
   detokenize: { args: [tokens: Uint32Array]; result: string };
   logits: { args: [tokens: Uint32Array]; result: Float32Array };
@@ -62,13 +73,41 @@ export type Call = { [M in Method]: { method: M; args: Calls[M]["args"] } }[Meth
 /** Page → worker. `stream`: someone listens to the tokens. */
 export type Request = (Call & { type: "call"; id: number; stream: boolean }) | { type: "abort"; id: number };
 
-/** Worker → page. `hello` comes first: the worker's script has loaded. */
+/**
+ * Worker → page. `hello` comes first: the worker's script has loaded. `recovery` and `info` belong to no call: the engine's
+ * own fate, and what it is from now on.
+ */
 export type Reply =
   | { type: "hello" }
   | { type: "progress"; id: number; progress: Progress }
+  | { type: "recovery"; event: Recovery }
+  | { type: "info"; info: ModelInfo }
   | { type: "token"; id: number; text: string; index: number }
   | { type: "result"; id: number; value: Calls[Method]["result"] }
   | { type: "error"; id: number; error: WireError };
 
 /** Where the worker gets the model from. A `Blob` crosses by reference, whatever its size. */
-export type WireSource = { kind: "url"; url: string; bytes?: number; license?: string } | { kind: "blob"; blob: Blob };
+export type WireSource = WireUrl | WireBlobs;
+
+export interface WireUrl {
+  kind: "url";
+  /** The file, or the parts of a split one. */
+  parts: string[];
+  /** Of all parts together. */
+  bytes?: number;
+  /** One for each part, in lower case. */
+  sha256?: string[];
+  name?: string;
+  license?: string;
+}
+
+export interface WireBlobs {
+  kind: "blobs";
+  parts: Blob[];
+  sha256?: string[];
+}
+
+/** How a model arrives, which the engine need not know. */
+export interface ArrivalOptions {
+  cache: boolean;
+}

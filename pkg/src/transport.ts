@@ -52,6 +52,6 @@ export function unavailable(what: "worker" | "code", cause?: unknown): LunetteEr
   );
 }
 
-function crashed(what: string): LunetteError {
+export function crashed(what: string): LunetteError {
   return new LunetteError("internal", `The engine's worker stopped (${what}). Load the model again; please report it.`);
 }

@@ -16,8 +16,10 @@ import type {
   Constraint,
   Generation,
   JudgeOptions,
+  LoadPlan,
   ModelInfo,
   Progress,
+  Recovery,
   ScoreRubric,
   Template,
 } from "./types.js";
@@ -26,6 +28,9 @@ import type {
 export interface WasmModule {
   default(input?: { module_or_path: URL | Response | WebAssembly.Module | BufferSource }): Promise<unknown>;
   WasmEngine: WasmEngineClass;
+  WasmSha256: WasmSha256Class;
+  /** Reads headers only. */
+  planLoad(model: ModelBytes, options: WasmLoadOptions, control: Control): Promise<WasmLoadPlan>;
   parseRubric(yaml: string): ScoreRubric | ClassRubric | string;
   parseTemplate(yaml: string): Template;
   rankResults(results: PairwiseResult[], options: RankOptions): Ranking;
@@ -38,15 +43,17 @@ export interface WasmModule {
 
 export interface WasmEngineClass {
   load(
-    source: ByteSource,
+    model: ModelBytes,
     options: WasmLoadOptions,
     onProgress: (progress: Progress) => void,
+    onRecovery: (event: Recovery) => void,
     control: Control,
   ): Promise<WasmEngine>;
 }
 
 /** Errors arrive as `Error` objects with a `code` of {@link ErrorCode}. Calls may overlap: the engine queues them. */
 export interface WasmEngine {
+  /** May change: see {@link Recovery}. */
   info(): ModelInfo;
   tokenize(text: string, special: boolean): Uint32Array;
   detokenize(tokens: Uint32Array): string;
@@ -63,11 +70,41 @@ export interface WasmEngine {
   free(): void;
 }
 
+/** What a load would take, without what only this side knows. */
+export type WasmLoadPlan = Omit<LoadPlan, "download" | "storage">;
+
+/**
+ * A model's bytes: one file, or the parts of a split one. A part may be opened again at any time: after its header was
+ * read, or after a lost device.
+ */
+export interface ModelBytes {
+  readonly parts: number;
+  /** Errors of this and of {@link ByteSource.next} keep their `code` on their way through Rust. */
+  open(part: number): Promise<ByteSource>;
+}
+
 /** Bytes of a file, in order, pulled until `null`. */
 export interface ByteSource {
   /** Bytes in all, where it is known. */
   readonly size?: number;
   next(): Promise<Uint8Array | null>;
+  /** Called once, when no more is wanted. */
+  close(): void;
+}
+
+/** SHA-256 of bytes that come in pieces, over several sessions. */
+export interface WasmSha256 {
+  update(bytes: Uint8Array): void;
+  /** What {@link WasmSha256Class.restore} goes on from. */
+  save(): Uint8Array;
+  /** In hexadecimal digits. */
+  digest(): string;
+  free(): void;
+}
+
+export interface WasmSha256Class {
+  new (): WasmSha256;
+  restore(state: Uint8Array): WasmSha256;
 }
 
 /** Given to every long call, which looks at `aborted` between its steps and awaits `pause` so that messages arrive. */

@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import { vi } from "vitest";
 import type { ModelInfo, ScoreVerdict } from "../src/types.js";
-import type { ByteSource, Control, WasmEngine, WasmModule } from "../src/wasm-contract.js";
+import type { ByteSource, Control, ModelBytes, WasmEngine, WasmModule } from "../src/wasm-contract.js";
 
 export const INFO: ModelInfo = {
   name: "fake",
@@ -25,7 +26,14 @@ export async function untilAborted(control: Control): Promise<never> {
   throw codedError("aborted", "the call was aborted");
 }
 
-/** Reads a source to its end, as a load does. */
+/** Reads a model to its end, as a load does. */
+export async function drainModel(model: ModelBytes): Promise<number> {
+  let bytes = 0;
+  for (let part = 0; part < model.parts; part += 1) bytes += await drain(await model.open(part));
+  return bytes;
+}
+
+/** Reads a source to its end. */
 export async function drain(source: ByteSource): Promise<number> {
   let bytes = 0;
   for (let chunk = await source.next(); chunk !== null; chunk = await source.next()) bytes += chunk.length;
@@ -66,6 +74,33 @@ export function verdict(score: number, critique: string | null): ScoreVerdict {
   };
 }
 
+/** Node's own SHA-256, which is not resumed but starts over from the bytes that it has seen. */
+export class FakeSha256 {
+  #seen: Uint8Array[] = [];
+
+  static restore(state: Uint8Array): FakeSha256 {
+    const hash = new FakeSha256();
+    hash.update(state);
+    return hash;
+  }
+
+  update(bytes: Uint8Array): void {
+    this.#seen.push(bytes.slice());
+  }
+
+  save(): Uint8Array {
+    return new Uint8Array(Buffer.concat(this.#seen));
+  }
+
+  digest(): string {
+    return this.#seen.reduce((hash, bytes) => hash.update(bytes), createHash("sha256")).digest("hex");
+  }
+
+  free(): void {
+    this.#seen = [];
+  }
+}
+
 /** A module whose statistics are not there unless a test gives them. */
 export function fakeModule(load: WasmModule["WasmEngine"]["load"], statistics: Partial<WasmModule> = {}): WasmModule {
   const missing = () => {
@@ -74,6 +109,8 @@ export function fakeModule(load: WasmModule["WasmEngine"]["load"], statistics: P
   return {
     default: () => Promise.resolve(),
     WasmEngine: { load },
+    WasmSha256: FakeSha256,
+    planLoad: missing,
     parseRubric: missing,
     parseTemplate: missing,
     rankResults: missing,

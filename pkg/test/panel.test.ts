@@ -3,7 +3,7 @@ import { Judge, Panel } from "../src/index.js";
 import type { PreferenceVerdict, ScoreTask, ScoreVerdict } from "../src/index.js";
 import type { JudgeTasks } from "../src/protocol.js";
 import type { WasmModule } from "../src/wasm-contract.js";
-import { codedError, drain, fakeEngine, untilAborted, verdict } from "./fake-engine.js";
+import { codedError, drainModel, fakeEngine, untilAborted, verdict } from "./fake-engine.js";
 import { realWasm } from "./real-wasm.js";
 
 const TASK: ScoreTask = { input: "q", response: "abc", rubric: { objective: "?", scale: { 1: "no", 2: "yes" } } };
@@ -19,7 +19,7 @@ async function judgeThatSays(...verdicts: Verdict[]) {
   const engine = fakeEngine();
   for (const answer of verdicts) engine.judge.mockResolvedValueOnce(answer);
   load.mockImplementationOnce(async (source) => {
-    await drain(source);
+    await drainModel(source);
     return engine;
   });
   const judge = await Judge.load(new Blob(["GGUF"]), { worker: false });

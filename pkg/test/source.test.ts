@@ -24,9 +24,14 @@ const open = (model: ModelSource, signal = new AbortController().signal) => open
 describe("describeSource", () => {
   it("takes a URL as text, as an object and with what is known of it", () => {
     const url = "https://models.example/judge.gguf";
-    expect(describeSource(url)).toEqual({ kind: "url", url });
-    expect(describeSource(new URL(url))).toEqual({ kind: "url", url });
-    expect(describeSource({ url, bytes: 5, license: "MIT" })).toEqual({ kind: "url", url, bytes: 5, license: "MIT" });
+    expect(describeSource(url)).toEqual({ kind: "url", parts: [url] });
+    expect(describeSource(new URL(url))).toEqual({ kind: "url", parts: [url] });
+    expect(describeSource({ url, bytes: 5, license: "MIT" })).toEqual({
+      kind: "url",
+      parts: [url],
+      bytes: 5,
+      license: "MIT",
+    });
   });
 
   it.each<[unknown]>([["models/judge.gguf"], [""], [null], [undefined], [7], [{}], [{ url: 7 }], [new Uint8Array(4)]])(

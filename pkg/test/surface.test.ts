@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Engine, Judge, LunetteError } from "../src/index.js";
 import type { LoadOptions, ScoreTask } from "../src/index.js";
 import type { WasmModule } from "../src/wasm-contract.js";
-import { codedError, drain, fakeEngine, fakeModule, INFO, untilAborted, verdict } from "./fake-engine.js";
+import { codedError, drainModel, fakeEngine, fakeModule, INFO, untilAborted, verdict } from "./fake-engine.js";
 
 const TASK: ScoreTask = { input: "q", response: "abc", rubric: { objective: "?", scale: { 1: "no", 2: "yes" } } };
 
@@ -14,7 +14,7 @@ beforeEach(() => {
   engine = fakeEngine();
   load.mockReset();
   load.mockImplementation(async (source, _options, onProgress) => {
-    const loaded = await drain(source);
+    const loaded = await drainModel(source);
     onProgress({ phase: "ready", loaded, total: loaded });
     return engine;
   });
@@ -56,7 +56,7 @@ describe("Judge.load", () => {
 
   it("rejects with the cause when the bytes cannot be read, whatever the engine makes of it", async () => {
     load.mockImplementation(async (source) => {
-      await source.next().catch(() => {
+      await (await source.open(0)).next().catch(() => {
         throw codedError("source", "the model could not be read");
       });
       return engine;
@@ -80,7 +80,7 @@ describe("Judge.load", () => {
       code: "aborted",
       cause: reason,
     });
-    load.mockImplementation((_source, _options, _onProgress, control) => untilAborted(control));
+    load.mockImplementation((_source, _options, _onProgress, _onRecovery, control) => untilAborted(control));
     const aborting = new AbortController();
     const loading = loadJudge({ signal: aborting.signal });
     await vi.waitFor(() => {

@@ -3,7 +3,7 @@ import { expectTypeOf } from "vitest";
 import type * as lunette from "../src/index.js";
 import type { Engine, Judge, LunetteError, Panel } from "../src/index.js";
 
-type Model = string | URL | File | Blob | ArrayBuffer | lunette.ModelRef;
+type Model = string | URL | File | Blob | ArrayBuffer | lunette.ModelRef | readonly (File | Blob)[];
 
 expectTypeOf<typeof Judge.load>().toEqualTypeOf<(model: Model, options?: lunette.LoadOptions) => Promise<Judge>>();
 expectTypeOf<Judge["score"]>().toEqualTypeOf<
@@ -97,7 +97,10 @@ expectTypeOf<lunette.LoadOptions>().toEqualTypeOf<{
   contextLength?: number;
   maxBatch?: number;
   worker?: boolean;
+  cache?: boolean;
+  sha256?: string;
   onProgress?: (progress: lunette.Progress) => void;
+  onRecovery?: (event: lunette.Recovery) => void;
   signal?: AbortSignal;
 }>();
 expectTypeOf<lunette.ScoreTask>().toEqualTypeOf<{

@@ -5,6 +5,8 @@ mod constraint;
 mod generate;
 mod info;
 mod load;
+mod plan;
+mod recovery;
 mod sample;
 mod schedule;
 mod sequence;
@@ -15,10 +17,13 @@ pub(crate) use generate::milliseconds;
 pub use generate::{FinishReason, GenerateOptions, Generation, Prompt, Timing, TokenLogprob, Usage};
 pub use info::ModelInfo;
 pub use load::{Backend, DEFAULT_BATCH, DEFAULT_CONTEXT, LoadOptions};
+pub use plan::{LoadPlan, PlanLimits, PlannedMemory, PlannedModel, Verdict};
+pub use recovery::{OnRecovery, Recovery, RecoveryPhase};
 pub use sample::{Sampler, Sampling};
 pub use sequence::Sequence;
 
 use crate::model::{Config, MOST_GATHERED, Reader, Reading, Readout};
+use crate::source::ModelBytes;
 use crate::tokenizer::{ChatTemplate, Message, Tokenizer};
 use crate::{Control, Error, Result};
 use cache::Cache;
@@ -39,11 +44,24 @@ pub struct Engine {
     steps_ahead: usize,
     /// Made when the first constraint comes.
     compiler: OnceCell<Compiler>,
+    /// Where the model came from, to read it again when its device is lost.
+    bytes: Rc<dyn ModelBytes>,
+    on_recovery: RefCell<Option<OnRecovery>>,
 }
 
 impl Engine {
     pub fn info(&self) -> &ModelInfo {
         &self.info
+    }
+
+    /// Whom to tell when the device is lost, and when the model runs again.
+    pub fn on_recovery(&self, tell: OnRecovery) {
+        self.on_recovery.replace(Some(tell));
+    }
+
+    /// The model's files.
+    pub fn bytes(&self) -> &Rc<dyn ModelBytes> {
+        &self.bytes
     }
 
     pub fn tokenizer(&self) -> &Rc<Tokenizer> {

@@ -36,6 +36,11 @@ impl Metadata {
         self.0.get(key)
     }
 
+    /// About how many bytes of memory it takes.
+    pub fn memory(&self) -> u64 {
+        self.0.iter().map(|(key, value)| (key.len() + value.memory()) as u64).sum()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(k, v)| (k.as_str(), v))
     }
@@ -123,6 +128,18 @@ impl Value {
             12 => Value::Float(f64::from_le_bytes(r.array()?)),
             _ => return Err(unknown(kind, key)),
         })
+    }
+
+    fn memory(&self) -> usize {
+        let held = match self {
+            Value::String(text) => text.capacity(),
+            Value::Array(values) => {
+                let spare = (values.capacity() - values.len()) * size_of::<Value>();
+                spare + values.iter().map(Value::memory).sum::<usize>()
+            }
+            _ => 0,
+        };
+        size_of::<Value>() + held
     }
 
     pub fn as_str(&self) -> Option<&str> {

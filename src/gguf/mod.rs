@@ -6,6 +6,7 @@
 
 mod metadata;
 mod reader;
+mod split;
 mod tensor;
 mod write;
 
@@ -28,9 +29,9 @@ const MAX_ALIGNMENT: u64 = 1 << 16;
 pub struct Header {
     pub version: u32,
     pub metadata: Metadata,
-    /// In order of their data in the file.
+    /// In order of their data in the file, or in those that the model is split over.
     pub tensors: Vec<TensorInfo>,
-    /// Where tensor data begins, in bytes from the start of the file.
+    /// Where tensor data begins, in bytes from the start of the (first) file.
     pub data_start: u64,
     by_name: HashMap<String, usize>,
 }
@@ -82,6 +83,12 @@ impl Header {
 
     pub fn tensor(&self, name: &str) -> Option<&TensorInfo> {
         self.by_name.get(name).map(|&i| &self.tensors[i])
+    }
+
+    /// Bytes of the file (of all files) up to the end of the last tensor whose type is known, their headers but for the first
+    /// not counted.
+    pub fn bytes(&self) -> u64 {
+        self.data_start + self.tensors.iter().filter_map(|tensor| tensor.bytes().ok()).sum::<u64>()
     }
 
     /// Fails with the first tensor whose type cannot be read, and checks the table against the length of the file

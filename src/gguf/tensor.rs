@@ -10,7 +10,9 @@ pub struct TensorInfo {
     pub dims: Vec<u64>,
     /// The `ggml_type` number.
     pub type_id: u32,
-    /// Where the data begins, in bytes from the start of the file.
+    /// The file that holds the data, of those that a model is split over; 0 for the first and the only one.
+    pub part: usize,
+    /// Where the data begins, in bytes from the start of that file.
     pub offset: u64,
 }
 
@@ -26,7 +28,7 @@ impl TensorInfo {
             dims.push(r.u64()?);
         }
         let (type_id, offset) = (r.u32()?, r.u64()?);
-        let info = TensorInfo { name, dims, type_id, offset };
+        let info = TensorInfo { name, dims, type_id, part: 0, offset };
         if info.checked_elements().is_none() {
             return Err(Stop::Invalid(format!(
                 "tensor \"{}\" has the impossible shape {:?}",
@@ -69,10 +71,11 @@ impl TensorInfo {
         }
     }
 
-    /// The shape as a matrix: `(rows, cols)`; a vector is one row.
+    /// The shape as a matrix: `(rows, cols)`; a vector is one row. What cannot be counted here is as large as it gets.
     pub fn matrix(&self) -> (usize, usize) {
         let cols = self.dims.first().copied().unwrap_or(0);
-        ((self.elements() / cols.max(1)) as usize, cols as usize)
+        let counted = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        (counted(self.elements() / cols.max(1)), counted(cols))
     }
 }
 

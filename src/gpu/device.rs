@@ -25,6 +25,9 @@ pub struct GpuOptions {
     pub default_limits: bool,
 }
 
+/// Bytes of a buffer that stands for a larger one.
+const LEAST_BUFFER: u64 = 16;
+
 /// The result of an error scope, on its way.
 pub(super) type Scope = LocalBoxFuture<'static, Option<Error>>;
 
@@ -38,6 +41,8 @@ pub struct Gpu {
     pub(super) kv_type: KvType,
     /// Whether ops are fused (see [`super::fuse`]).
     pub(super) fuses: bool,
+    /// Whether buffers are only counted (see [`Gpu::rehearsal`]).
+    pub(super) rehearses: bool,
     name: String,
     fault: Fault,
     /// Bytes of all buffers made with [`Gpu::buffer`].
@@ -116,6 +121,7 @@ impl Gpu {
             limits,
             kv_type: options.kv_type,
             fuses: true,
+            rehearses: false,
             name,
             fault,
             bytes: Arc::default(),
@@ -139,6 +145,21 @@ impl Gpu {
     pub fn without_fusion(mut self) -> Gpu {
         self.fuses = false;
         self
+    }
+
+    /// The same device for planning: what is allocated on it is counted as it would be, and takes no memory.
+    pub fn rehearsal(&self) -> Gpu {
+        Gpu { rehearses: true, bytes: Arc::default(), deferred: Rc::default(), ..self.clone() }
+    }
+
+    /// Bytes that a buffer may have, and bytes that a shader may see of it.
+    pub fn buffer_limits(&self) -> (u64, u64) {
+        (self.limits.max_buffer_size, self.limits.max_storage_buffer_binding_size)
+    }
+
+    /// Bytes that a buffer may have where a shader sees all of it.
+    pub(super) fn most_bytes(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
     }
 
     /// Whether the adapter is a program on the CPU (lavapipe, SwiftShader, WARP): slower than WebAssembly with SIMD.
@@ -199,17 +220,25 @@ impl Gpu {
 
     /// A storage buffer of `bytes`, and the future that says whether there was room for it.
     pub(super) fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> (wgpu::Buffer, Scope) {
+        let (mib, most) = (bytes.div_ceil(1 << 20), self.most_bytes());
+        let what = format!("{what} ({mib} MiB)");
+        if self.rehearses || bytes > most {
+            // A device that is asked for too much may say so later, or never.
+            let held = most >> 20;
+            let error = (bytes > most).then(|| {
+                Error::OutOfMemory(format!("{what} has no place in this adapter's buffers of {held} MiB"))
+            });
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+            return (
+                self.raw_buffer(&what, bytes.min(LEAST_BUFFER), usage),
+                Box::pin(std::future::ready(error)),
+            );
+        }
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(what),
-            size: bytes,
-            usage,
-            mapped_at_creation: false,
-        });
+        let buffer = self.raw_buffer(&what, bytes, usage);
         let (validation, memory) = (validation.pop(), memory.pop());
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let what = format!("{what} ({} MiB)", bytes.div_ceil(1 << 20));
         let scope = async move {
             let error = match memory.await {
                 Some(error) => Some(error),
@@ -218,6 +247,15 @@ impl Gpu {
             error.map(|e| translate(&e, &what))
         };
         (buffer, Box::pin(scope))
+    }
+
+    fn raw_buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(what),
+            size: bytes,
+            usage,
+            mapped_at_creation: false,
+        })
     }
 
     /// As [`Gpu::buffer`], having waited for the answer.

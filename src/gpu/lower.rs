@@ -432,7 +432,7 @@ impl<'a> Lowering<'a> {
 
 /// Bytes of activations `[n ≤ most, cols]`, padded to whole tiles of rows.
 pub(super) fn value_bytes(most: usize, cols: usize) -> u64 {
-    (most.next_multiple_of(ROW_PADDING) * cols * 4) as u64
+    most.next_multiple_of(ROW_PADDING) as u64 * cols as u64 * 4
 }
 
 fn linear_grid(choice: &LinearKernel, rows: usize, per: Per) -> [Extent; 3] {

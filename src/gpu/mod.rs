@@ -31,6 +31,7 @@ mod weight;
 
 pub use crate::model::KvType;
 pub use device::{Gpu, GpuOptions};
+pub use kv::KvBuffers;
 pub use probe::Probe;
 pub use record::{Recorder, Value};
 pub use runner::GpuRunner;

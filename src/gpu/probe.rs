@@ -22,8 +22,7 @@ impl Probe {
     pub async fn new(gpu: &Gpu) -> Result<Probe> {
         use wgpu::BufferUsages as Usage;
         let decide::ProbeSize { bytes, groups, rounds } = decide::probe(gpu.is_software());
-        let most = gpu.limits.max_storage_buffer_binding_size.min(gpu.limits.max_buffer_size);
-        let bytes = bytes.min(most) / (16 * THREADS) * (16 * THREADS);
+        let bytes = bytes.min(gpu.most_bytes()) / (16 * THREADS) * (16 * THREADS);
         let from = gpu.buffer_checked("a probe", bytes, Usage::STORAGE | Usage::COPY_DST).await?;
         let to = gpu.buffer_checked("a probe", bytes, Usage::STORAGE | Usage::COPY_SRC).await?;
         // A factor below 1, with which the chains stay finite.

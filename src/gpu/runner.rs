@@ -4,7 +4,7 @@ use super::fuse::fuse;
 use super::kernel::Pipelines;
 use super::kv::KvBuffers;
 use super::lower::{Lowering, Memory, value_bytes};
-use super::plan::Plan;
+use super::plan::{Draft, Plan};
 use super::readout::Readouts;
 use super::record::{Frequencies, Node, Per, Recorder, Value};
 use super::scratch::Scratch;
@@ -42,17 +42,23 @@ struct Recorded {
     most_outputs: usize,
 }
 
-impl GpuRunner {
-    /// Plans the model's steps and compiles their kernels; `progress(done, total)` counts pipelines. All bytes of the
-    /// weights have been written. The model itself is not needed afterwards: the plans hold its buffers.
-    pub async fn new(
-        gpu: Gpu,
-        model: Llama<GpuWeight>,
-        kv: KvShape,
-        progress: &mut dyn FnMut(u64, u64),
-    ) -> Result<GpuRunner> {
+/// Everything about a runner but its pipelines and what is bound to them: all its buffers.
+struct Prepared {
+    max_rows: usize,
+    step: StepBuffers,
+    pipelines: Pipelines,
+    scratch: Scratch,
+    /// For each class of row counts, then for each of output counts.
+    drafts: Vec<Vec<Draft>>,
+    row_classes: Vec<usize>,
+    output_classes: Vec<usize>,
+    readouts: Readouts,
+    staging: wgpu::Buffer,
+}
+
+impl Prepared {
+    async fn new(gpu: &Gpu, model: &Llama<GpuWeight>, cache: &KvBuffers) -> Result<Prepared> {
         use wgpu::BufferUsages as Usage;
-        gpu.settle().await?;
         let config = &model.config;
         let max_rows = decide::max_rows(config.matmul_weights(), &gpu.capabilities);
         let (row_classes, output_classes) = (
@@ -61,7 +67,6 @@ impl GpuRunner {
         );
         let max_outputs = output_classes.last().copied().unwrap_or(1);
 
-        let cache = KvBuffers::new(&gpu, kv).await?;
         let activations = Usage::STORAGE;
         let hidden =
             gpu.buffer_checked("activations", value_bytes(max_rows, config.width), activations).await?;
@@ -73,7 +78,7 @@ impl GpuRunner {
         let mut recorded = Vec::new();
         for &most_rows in &row_classes {
             let mut recorder = Recorder::new(&mut frequencies);
-            let x = body(&model, &mut recorder);
+            let x = body(model, &mut recorder);
             let (nodes, kept) = (recorder.nodes, vec![(x, hidden.clone())]);
             recorded.push(Recorded { nodes, kept, most_rows, most_outputs: max_outputs });
         }
@@ -86,19 +91,19 @@ impl GpuRunner {
         }
 
         // … with which kernels, in which buffers …
-        let step = StepBuffers::new(&gpu, &kv, max_rows, frequencies).await?;
-        let (mut pipelines, mut scratch) = (Pipelines::new(&gpu), Scratch::default());
-        let mut uniforms = Uniforms::new(&gpu);
+        let step = StepBuffers::new(gpu, &cache.shape, max_rows, frequencies).await?;
+        let (mut pipelines, mut scratch) = (Pipelines::new(gpu), Scratch::default());
+        let mut uniforms = Uniforms::new(gpu);
         let mut drafts = Vec::new();
         for Recorded { nodes, kept, most_rows, most_outputs } in recorded {
             let mut lowering = Lowering::new(
-                &gpu,
+                gpu,
                 Memory {
                     pipelines: &mut pipelines,
                     scratch: &mut scratch,
                     uniforms: &mut uniforms,
                     step: &step,
-                    kv: &cache,
+                    kv: cache,
                 },
                 most_rows,
                 most_outputs,
@@ -108,8 +113,56 @@ impl GpuRunner {
             drafts.push(lowering.run(&if gpu.fuses { fuse(&nodes, &values) } else { nodes }));
         }
 
-        // … and bound to them.
-        scratch.allocate(&gpu).await?;
+        scratch.allocate(gpu).await?;
+        let readouts = Readouts::new(gpu, &mut pipelines, &logits, config.vocab, max_outputs).await?;
+        let staging = staging(gpu, 0).await?;
+        gpu.settle().await?;
+        Ok(Prepared {
+            max_rows,
+            step,
+            pipelines,
+            scratch,
+            drafts,
+            row_classes,
+            output_classes,
+            readouts,
+            staging,
+        })
+    }
+}
+
+impl GpuRunner {
+    /// Plans the model's steps and compiles their kernels; `progress(done, total)` counts pipelines. All bytes of the
+    /// weights have been written. The model itself is not needed afterwards: the plans hold its buffers.
+    pub async fn new(
+        gpu: Gpu,
+        model: Llama<GpuWeight>,
+        kv: KvShape,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<GpuRunner> {
+        let cache = KvBuffers::new(&gpu, kv).await?;
+        GpuRunner::with_cache(gpu, model, cache, progress).await
+    }
+
+    /// The same over a cache that is there already.
+    pub async fn with_cache(
+        gpu: Gpu,
+        model: Llama<GpuWeight>,
+        cache: KvBuffers,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<GpuRunner> {
+        gpu.settle().await?;
+        let Prepared {
+            max_rows,
+            step,
+            mut pipelines,
+            scratch,
+            drafts,
+            row_classes,
+            output_classes,
+            readouts,
+            staging,
+        } = Prepared::new(&gpu, &model, &cache).await?;
         let mut bodies: Vec<Plan> = row_classes
             .iter()
             .chain(&output_classes)
@@ -117,13 +170,12 @@ impl GpuRunner {
             .map(|(&most, drafts)| Plan::link(&gpu, &mut pipelines, &scratch, most, drafts))
             .collect();
         let tails = bodies.split_off(row_classes.len());
-        let readouts = Readouts::new(&gpu, &mut pipelines, &logits, config.vocab, max_outputs).await?;
         pipelines.compile(progress).await?;
         gpu.finished().await?;
 
-        let vocab = config.vocab;
-        let (staging, words) = (None, Vec::new());
-        let steps_ahead = decide::steps_ahead(config.matmul_weights(), &gpu.capabilities);
+        let vocab = model.config.vocab;
+        let (kv, staging, words) = (cache.shape, Some(staging), Vec::new());
+        let steps_ahead = decide::steps_ahead(model.config.matmul_weights(), &gpu.capabilities);
         Ok(GpuRunner {
             gpu,
             vocab,
@@ -138,6 +190,15 @@ impl GpuRunner {
             staging,
             words,
         })
+    }
+
+    /// Bytes that a model, its cache and its runner take on a device that rehearses (see [`Gpu::rehearsal`]), where the model
+    /// is an [`crate::model::outline`].
+    pub async fn rehearse(gpu: &Gpu, model: &Llama<GpuWeight>, kv: KvShape) -> Result<u64> {
+        gpu.settle().await?;
+        let cache = KvBuffers::new(gpu, kv).await?;
+        let _prepared = Prepared::new(gpu, model, &cache).await?;
+        Ok(gpu.bytes())
     }
 
     /// Dispatches of a step of `rows` rows, one of whose logits are wanted.
@@ -197,11 +258,9 @@ impl GpuRunner {
 
     /// A buffer that `words` come back in. Only steps that want more than any before make a new one.
     async fn staging(&mut self, words: usize) -> Result<wgpu::Buffer> {
-        use wgpu::BufferUsages as Usage;
-        let bytes = words.max(LEAST_STAGING) as u64 * 4;
         match self.staging.take() {
-            Some(staging) if staging.size() >= bytes => Ok(staging),
-            _ => self.gpu.buffer_checked("readings", bytes, Usage::COPY_DST | Usage::MAP_READ).await,
+            Some(staging) if staging.size() >= words as u64 * 4 => Ok(staging),
+            _ => staging(&self.gpu, words).await,
         }
     }
 
@@ -239,6 +298,12 @@ impl GpuRunner {
 
 /// Words that a staging buffer has at least, so that usual steps share one.
 const LEAST_STAGING: usize = 1024;
+
+async fn staging(gpu: &Gpu, words: usize) -> Result<wgpu::Buffer> {
+    use wgpu::BufferUsages as Usage;
+    let bytes = words.max(LEAST_STAGING) as u64 * 4;
+    gpu.buffer_checked("readings", bytes, Usage::COPY_DST | Usage::MAP_READ).await
+}
 
 impl Runner for GpuRunner {
     fn forward<'a>(

@@ -1,7 +1,7 @@
 use super::convert::{argument, plain, promise, thrown};
-use super::host::{ByteSource, HostControl, text_callback};
+use super::host::{HostControl, HostModel, text_callback};
 use crate::Error;
-use crate::engine::{Engine, GenerateOptions, LoadOptions, ModelInfo, Prompt};
+use crate::engine::{Engine, GenerateOptions, LoadOptions, LoadPlan, ModelInfo, Prompt};
 use crate::tokenizer::{Message, Tokenizer};
 use js_sys::{Float32Array, Function, Promise, Reflect, Uint32Array};
 use std::rc::Rc;
@@ -17,12 +17,14 @@ pub struct WasmEngine {
 
 #[wasm_bindgen]
 impl WasmEngine {
-    /// Loads a model from `source`; `on_progress` is given `{ phase, loaded, total }`.
+    /// Loads a model; `on_progress` is given `{ phase, loaded, total }`, `on_recovery` what becomes of a lost device:
+    /// `{ phase, reason, losses, backend }`.
     #[wasm_bindgen(unchecked_return_type = "Promise<WasmEngine>")]
     pub fn load(
-        source: ByteSource,
+        model: HostModel,
         options: JsValue,
         on_progress: Function,
+        on_recovery: Option<Function>,
         control: HostControl,
     ) -> Promise {
         promise(async move {
@@ -32,7 +34,14 @@ impl WasmEngine {
                     let _ = on_progress.call1(&JsValue::NULL, &progress);
                 }
             };
-            let engine = Engine::load(Box::new(source), &options, &mut progress, &control).await?;
+            let engine = Engine::load(Rc::new(model), &options, &mut progress, &control).await?;
+            if let Some(on_recovery) = on_recovery {
+                engine.on_recovery(Box::new(move |event| {
+                    if let Ok(event) = plain(event) {
+                        let _ = on_recovery.call1(&JsValue::NULL, &event);
+                    }
+                }));
+            }
             let (tokenizer, info) = (engine.tokenizer().clone(), engine.info().clone());
             Ok(WasmEngine { engine: Rc::new(engine), tokenizer, info }.into())
         })
@@ -97,6 +106,15 @@ impl WasmEngine {
             Ok(result)
         })
     }
+}
+
+/// What loading a model would need, from its headers alone: `WasmLoadPlan`.
+#[wasm_bindgen(js_name = planLoad)]
+pub fn plan_load(model: HostModel, options: JsValue, control: HostControl) -> Promise {
+    promise(async move {
+        let options: LoadOptions = argument(options, "options")?;
+        plain(&LoadPlan::new(&model, &options, &control).await?)
+    })
 }
 
 impl WasmEngine {

@@ -1,6 +1,6 @@
 //! What the host gives to the engine: bytes, and a hand on long calls.
 
-use crate::source::ByteStream;
+use crate::source::{ByteStream, ModelBytes};
 use crate::{Control, Error, Result};
 use futures::future::LocalBoxFuture;
 use js_sys::{Function, Promise, Reflect, Uint8Array};
@@ -9,20 +9,31 @@ use wasm_bindgen_futures::JsFuture;
 
 #[wasm_bindgen(typescript_custom_section)]
 const TYPES: &str = r#"
-/** Pulled until it gives null. */
-export interface ByteSource { readonly size?: number; next(): Promise<Uint8Array | null> }
+/** A model's bytes: one file, or the parts of a split one, counted from 0. May be opened again at any time. */
+export interface ModelBytes { readonly parts: number; open(part: number): Promise<ByteSource> }
+/** Pulled until it gives null; `close` is called once, when no more is wanted. */
+export interface ByteSource { readonly size?: number; next(): Promise<Uint8Array | null>; close(): void }
 /** Looked at between the steps of a call; `pause` resolves in a later task, so that messages can arrive. */
 export interface Control { readonly aborted: boolean; pause(): Promise<void> }
 "#;
 
 #[wasm_bindgen]
 extern "C" {
+    #[wasm_bindgen(typescript_type = "ModelBytes")]
+    pub type HostModel;
+    #[wasm_bindgen(method, getter)]
+    fn parts(this: &HostModel) -> f64;
+    #[wasm_bindgen(method, catch)]
+    fn open(this: &HostModel, part: f64) -> std::result::Result<Promise, JsValue>;
+
     #[wasm_bindgen(typescript_type = "ByteSource")]
-    pub type ByteSource;
+    type ByteSource;
     #[wasm_bindgen(method, getter)]
     fn size(this: &ByteSource) -> Option<f64>;
     #[wasm_bindgen(method, catch)]
     fn next(this: &ByteSource) -> std::result::Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn close(this: &ByteSource) -> std::result::Result<(), JsValue>;
 
     #[wasm_bindgen(typescript_type = "Control")]
     pub type HostControl;
@@ -32,14 +43,38 @@ extern "C" {
     fn pause(this: &HostControl) -> Promise;
 }
 
-impl ByteStream for ByteSource {
+impl ModelBytes for HostModel {
+    fn parts(&self) -> usize {
+        HostModel::parts(self) as usize
+    }
+
+    fn open(&self, part: usize) -> LocalBoxFuture<'_, Result<Box<dyn ByteStream>>> {
+        Box::pin(async move {
+            let promise = HostModel::open(self, part as f64).map_err(failed)?;
+            let source = JsFuture::from(promise).await.map_err(failed)?;
+            Ok(Box::new(HostStream(source.unchecked_into())) as Box<dyn ByteStream>)
+        })
+    }
+}
+
+/// An open file of the host, which is told when no more of it is wanted.
+struct HostStream(ByteSource);
+
+impl Drop for HostStream {
+    fn drop(&mut self) {
+        // A file that cannot be closed can still be left alone.
+        let _ = self.0.close();
+    }
+}
+
+impl ByteStream for HostStream {
     fn size(&self) -> Option<u64> {
-        ByteSource::size(self).map(|size| size as u64)
+        self.0.size().map(|size| size as u64)
     }
 
     fn next(&mut self) -> LocalBoxFuture<'_, Result<Option<Vec<u8>>>> {
         Box::pin(async move {
-            let promise = ByteSource::next(self).map_err(failed)?;
+            let promise = self.0.next().map_err(failed)?;
             let chunk = JsFuture::from(promise).await.map_err(failed)?;
             if chunk.is_null() || chunk.is_undefined() {
                 return Ok(None);
@@ -51,13 +86,10 @@ impl ByteStream for ByteSource {
     }
 }
 
-/// An error of the host's source: its message is for people already.
+/// An error of the host.
 fn failed(error: JsValue) -> Error {
     let text = |key: &str| Reflect::get(&error, &key.into()).ok().and_then(|value| value.as_string());
-    match text("code").as_deref() {
-        Some("aborted") => Error::Aborted,
-        _ => Error::Source(text("message").unwrap_or_else(|| format!("{error:?}"))),
-    }
+    Error::from_host(text("code").as_deref(), text("message").unwrap_or_else(|| format!("{error:?}")))
 }
 
 impl Control for HostControl {

@@ -2,6 +2,7 @@
 
 mod convert;
 mod engine;
+mod hash;
 mod host;
 mod judge;
 mod parse;

@@ -2,6 +2,9 @@ use super::{ARCHITECTURES, RopeStyle};
 use crate::gguf::{Header, Value};
 use crate::{Error, Result};
 
+/// More tokens than any model has: sixteen times the largest vocabulary published.
+const MAX_VOCABULARY: usize = 1 << 22;
+
 /// The hyper-parameters of a model, read from its metadata and checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -57,6 +60,9 @@ impl Config {
                 return Err(Error::InvalidModel("tensor \"token_embd.weight\" is missing".into()));
             }
         };
+        if vocab > MAX_VOCABULARY {
+            return Err(Error::InvalidModel(format!("its vocabulary has {vocab} tokens")));
+        }
         let eps = meta.f64(&key("attention.layer_norm_rms_epsilon")).unwrap_or(1e-5) as f32;
         if !(eps > 0.0 && eps < 1.0) {
             return Err(Error::InvalidModel(format!("the epsilon of its norms is {eps}")));
@@ -79,9 +85,11 @@ impl Config {
 
     /// Number of weights in the matrices that a token passes through.
     pub fn matmul_weights(&self) -> u64 {
-        let (d, q, kv) = (self.width, self.heads * self.head_dim, self.kv_heads * self.head_dim);
-        let layer = d * q * 2 + d * kv * 2 + 3 * d * self.mlp_width;
-        (layer * self.layers + d * self.vocab) as u64
+        let [d, heads, kv_heads, dim, mlp, layers, vocab] =
+            [self.width, self.heads, self.kv_heads, self.head_dim, self.mlp_width, self.layers, self.vocab]
+                .map(|n| n as u64);
+        let layer = d * heads * dim * 2 + d * kv_heads * dim * 2 + 3 * d * mlp;
+        layer * layers + d * vocab
     }
 }
 

@@ -48,6 +48,11 @@ const END_NAMES: [&str; 7] = [
 
 const MAX_VOCABULARY: usize = 1 << 21;
 
+/// Bytes of a hash table of `len` entries: a power of two of places, of which seven in eight are used.
+fn table<T>(len: usize) -> usize {
+    (len * 8 / 7).next_power_of_two() * (size_of::<T>() + 1)
+}
+
 impl Tokenizer {
     pub fn from_metadata(meta: &Metadata) -> Result<Tokenizer> {
         let unusable = |why: String| Error::UnsupportedTokenizer(why);
@@ -120,6 +125,16 @@ impl Tokenizer {
             // Llama 3's pre-tokenizer comes with a BOS unless the file says otherwise (as in llama.cpp).
             add_bos: meta.bool("tokenizer.ggml.add_bos_token").unwrap_or(pre.adds_bos),
         })
+    }
+
+    /// About how many bytes of memory the tokenizer of a file takes: its tables of tokens by their text and by their number,
+    /// of merges, and of the bytes of each token.
+    pub fn memory(meta: &Metadata) -> u64 {
+        let array = |key: &str| meta.array(key).unwrap_or(&[]);
+        let (tokens, merges) = (array("tokenizer.ggml.tokens"), array("tokenizer.ggml.merges"));
+        let text: usize = tokens.iter().filter_map(Value::as_str).map(str::len).sum();
+        let named = 2 * table::<(String, u32)>(tokens.len()) + tokens.len() * size_of::<(Box<[u8]>, bool)>();
+        (named + 3 * text + table::<[u32; 4]>(merges.len())) as u64
     }
 
     pub fn vocabulary_size(&self) -> usize {

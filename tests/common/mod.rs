@@ -2,13 +2,15 @@
 
 #![allow(dead_code)]
 
+pub mod hollow;
 pub mod tiny;
 
 use lunette::engine::{Engine, LoadOptions};
-use lunette::source::FileStream;
+use lunette::source::FileModel;
 use lunette::{Result, Uninterrupted};
 use serde_json::Value;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -21,8 +23,8 @@ pub fn model_path() -> PathBuf {
 }
 
 pub fn load(options: &LoadOptions) -> Result<Engine> {
-    let stream = FileStream::open(model_path())?;
-    pollster::block_on(Engine::load(Box::new(stream), options, &mut |_| (), &Uninterrupted))
+    let model = FileModel::open(model_path())?;
+    pollster::block_on(Engine::load(Rc::new(model), options, &mut |_| (), &Uninterrupted))
 }
 
 /// Golden values of the default model; where they are is said by LUNETTE_GOLDEN.

@@ -8,12 +8,13 @@ pub mod tiny;
 use lunette::Uninterrupted;
 use lunette::engine::{Backend, Engine, LoadOptions};
 use lunette::quant::BlockType;
-use lunette::source::FileStream;
+use lunette::source::FileModel;
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 
 /// A folder of a test's own.
 pub struct Workplace(PathBuf);
@@ -104,6 +105,6 @@ pub fn default_model() -> PathBuf {
 
 pub fn default_engine() -> Engine {
     let options = LoadOptions { backend: Backend::Wasm, ..Default::default() };
-    let stream = Box::new(FileStream::open(default_model()).unwrap());
-    pollster::block_on(Engine::load(stream, &options, &mut |_| (), &Uninterrupted)).unwrap()
+    let model = Rc::new(FileModel::open(default_model()).unwrap());
+    pollster::block_on(Engine::load(model, &options, &mut |_| (), &Uninterrupted)).unwrap()
 }

@@ -1,0 +1,28 @@
+import { openAsBlob } from "node:fs";
+import { stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { LunetteError } from "../errors.js";
+import type { WireSource } from "../protocol.js";
+
+/** A model on the disk as a `Blob` that is read as it is asked for; any other source is left as it is. */
+export async function fromDisk(source: WireSource): Promise<WireSource> {
+  if (source.kind !== "url" || !source.parts.every((part) => part.startsWith("file:"))) return source;
+  const { sha256 } = source;
+  const parts = await Promise.all(source.parts.map(open));
+  return { kind: "blobs", parts, ...(sha256 && { sha256 }) };
+}
+
+/** Opened in the thread that reads it: Node cannot hand a `Blob` over a file to another. */
+async function open(url: string): Promise<Blob> {
+  try {
+    const path = fileURLToPath(url);
+    // `openAsBlob` does not say what is wrong with a path.
+    const file = await stat(path);
+    if (!file.isFile()) throw new Error("it is not a file");
+    return await openAsBlob(path);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    const message = `The model ${url} could not be opened: ${why}. A path is taken from the process's working directory.`;
+    throw new LunetteError("source", message, { cause });
+  }
+}

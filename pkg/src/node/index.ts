@@ -1,0 +1,7 @@
+/**
+ * Lunette in Node: all of `lunette`, and what only Node has.
+ *
+ * @packageDocumentation
+ */
+export * from "./main.js";
+export { setDawnFlags } from "./webgpu.js";

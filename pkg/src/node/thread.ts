@@ -1,0 +1,16 @@
+// The script of the engine's thread.
+import { parentPort, workerData } from "node:worker_threads";
+import type { HostPort } from "../host.js";
+import { serve } from "../host.js";
+import { prepare } from "./prepare.js";
+import { loadWasm } from "./wasm.js";
+import { setDawnFlags } from "./webgpu.js";
+
+/** What the thread is started with. */
+export interface ThreadData {
+  dawnFlags: string[];
+}
+
+setDawnFlags((workerData as ThreadData).dawnFlags);
+// What no call can catch ends the thread, and is reported at the other end.
+serve(parentPort as unknown as HostPort, undefined, loadWasm, prepare);

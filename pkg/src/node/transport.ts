@@ -1,0 +1,78 @@
+import type { MessagePort } from "node:worker_threads";
+import { MessageChannel, Worker } from "node:worker_threads";
+import type { Transport } from "../client.js";
+import type { LunetteError } from "../errors.js";
+import type { HostPort } from "../host.js";
+import { serve } from "../host.js";
+import type { Reply, Request } from "../protocol.js";
+import { crashed, unavailable } from "../transport.js";
+import { prepareHere } from "./prepare.js";
+import type { ThreadData } from "./thread.js";
+import { loadWasm } from "./wasm.js";
+import { dawnFlags } from "./webgpu.js";
+
+/** Starts the engine's thread. */
+export function openWorker(): Transport {
+  const workerData: ThreadData = { dawnFlags: dawnFlags() };
+  let worker: Worker;
+  try {
+    worker = new Worker(new URL("./thread.js", import.meta.url), {
+      name: "lunette",
+      workerData,
+      // None of the process's own: some, such as --input-type, would keep the script from being loaded.
+      execArgv: [],
+    });
+  } catch (cause) {
+    throw unavailable("worker", cause);
+  }
+  return new Channel(worker, () => void worker.terminate());
+}
+
+/** Runs the engine on this thread, behind the same messages. */
+export function openHere(): Promise<Transport> {
+  const { port1, port2 } = new MessageChannel();
+  serve(port2 as unknown as HostPort, undefined, loadWasm, prepareHere);
+  // Whether the process has to live on is for the caller's end to say.
+  port2.unref();
+  return Promise.resolve(new Channel(port1, () => port1.close()));
+}
+
+/** A channel that keeps the process alive while a call waits for its answer, and at no other time. */
+class Channel implements Transport {
+  readonly #waiting = new Set<number>();
+  readonly #port: Worker | MessagePort;
+  readonly #close: () => void;
+
+  constructor(port: Worker | MessagePort, close: () => void) {
+    this.#port = port;
+    this.#close = close;
+  }
+
+  send(request: Request): void {
+    this.#port.postMessage(request);
+    if (request.type !== "call") return;
+    this.#waiting.add(request.id);
+    this.#port.ref();
+  }
+
+  listen(onReply: (reply: Reply) => void, onFailure: (error: LunetteError) => void): void {
+    let ready = false;
+    this.#port.on("message", (reply: Reply) => {
+      ready = true;
+      if (reply.type === "result" || reply.type === "error") this.#answered(reply.id);
+      onReply(reply);
+    });
+    this.#port.on("error", (cause: Error) => onFailure(ready ? crashed(cause.message) : unavailable("worker", cause)));
+    this.#port.on("messageerror", (cause: Error) => onFailure(crashed(cause.message)));
+    this.#port.unref();
+  }
+
+  close(): void {
+    this.#close();
+  }
+
+  #answered(id: number): void {
+    this.#waiting.delete(id);
+    if (this.#waiting.size === 0) this.#port.unref();
+  }
+}

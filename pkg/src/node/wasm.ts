@@ -1,0 +1,8 @@
+import { readFile } from "node:fs/promises";
+import { instantiate, once } from "../wasm.js";
+
+/** Reads and compiles the engine, once for this thread. */
+export const loadWasm = once(() => {
+  const url = new URL("../../wasm/lunette_bg.wasm", import.meta.url);
+  return instantiate(() => readFile(url), url, "Check that the package is installed whole.");
+});

@@ -1,0 +1,115 @@
+import * as v from "valibot";
+import type { Setup } from "./setup";
+
+/*
+ * A setup as the fragment of a link: `#lunette-1.` and base64url of raw deflate of JSON. Browsers keep the fragment to
+ * themselves, so it reaches no server. What comes in by a link is anybody's: it is measured, parsed and checked field by
+ * field before any of it reaches a form.
+ */
+
+const PREFIX = "#lunette-";
+const VERSION = "1";
+/** Characters of a fragment. Browsers take longer ones, but nobody would make one by hand. */
+const MAX_FRAGMENT = 2_000_000;
+/** Bytes of JSON: what a small fragment can inflate to is bounded too. */
+const MAX_JSON = 4_000_000;
+
+/** Says why a link cannot be opened. */
+export class LinkError extends Error {}
+
+const text = v.string();
+const whole = (least: number, most: number) => v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));
+const list = <T>(entry: v.GenericSchema<T>, most: number) => v.pipe(v.array(entry), v.minLength(2), v.maxLength(most));
+const ways = v.strictObject({
+  critique: v.boolean(),
+  maxTokens: whole(1, 4096),
+  samples: whole(1, 16),
+  orders: whole(1, 16),
+  bothOrders: v.boolean(),
+});
+const texts = { input: text, reference: text, context: text, objective: text, ways };
+const level = v.strictObject({ score: whole(-1_000_000, 1_000_000), description: text });
+const label = v.strictObject({ label: text, description: text });
+const ascending = (levels: { score: number }[]) =>
+  levels.every(({ score }, i) => i === 0 || score > (levels[i - 1]?.score ?? score));
+
+const setup = v.variant("tab", [
+  v.strictObject({
+    tab: v.literal("score"),
+    draft: v.strictObject({ ...texts, response: text, levels: v.pipe(list(level, 101), v.check(ascending)) }),
+  }),
+  v.strictObject({
+    tab: v.literal("classify"),
+    draft: v.strictObject({ ...texts, response: text, labels: list(label, 20) }),
+  }),
+  v.strictObject({
+    tab: v.literal("compare"),
+    draft: v.strictObject({ ...texts, responses: v.strictTuple([text, text]) }),
+  }),
+  v.strictObject({ tab: v.literal("rank"), draft: v.strictObject({ ...texts, responses: list(text, 100) }) }),
+]);
+
+/** The fragment that stands for a setup, with its `#`. */
+export async function toFragment(what: Setup): Promise<string> {
+  const json = new Blob([JSON.stringify(what)]).stream();
+  const packed = await new Response(json.pipeThrough(new CompressionStream("deflate-raw"))).arrayBuffer();
+  return `${PREFIX}${VERSION}.${toBase64Url(new Uint8Array(packed))}`;
+}
+
+export const isShared = (fragment: string): boolean => fragment.startsWith(PREFIX);
+
+/** @throws {LinkError} when the fragment is none of ours, damaged, or larger than a setup can be. */
+export async function fromFragment(fragment: string): Promise<Setup> {
+  const [version, data] = fragment.slice(PREFIX.length).split(".", 2);
+  if (version !== VERSION) throw new LinkError("It was made by another version of this page. Ask for a new one.");
+  if (fragment.length > MAX_FRAGMENT) throw new LinkError("It is longer than any setup that this page makes.");
+  const broken = new LinkError("It is damaged or was cut off on its way. Ask for it again, whole.");
+  const bytes = fromBase64Url(data ?? "");
+  if (bytes === undefined) throw broken;
+  const json = await inflate(bytes).catch((error: unknown) => {
+    throw error instanceof LinkError ? error : broken;
+  });
+  const found = v.safeParse(setup, parse(json));
+  if (!found.success) throw new LinkError("It holds something that is not a setup of this page.");
+  return found.output;
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw")).getReader();
+  const pieces: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return new Blob(pieces).text();
+    length += value.byteLength;
+    if (length > MAX_JSON) {
+      await reader.cancel();
+      throw new LinkError("It unpacks to more than any setup that this page makes.");
+    }
+    pieces.push(value);
+  }
+}
+
+function toBase64Url(bytes: Uint8Array): string {
+  let binary = "";
+  // In pieces: a call takes only so many arguments.
+  for (let at = 0; at < bytes.length; at += 0x8000) binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+function fromBase64Url(data: string): Uint8Array<ArrayBuffer> | undefined {
+  if (!/^[\w-]+$/.test(data)) return undefined;
+  try {
+    return Uint8Array.from(atob(data.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,48 @@
+import { LunetteError } from "lunette";
+import type { ClassifyTask, CompareOptions, CompareTask, JudgeOptions, RankTask, ScoreTask } from "lunette";
+import { scaleOf } from "./rubric";
+import type { ClassifyDraft, CompareDraft, RankDraft, ScoreDraft, Ways } from "./setup";
+
+/** Where critiques differ from each other, as votes need, without losing the thread. */
+const VOTING_TEMPERATURE = 0.7;
+
+/** A field left empty is not part of the task. */
+function extras({ reference, context }: { reference: string; context: string }) {
+  return {
+    ...(reference.trim() === "" ? {} : { reference }),
+    ...(context.trim() === "" ? {} : { context }),
+  };
+}
+
+export function scoreTask(draft: ScoreDraft): ScoreTask {
+  const { input, response, objective, levels } = draft;
+  return { input, response, ...extras(draft), rubric: { objective, scale: scaleOf(levels) } };
+}
+
+export function classifyTask(draft: ClassifyDraft): ClassifyTask {
+  const { input, response, objective, labels } = draft;
+  const twice = labels.find(({ label }, i) => labels.findIndex((other) => other.label === label) !== i);
+  // As keys of an object, two equal labels would silently become one.
+  if (twice) throw new LunetteError("invalid-argument", `the label ${JSON.stringify(twice.label)} is there twice`);
+  const described = Object.fromEntries(labels.map(({ label, description }) => [label, description]));
+  return { input, response, ...extras(draft), rubric: { objective, labels: described } };
+}
+
+export function compareTask(draft: CompareDraft): CompareTask {
+  const { input, objective, responses } = draft;
+  const [responseA, responseB] = responses;
+  return { input, responseA, responseB, criteria: objective, ...extras(draft) };
+}
+
+export function rankTask(draft: RankDraft): RankTask {
+  const { input, objective, responses } = draft;
+  return { input, responses: [...responses], criteria: objective, ...extras(draft) };
+}
+
+function reading({ critique, maxTokens, samples }: Ways): JudgeOptions {
+  if (!critique) return { critique };
+  return samples > 1 ? { maxTokens, samples, temperature: VOTING_TEMPERATURE } : { maxTokens };
+}
+
+export const judgeOptions = (ways: Ways): JudgeOptions => ({ ...reading(ways), rubricOrders: ways.orders });
+export const compareOptions = (ways: Ways): CompareOptions => ({ ...reading(ways), bothOrders: ways.bothOrders });

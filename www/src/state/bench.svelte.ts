@@ -1,0 +1,89 @@
+import type { ClassVerdict, PreferenceVerdict, RankVerdict, ScoreVerdict } from "lunette";
+import * as tasks from "../data/tasks";
+import type { ClassifyDraft, CompareDraft, Drafts, RankDraft, ScoreDraft, Setup, Tab } from "../data/setup";
+import { firstDrafts } from "../examples";
+import { JudgeState } from "./judge.svelte";
+import { Run } from "./run.svelte";
+
+/** A verdict with the form that it was given on: the form may change under it. */
+export interface Judged<V, D> {
+  verdict: V;
+  draft: D;
+}
+
+export type Runs = {
+  score: Run<Judged<ScoreVerdict, ScoreDraft>>;
+  classify: Run<Judged<ClassVerdict, ClassifyDraft>>;
+  compare: Run<Judged<PreferenceVerdict, CompareDraft>>;
+  rank: Run<Judged<RankVerdict, RankDraft>>;
+};
+
+/** All that the page holds: a judge, and a form with its verdict for each tab. */
+export class Bench {
+  readonly judge = new JudgeState();
+  tab = $state<Tab>("score");
+  drafts = $state<Drafts>(firstDrafts());
+  readonly runs: Runs = {
+    score: new Run(this),
+    classify: new Run(this),
+    compare: new Run(this),
+    rank: new Run(this),
+  };
+
+  /** The form of the tab that is open. */
+  get setup(): Setup {
+    return { tab: this.tab, draft: this.drafts[this.tab] } as Setup;
+  }
+
+  /** Fills a form and opens its tab. */
+  open({ tab, draft }: Setup): void {
+    this.tab = tab;
+    Object.assign(this.drafts, { [tab]: draft });
+    this.runs[tab].clear();
+  }
+
+  score(): Promise<void> {
+    const draft = $state.snapshot(this.drafts.score);
+    return this.runs.score.start(
+      async (judge, watch) => {
+        const options = { ...tasks.judgeOptions(draft.ways), ...watch };
+        return { draft, verdict: await judge.score(tasks.scoreTask(draft), options) };
+      },
+      ({ verdict }) => `The score is ${verdict.score} of ${draft.levels.at(-1)?.score ?? ""}.`,
+    );
+  }
+
+  classify(): Promise<void> {
+    const draft = $state.snapshot(this.drafts.classify);
+    return this.runs.classify.start(
+      async (judge, watch) => {
+        const options = { ...tasks.judgeOptions(draft.ways), ...watch };
+        return { draft, verdict: await judge.classify(tasks.classifyTask(draft), options) };
+      },
+      ({ verdict }) => `The label is ${verdict.label}.`,
+    );
+  }
+
+  compare(): Promise<void> {
+    const draft = $state.snapshot(this.drafts.compare);
+    return this.runs.compare.start(
+      async (judge, watch) => {
+        const options = { ...tasks.compareOptions(draft.ways), ...watch };
+        return { draft, verdict: await judge.compare(tasks.compareTask(draft), options) };
+      },
+      ({ verdict }) =>
+        verdict.winner === "tie" ? "It is a tie." : `Response ${verdict.winner.toUpperCase()} is the better one.`,
+    );
+  }
+
+  rank(): Promise<void> {
+    const draft = $state.snapshot(this.drafts.rank);
+    return this.runs.rank.start(
+      async (judge, watch) => {
+        const options = { ...tasks.compareOptions(draft.ways), ...watch };
+        return { draft, verdict: await judge.rank(tasks.rankTask(draft), options) };
+      },
+      ({ verdict }) => `Response ${1 + (verdict.order[0] ?? 0)} is the best one.`,
+    );
+  }
+}

@@ -1,0 +1,76 @@
+import type { Judge } from "lunette";
+import { faultOf, isAbort, isFatal } from "../data/faults";
+import type { Fault } from "../data/faults";
+import type { Bench } from "./bench.svelte";
+
+type OnToken = (text: string) => void;
+type Work<V> = (judge: Judge, watch: { signal: AbortSignal; onToken: OnToken }) => Promise<V>;
+
+/** One tab's judging, from the press of the button to the verdict. */
+export class Run<V> {
+  judging = $state(false);
+  /** What has been written of the critique so far. */
+  critique = $state("");
+  /** Pieces of it, which are tokens. */
+  written = $state(0);
+  /** Whole seconds since the start. */
+  elapsed = $state(0);
+  verdict = $state.raw<V>();
+  fault = $state.raw<Fault>();
+  /** Said aloud by screen readers; one sentence for each thing that happens. */
+  status = $state("");
+
+  #control: AbortController | undefined;
+
+  constructor(private readonly bench: Bench) {}
+
+  async start(work: Work<V>, tell: (verdict: V) => string): Promise<void> {
+    const { judge } = this.bench;
+    const engine = judge.current;
+    if (this.judging || engine === undefined) return;
+    this.#control = new AbortController();
+    this.#begin();
+    const clock = setInterval(() => (this.elapsed += 1), 1000);
+    try {
+      const { signal } = this.#control;
+      this.verdict = await work(engine, { signal, onToken: (text) => this.#write(text) });
+      this.status = tell(this.verdict);
+    } catch (error) {
+      this.status = isAbort(error) ? "Cancelled." : "No verdict was reached.";
+      if (!isAbort(error)) this.fault = faultOf(error);
+      if (isFatal(error)) await judge.dismiss();
+    } finally {
+      clearInterval(clock);
+      this.judging = false;
+    }
+  }
+
+  cancel(): void {
+    this.#control?.abort();
+  }
+
+  /** Forgets the verdict, as when the form was filled anew. */
+  clear(): void {
+    this.cancel();
+    this.verdict = undefined;
+    this.critique = "";
+    this.fault = undefined;
+    this.status = "";
+  }
+
+  #begin(): void {
+    this.judging = true;
+    this.verdict = undefined;
+    this.fault = undefined;
+    this.critique = "";
+    this.written = 0;
+    this.elapsed = 0;
+    this.status = "The judge is reading.";
+  }
+
+  #write(text: string): void {
+    if (this.written === 0) this.status = "The judge is writing its critique.";
+    this.critique += text;
+    this.written += 1;
+  }
+}

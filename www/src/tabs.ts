@@ -1,0 +1,21 @@
+import type { Component } from "svelte";
+import ClassifyTab from "./bench/ClassifyTab.svelte";
+import CompareTab from "./bench/CompareTab.svelte";
+import RankTab from "./bench/RankTab.svelte";
+import ScoreTab from "./bench/ScoreTab.svelte";
+import type { Tab } from "./data/setup";
+import type { Bench } from "./state/bench.svelte";
+
+interface Listed {
+  id: Tab;
+  name: string;
+  view: Component<{ bench: Bench }>;
+}
+
+/** The tabs in their order. What else a judge can do finds its place here. */
+export const TABS: Listed[] = [
+  { id: "score", name: "Score", view: ScoreTab },
+  { id: "classify", name: "Classify", view: ClassifyTab },
+  { id: "compare", name: "Compare", view: CompareTab },
+  { id: "rank", name: "Rank", view: RankTab },
+];

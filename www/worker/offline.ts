@@ -1,0 +1,65 @@
+/*
+ * The service worker. It keeps the page's own files, so that the page opens without a network; it tells the page of every
+ * request that the page or the judge's worker makes, so that the page can count them; and it lets none pass that would
+ * carry anything away. Models are not its business: the package keeps them.
+ */
+
+interface Shell {
+  /** Of all its files together. */
+  version: string;
+  /** Relative to where this file lies. */
+  files: string[];
+}
+
+interface Globals extends ServiceWorkerGlobalScope {
+  /** Filled in by the build. */
+  readonly SHELL: Shell;
+}
+
+const worker = self as unknown as Globals;
+const { version, files } = worker.SHELL;
+const base = worker.registration.scope;
+/** Caches are one origin's, whereas several builds may live in its folders. */
+const mine = `lunette ${base} `;
+const name = mine + version;
+const kept = new Set(files.map((file) => new URL(file, base).href));
+const page = new URL("index.html", base).href;
+
+worker.addEventListener("install", (event) => {
+  event.waitUntil(caches.open(name).then((cache) => cache.addAll(files)));
+});
+
+worker.addEventListener("activate", (event) => {
+  event.waitUntil(activate());
+});
+
+async function activate(): Promise<void> {
+  const old = (await caches.keys()).filter((other) => other.startsWith(mine) && other !== name);
+  await Promise.all(old.map((other) => caches.delete(other)));
+  // The first visit is watched too.
+  await worker.clients.claim();
+}
+
+worker.addEventListener("fetch", (event) => {
+  const { request, clientId } = event;
+  event.waitUntil(tell(request, clientId, Date.now()));
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    event.respondWith(Response.error());
+    return;
+  }
+  const { origin, pathname } = new URL(request.url);
+  const file = origin + pathname;
+  if (file === base || kept.has(file)) event.respondWith(answer(request, file === base ? page : file));
+});
+
+async function answer(request: Request, file: string): Promise<Response> {
+  const cached = await caches.match(file, { cacheName: name });
+  return cached ?? fetch(request);
+}
+
+/** A worker's owner is not known, so its requests are told to every page of this site that is open. */
+async function tell({ url, method }: Request, from: string, at: number): Promise<void> {
+  const pages = await worker.clients.matchAll({ type: "window" });
+  const asking = pages.filter((client) => client.id === from);
+  for (const client of asking.length > 0 ? asking : pages) client.postMessage({ type: "request", url, method, at });
+}
