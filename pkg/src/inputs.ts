@@ -116,7 +116,7 @@ const constraints: Record<string, Check<unknown>> = {
   grammar: text,
 };
 
-const constraint: Check<Constraint> = (value, where) => {
+export const constraint: Check<Constraint> = (value, where) => {
   const given = Object.entries(object(value, where)).filter(([, entry]) => entry !== undefined);
   const kinds = Object.keys(constraints).join(", ");
   for (const [kind] of given) {
@@ -179,8 +179,8 @@ const labels: Check<ClassRubric["labels"]> = (value, where) => {
 const passages: Check<string | string[]> = (value, where) =>
   Array.isArray(value) ? listOf(text)(value, where) : text(value, where);
 
-const scoreRubric = record<ScoreRubric>({ objective: text, scale });
-const classRubric = record<ClassRubric>({ objective: text, labels });
+export const scoreRubric = record<ScoreRubric>({ objective: text, scale });
+export const classRubric = record<ClassRubric>({ objective: text, labels });
 const subject = { input: text, response: text, reference: optional(text), context: optional(passages) };
 
 export const scoreTask = record<ScoreTask>({ ...subject, rubric: scoreRubric });
