@@ -54,11 +54,15 @@ function workerChoice(value: unknown, where: string): boolean | (() => Worker) {
   return value as boolean | (() => Worker);
 }
 
-export const loadOptions = settings<LoadOptions>({
+const engineFields = {
   backend: optional(oneOf("auto", "webgpu", "wasm")),
   disable: optional(listOf(oneOf("subgroups", "f16", "dp4a"))),
   contextLength: optional(count),
   maxBatch: optional(count),
+};
+
+export const loadOptions = settings<LoadOptions>({
+  ...engineFields,
   worker: optional(workerChoice),
   cache: optional(flag),
   sha256: optional(sha256),
@@ -66,6 +70,9 @@ export const loadOptions = settings<LoadOptions>({
   onRecovery: optional(callback),
   signal: optional(signal),
 });
+
+/** What of {@link loadOptions} concerns the engine. */
+export const engineOptions = record<Pick<LoadOptions, keyof typeof engineFields>>(engineFields);
 
 export const callOptions = settings<CallOptions>({ signal: optional(signal) });
 
@@ -109,7 +116,7 @@ const constraints: Record<string, Check<unknown>> = {
   grammar: text,
 };
 
-const constraint: Check<Constraint> = (value, where) => {
+export const constraint: Check<Constraint> = (value, where) => {
   const given = Object.entries(object(value, where)).filter(([, entry]) => entry !== undefined);
   const kinds = Object.keys(constraints).join(", ");
   for (const [kind] of given) {
@@ -172,8 +179,8 @@ const labels: Check<ClassRubric["labels"]> = (value, where) => {
 const passages: Check<string | string[]> = (value, where) =>
   Array.isArray(value) ? listOf(text)(value, where) : text(value, where);
 
-const scoreRubric = record<ScoreRubric>({ objective: text, scale });
-const classRubric = record<ClassRubric>({ objective: text, labels });
+export const scoreRubric = record<ScoreRubric>({ objective: text, scale });
+export const classRubric = record<ClassRubric>({ objective: text, labels });
 const subject = { input: text, response: text, reference: optional(text), context: optional(passages) };
 
 export const scoreTask = record<ScoreTask>({ ...subject, rubric: scoreRubric });

@@ -23,12 +23,13 @@ export const example = JSON.parse(readFileSync(join(root, "tests/browser/example
 
 /**
  * Serves the page's build at /, the package as it is installed from its tarball at /pkg, the model's folder at /models,
- * and `files` at /files.
+ * and `files` at /files; what `routes` has a beginning of a path for is left to the handler there.
  * No header but what a plain host sends: the package must not need COOP or COEP.
  */
 export async function startServer() {
   if (!existsSync(model)) throw new Error(`${model} is missing; run \`cargo xtask fetch-model\` first`);
   const files = new Map();
+  const routes = new Map();
   const folders = { "/models/": dirname(model), "/pkg/": await installed(), "/": join(root, "www/dist") };
   // `dev` reads the disk at each request, so that a build made in the meantime is what is served.
   const handlers = Object.entries(folders).map(([at, folder]) => [at, sirv(folder, { dev: true })]);
@@ -36,7 +37,10 @@ export async function startServer() {
   const server = createServer((request, response) => {
     const missing = () => response.writeHead(404).end("not found");
     const path = new URL(request.url, "http://localhost").pathname;
-    if (path === "/blank.html") {
+    const [, route] = [...routes].find(([at]) => path.startsWith(at)) ?? [];
+    if (route) {
+      route(request, response);
+    } else if (path === "/blank.html") {
       response.setHeader("content-type", "text/html; charset=utf-8");
       response.end('<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>Lunette</title>');
     } else if (path.startsWith("/files/")) {
@@ -54,6 +58,7 @@ export async function startServer() {
   return {
     origin: `http://127.0.0.1:${server.address().port}`,
     files,
+    routes,
     close() {
       server.closeAllConnections();
       server.close();

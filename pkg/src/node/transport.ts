@@ -9,6 +9,7 @@ import type { Reply, Request } from "../protocol.js";
 import { crashed, unavailable } from "../transport.js";
 import { prepareHere } from "./prepare.js";
 import type { ThreadData } from "./thread.js";
+import { openFolder } from "./store.js";
 import { loadWasm } from "./wasm.js";
 import { dawnFlags } from "./webgpu.js";
 
@@ -33,7 +34,7 @@ export function openWorker(make?: () => globalThis.Worker): Transport {
 /** Runs the engine on this thread, behind the same messages. */
 export function openHere(): Promise<Transport> {
   const { port1, port2 } = new MessageChannel();
-  serve(port2 as unknown as HostPort, undefined, loadWasm, prepareHere);
+  serve(port2 as unknown as HostPort, undefined, loadWasm, prepareHere, () => openFolder());
   // Whether the process has to live on is for the caller's end to say.
   port2.unref();
   return Promise.resolve(new Channel(port1, () => port1.close()));
