@@ -45,7 +45,9 @@ pub enum Error {
     )]
     OutOfMemory(String),
     /// The device went away, and the model could not be put on another one.
-    #[error("the GPU device was lost: {0}. Load the model again, with backend \"wasm\" if that happens again.")]
+    #[error(
+        "the GPU device was lost: {0}. Load the model again, with backend \"wasm\" if that happens again."
+    )]
     DeviceLost(String),
     /// The bytes of the model could not be fetched or read.
     #[error("the model could not be read: {0}")]

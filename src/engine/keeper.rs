@@ -27,7 +27,7 @@ pub(super) struct Keeper {
     losses: RefCell<Losses>,
     /// Why the last device was lost.
     reason: RefCell<String>,
-    tell: RefCell<Option<OnRecovery>>,
+    tell: RefCell<Option<Rc<dyn Fn(&Recovery)>>>,
     /// Whether the GPU was given up.
     on_cpu: Cell<bool>,
 }
@@ -56,7 +56,7 @@ impl Keeper {
 
     /// Whom to tell of losses.
     pub fn tell(&self, tell: OnRecovery) {
-        self.tell.replace(Some(tell));
+        self.tell.replace(Some(tell.into()));
     }
 
     /// The model's files.
@@ -141,7 +141,9 @@ impl Keeper {
             losses: self.losses.borrow().count(),
             backend: if self.on_cpu.get() { "wasm" } else { "webgpu" },
         };
-        if let Some(tell) = &*self.tell.borrow() {
+        // Not while it is borrowed: whoever is told may want to be told in another way from now on.
+        let tell = self.tell.borrow().clone();
+        if let Some(tell) = tell {
             tell(&event);
         }
     }
@@ -199,12 +201,15 @@ impl Keeper {
     ) -> Result<Box<dyn Runner>> {
         let (header, mut incoming) = self.open().await?;
         let plan = Planner::new(&header, &self.config, &incoming, &self.options)?.on_cpu()?;
-        if let Err(why) = plan.check() {
-            let (losses, reason) = (self.losses.borrow().count(), self.reason.borrow().clone());
-            return Err(Error::DeviceLost(format!(
-                "{losses} times, at last because {reason}; and the CPU cannot take over: {why}"
-            )));
-        }
+        plan.check().map_err(|error| match error {
+            Error::OutOfMemory(why) => {
+                let (losses, reason) = (self.losses.borrow().count(), self.reason.borrow().clone());
+                Error::DeviceLost(format!(
+                    "{losses} times, at last because {reason}; and the CPU cannot take over: {why}"
+                ))
+            }
+            other => other,
+        })?;
         let place = self.place(Target::Cpu, &header).await?;
         let runner = place.fill(&header, &self.config, &mut incoming, progress, control).await?;
         self.on_cpu.set(true);

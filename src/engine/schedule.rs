@@ -229,7 +229,12 @@ impl Scheduler {
 
     /// Runs one step of what is queued; `false` when nothing could be, and an error if the device was lost and the works of
     /// the step are queued again.
-    async fn step(&self, runner: &mut dyn Runner, leader: u64, control: &dyn Control) -> Result<bool, String> {
+    async fn step(
+        &self,
+        runner: &mut dyn Runner,
+        leader: u64,
+        control: &dyn Control,
+    ) -> Result<bool, String> {
         let (parts, kind, step) = self.compose(runner);
         if parts.is_empty() {
             return Ok(false);

@@ -88,7 +88,7 @@ describe("fifty judges, one after the other", () => {
       async ([task, options]) => {
         const judge = await lunette.Judge.load("/files/tiny-judge.gguf", { ...options, cache: false });
         const { expected } = await judge.score(task, { critique: false });
-        const during = { ...counts };
+        const during = { ...globalThis.counts };
         await judge.dispose();
         return { expected, during };
       },
@@ -101,8 +101,8 @@ describe("fifty judges, one after the other", () => {
     await session.send("HeapProfiler.collectGarbage");
     const { usedSize } = await session.send("Runtime.getHeapUsage");
     const counted = await page.evaluate(() => ({
-      ...counts,
-      wasm: [...memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0),
+      ...globalThis.counts,
+      wasm: [...globalThis.memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0),
     }));
     return { heap: usedSize, ...counted };
   }

@@ -33,7 +33,7 @@ async function pageWithLosses() {
     const { submit } = GPUQueue.prototype;
     GPUQueue.prototype.submit = function (commands) {
       submit.call(this, commands);
-      submits += 1;
+      globalThis.submits += 1;
       left -= 1;
       if (left > 0) return;
       next();
@@ -61,12 +61,12 @@ function gaps(count, most, seed) {
 const evaluate = (page, rows, gaps) =>
   page.evaluate(
     async ([rows, gaps]) => {
-      const before = submits;
-      lose(gaps);
+      const before = globalThis.submits;
+      globalThis.lose(gaps);
       const verdicts = await Promise.all(rows.map((row) => judge.score(row, { critique: false })));
-      lose([]);
+      globalThis.lose([]);
       return {
-        submits: submits - before,
+        submits: globalThis.submits - before,
         verdicts: verdicts.map(({ score, expected, distribution, outside }) => ({
           score,
           numbers: [expected, ...Object.values(distribution), outside],
@@ -102,7 +102,7 @@ describe("lost devices", () => {
   const load = (url) =>
     page.evaluate(async (url) => {
       globalThis.events = [];
-      const onRecovery = (event) => events.push({ ...event });
+      const onRecovery = (event) => globalThis.events.push({ ...event });
       globalThis.judge = await lunette.Judge.load(url, { backend: "webgpu", worker: false, cache: false, onRecovery });
     }, url);
 
@@ -115,35 +115,43 @@ describe("lost devices", () => {
     const most = Math.max(2, Math.floor(calm.submits / LOSSES));
     const storm = await evaluate(page, rows, gaps(LOSSES, most, 3));
     same(storm.verdicts, calm.verdicts);
-    const { events, info } = await page.evaluate(() => ({ events, info: judge.info }));
+    const { events, info } = await page.evaluate(() => ({ events: globalThis.events, info: judge.info }));
     assert.equal(events.filter(({ phase }) => phase === "lost").length, LOSSES, JSON.stringify(events));
     assert.deepEqual(events.at(-1), { ...events.at(-1), phase: "recovered", losses: LOSSES, backend: "webgpu" });
     assert.equal(info.backend, "webgpu");
     console.log(`# ${storm.submits} submits with ${LOSSES} losses, ${calm.submits} without`);
   });
 
-  test("a page that never stops destroying devices ends on the wasm backend, with all verdicts", minutes(6), async () => {
-    const { verdicts } = await evaluate(page, rows.slice(0, 4), Array.from({ length: 99 }, () => 2));
-    assert.equal(verdicts.length, 4);
-    const { events, info } = await page.evaluate(() => ({ events, info: judge.info }));
-    assert.equal(events.at(-1).phase, "fallback", JSON.stringify(events));
-    assert.equal(events.at(-1).backend, "wasm");
-    assert.equal(info.backend, "wasm");
-    await page.evaluate(() => judge.dispose());
-  });
+  test(
+    "a page that never stops destroying devices ends on the wasm backend, with all verdicts",
+    minutes(6),
+    async () => {
+      const { verdicts } = await evaluate(
+        page,
+        rows.slice(0, 4),
+        Array.from({ length: 99 }, () => 2),
+      );
+      assert.equal(verdicts.length, 4);
+      const { events, info } = await page.evaluate(() => ({ events: globalThis.events, info: judge.info }));
+      assert.equal(events.at(-1).phase, "fallback", JSON.stringify(events));
+      assert.equal(events.at(-1).backend, "wasm");
+      assert.equal(info.backend, "wasm");
+      await page.evaluate(() => judge.dispose());
+    },
+  );
 
   test("the default model goes on where it stood", { ...minutes(8), skip: quick }, async () => {
     await load(modelUrl);
     const generate = (gaps) =>
       page.evaluate(async (gaps) => {
-        lose(gaps);
+        globalThis.lose(gaps);
         const options = { maxTokens: 6, logprobs: true };
         const { text, tokens, logprobs } = await judge.engine.generate("The moon goes round", options);
-        lose([]);
+        globalThis.lose([]);
         return { text, tokens: [...tokens], logprobs: [...logprobs] };
       }, gaps);
     const calm = await generate([]);
-    const events = () => page.evaluate(() => events.map(({ phase }) => phase));
+    const events = () => page.evaluate(() => globalThis.events.map(({ phase }) => phase));
     assert.deepEqual(await events(), []);
     assert.deepEqual(await generate([4]), calm);
     assert.deepEqual(await events(), ["lost", "recovered"]);
@@ -167,14 +175,14 @@ describe("a GPU process that crashes", () => {
     const session = await own.newBrowserCDPSession();
     await page.evaluate(async () => {
       globalThis.events = [];
-      const onRecovery = (event) => events.push({ ...event });
+      const onRecovery = (event) => globalThis.events.push({ ...event });
       const options = { backend: "webgpu", cache: false, onRecovery };
       globalThis.judge = await lunette.Judge.load("/files/tiny-judge.gguf", options);
     });
     const score = () =>
       page.evaluate(async (row) => {
         const { score, expected } = await judge.score(row, { critique: false });
-        return { score, expected, backend: judge.info.backend, phase: events.at(-1)?.phase };
+        return { score, expected, backend: judge.info.backend, phase: globalThis.events.at(-1)?.phase };
       }, rows[0]);
     const calm = await score();
     assert.equal(calm.backend, "webgpu");
