@@ -25,12 +25,15 @@ afterEach(() => {
 export const begins = (request: IncomingMessage) =>
   Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
 
-/** Answers as a good server does. `upTo`: closes the connection when so many bytes of the body have gone out. */
+/**
+ * Answers as a good server does. `upTo`: closes the connection when so many bytes of the body have gone out, or falls silent
+ * if it is to `stay`.
+ */
 export function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
   bytes: Uint8Array,
-  { etag = '"1"', upTo = Infinity }: { etag?: string; upTo?: number } = {},
+  { etag = '"1"', upTo = Infinity, stay = false }: { etag?: string; upTo?: number; stay?: boolean } = {},
 ): void {
   const { "if-range": condition } = request.headers;
   const from = condition === undefined || condition === etag ? begins(request) : 0;
@@ -46,7 +49,7 @@ export function sendFile(
     return;
   }
   response.write(body.subarray(0, upTo), () => {
-    setTimeout(() => response.socket?.end(), 5);
+    if (!stay) setTimeout(() => response.socket?.end(), 5);
   });
 }
 
