@@ -39,9 +39,9 @@ pub enum Error {
     ContextOverflow { tokens: usize, limit: usize },
     #[error("no usable GPU: {0}. Load with backend \"wasm\", or \"auto\" to fall back to it.")]
     NoGpu(String),
-    /// The model, or one of its tensors, is larger than the adapter allows.
+    /// There is no room for the model, or for what it works in.
     #[error(
-        "this GPU cannot hold the model: {0}. Choose a smaller model or quantization, a shorter `contextLength`, or backend \"wasm\"."
+        "the model does not fit: {0}. Choose a smaller model or quantization, a shorter `contextLength`, or another `backend`."
     )]
     OutOfMemory(String),
     #[error("the GPU device was lost: {0}. Load the model again.")]

@@ -131,6 +131,7 @@ export class Engine {
 }
 
 /** The other side of a channel: in a worker, or on this thread. */
-export function connect(worker = platform().threads()): Promise<Transport> | Transport {
+export function connect(worker: LoadOptions["worker"] = platform().threads()): Promise<Transport> | Transport {
+  if (typeof worker === "function") return platform().openWorker(worker);
   return worker ? platform().openWorker() : platform().openHere();
 }

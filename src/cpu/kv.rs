@@ -34,6 +34,11 @@ impl KvCache {
         KvCache { shape, kv_type, blocks: vec![empty; shape.blocks] }
     }
 
+    /// Bytes of a cache with all its blocks in use.
+    pub(super) fn bytes(shape: &KvShape, kv_type: KvType) -> u64 {
+        shape.bytes(kv_type) + shape.blocks as u64 * size_of::<Block>() as u64
+    }
+
     /// Bytes of a block.
     pub(super) fn block_bytes(&self) -> usize {
         self.block_elements() * self.kv_type.bytes()

@@ -8,11 +8,13 @@ mod formats;
 mod fused;
 mod kv;
 mod matmul;
+mod need;
 mod ops;
 mod runner;
 mod weight;
 
 pub use kv::KvCache;
+pub use need::CpuNeed;
 pub use ops::{CpuOps, Tensor};
 pub use runner::CpuRunner;
 pub use weight::{CpuStore, CpuWeight};

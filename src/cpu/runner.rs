@@ -16,15 +16,20 @@ pub struct CpuRunner {
 /// Memory that cached prefixes may keep when nobody uses them.
 const IDLE_BYTES: usize = 16 << 20;
 /// Rows of a step: enough to share the cost of dequantizing.
-const MAX_ROWS: usize = 128;
+pub(super) const MAX_ROWS: usize = 128;
 /// Outputs of a step: their logits stay small beside the weights.
-const MAX_OUTPUTS: usize = 32;
+pub(super) const MAX_OUTPUTS: usize = 32;
 /// From this many rows on, one layer takes long enough to look up between layers.
 const PAUSE_FROM: usize = 8;
 
 impl CpuRunner {
     pub fn new(model: Llama<CpuWeight>, kv: KvShape, kv_type: KvType) -> CpuRunner {
         CpuRunner { model, kv: KvCache::new(kv, kv_type), reader: Reader::default() }
+    }
+
+    /// The name of what it runs on.
+    pub fn adapter() -> String {
+        if cfg!(target_arch = "wasm32") { "WebAssembly" } else { std::env::consts::ARCH }.into()
     }
 
     async fn run(&mut self, step: &Step, control: &dyn Control) -> Result<Vec<Reading>> {
@@ -77,7 +82,7 @@ impl Runner for CpuRunner {
         let simd = cfg!(all(target_arch = "wasm32", target_feature = "simd128"));
         BackendInfo {
             backend: "wasm".into(),
-            adapter: if cfg!(target_arch = "wasm32") { "WebAssembly" } else { std::env::consts::ARCH }.into(),
+            adapter: CpuRunner::adapter(),
             capabilities: if simd { vec!["simd128".into()] } else { Vec::new() },
             gpu_bytes: 0,
         }

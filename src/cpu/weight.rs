@@ -42,6 +42,12 @@ impl CpuWeight {
     }
 }
 
+/// Bytes of a tensor in memory.
+pub(super) fn data_bytes(block_type: BlockType, rows: usize, cols: usize) -> u64 {
+    let row = cols.div_ceil(block_type.block_len()) as u64 * block_type.block_bytes() as u64;
+    rows as u64 * row
+}
+
 /// Keeps weights in memory.
 #[derive(Default)]
 pub struct CpuStore;
@@ -50,18 +56,19 @@ impl WeightStore for CpuStore {
     type Weight = CpuWeight;
 
     fn allocate(&mut self, name: &str, block_type: BlockType, rows: usize, cols: usize) -> Result<CpuWeight> {
+        let bytes = data_bytes(block_type, rows, cols);
         let no_room = || {
-            let mib = block_type.bytes_of(rows * cols) >> 20;
-            Error::OutOfMemory(format!("tensor \"{name}\" needs {mib} MiB of memory"))
+            Error::OutOfMemory(format!("tensor \"{name}\" needs {} MiB of memory", bytes.div_ceil(1 << 20)))
         };
+        let room = usize::try_from(bytes).map_err(|_| no_room())?;
         let data = if block_type == BlockType::F32 {
             let mut values = Vec::new();
-            values.try_reserve_exact(rows * cols).map_err(|_| no_room())?;
+            values.try_reserve_exact(room / size_of::<f32>()).map_err(|_| no_room())?;
             Data::F32(values)
         } else {
-            let mut bytes = Vec::new();
-            bytes.try_reserve_exact(block_type.bytes_of(rows * cols)).map_err(|_| no_room())?;
-            Data::Blocks(bytes)
+            let mut blocks = Vec::new();
+            blocks.try_reserve_exact(room).map_err(|_| no_room())?;
+            Data::Blocks(blocks)
         };
         Ok(CpuWeight { block_type, rows, cols, data })
     }

@@ -46,7 +46,7 @@ impl ModelInfo {
 }
 
 /// The file's own word (`general.file_type`, llama.cpp's `llama_ftype`), else the type that holds most weights.
-fn quantization(header: &Header) -> String {
+pub(super) fn quantization(header: &Header) -> String {
     let named = match header.metadata.u64("general.file_type") {
         Some(0) => Some("F32"),
         Some(1) => Some("F16"),

@@ -1,10 +1,12 @@
 use super::cache::Cache;
-use super::schedule::Scheduler;
+use super::keeper::Keeper;
+use super::plan::Planner;
+use super::schedule::{Limits, Scheduler};
 use super::{Engine, ModelInfo};
-use crate::cpu::{CpuRunner, CpuStore};
+use crate::cpu::{CpuRunner, CpuStore, CpuWeight};
 use crate::gguf::Header;
-use crate::gpu::{Gpu, GpuOptions, GpuRunner, GpuStore};
-use crate::model::{self, Config, Incoming, KvShape, KvType, Phase, Progress, Runner};
+use crate::gpu::{Gpu, GpuOptions, GpuRunner, GpuStore, GpuWeight, KvBuffers};
+use crate::model::{self, Config, Incoming, KvShape, KvType, Phase, Progress, Room, Runner, WeightStore};
 use crate::source::ModelBytes;
 use crate::tokenizer::{ChatTemplate, Tokenizer};
 use crate::{Control, Error, Result};
@@ -60,56 +62,51 @@ impl Engine {
     ) -> Result<Engine> {
         let (header, mut incoming) = Incoming::headers(&*bytes).await?;
         let config = Config::from_header(&header)?;
+        let planner = Planner::new(&header, &config, &incoming, options)?;
+        let (target, plan) = planner.choose().await?;
+        plan.check()?;
         let tokenizer = Rc::new(Tokenizer::from_metadata(&header.metadata)?);
         let chat = ChatTemplate::from_metadata(&header.metadata)?;
-        let context = context_length(options, &config)?;
-        let kv = KvShape {
-            layers: config.layers,
-            kv_heads: config.kv_heads,
-            head_dim: config.head_dim,
-            block_len: BLOCK_LEN,
-            blocks: context.div_ceil(BLOCK_LEN),
-        };
-        let mut source = Source {
-            header: &header,
-            config: &config,
-            incoming: &mut incoming,
-            progress,
-            control,
-            kv_type: options.kv_type,
-        };
-        let runner: Box<dyn Runner> = match gpu(options).await? {
-            Some(gpu) => source.onto_gpu(gpu, kv).await?,
-            None => source.onto_cpu(kv).await?,
-        };
-        let max_batch = match options.max_batch.unwrap_or(DEFAULT_BATCH) {
-            n @ 1..=MAX_BATCH => n,
-            n => {
-                return Err(Error::InvalidArgument(format!("`maxBatch` is {n}; it can be 1 to {MAX_BATCH}")));
-            }
-        };
+        let (context, max_batch) = (plan.context_length, plan.max_batch);
+        let kv = kv_shape(&config, context);
+        let keeper = Keeper::new(bytes.clone(), options, &header, &config, kv);
+        let runner = keeper.first(target, &header, &planner, &mut incoming, progress, control).await?;
         let info = ModelInfo::new(&header, context, tokenizer.vocabulary_size(), runner.backend());
         progress(Progress { phase: Phase::Ready, loaded: incoming.loaded(), total: incoming.total() });
         drop(incoming);
-        let capacity = kv.slots();
-        let steps_ahead = options.steps_ahead.unwrap_or(runner.steps_ahead()).max(1);
+        let limits = Limits { batch: max_batch, capacity: kv.slots(), steps_ahead: options.steps_ahead };
         let cache = Rc::new(RefCell::new(Cache::new(&kv, runner.idle_blocks())));
         Ok(Engine {
-            scheduler: Scheduler::new(runner, max_batch, capacity),
+            scheduler: Scheduler::new(runner, keeper, cache.clone(), limits),
             cache,
             config,
             tokenizer,
             chat,
             info,
-            steps_ahead,
             compiler: Default::default(),
-            bytes,
-            on_recovery: Default::default(),
         })
     }
 }
 
-fn context_length(options: &LoadOptions, config: &Config) -> Result<usize> {
+/// A cache for `context` positions.
+pub(super) fn kv_shape(config: &Config, context: usize) -> KvShape {
+    KvShape {
+        layers: config.layers,
+        kv_heads: config.kv_heads,
+        head_dim: config.head_dim,
+        block_len: BLOCK_LEN,
+        blocks: context.div_ceil(BLOCK_LEN),
+    }
+}
+
+pub(super) fn max_batch(options: &LoadOptions) -> Result<usize> {
+    match options.max_batch.unwrap_or(DEFAULT_BATCH) {
+        n @ 1..=MAX_BATCH => Ok(n),
+        n => Err(Error::InvalidArgument(format!("`maxBatch` is {n}; it can be 1 to {MAX_BATCH}"))),
+    }
+}
+
+pub(super) fn context_length(options: &LoadOptions, config: &Config) -> Result<usize> {
     match options.context_length {
         None => Ok(config.context_length.min(DEFAULT_CONTEXT)),
         Some(n) if (1..=config.context_length).contains(&n) => Ok(n),
@@ -121,18 +118,12 @@ fn context_length(options: &LoadOptions, config: &Config) -> Result<usize> {
 }
 
 /// The GPU to run on, or `None` for the CPU.
-async fn gpu(options: &LoadOptions) -> Result<Option<Gpu>> {
+pub(super) async fn gpu(options: &LoadOptions) -> Result<Option<Gpu>> {
     if options.backend == Backend::Wasm {
         return Ok(None);
     }
-    let request =
-        GpuOptions { disable: options.disable.clone(), kv_type: options.kv_type, default_limits: false };
-    match (Gpu::request(&request).await, options.backend) {
-        (Ok(gpu), Backend::Auto) if gpu.is_software() => {
-            log::info!("{} is a software adapter: running on the CPU instead", gpu.adapter_name());
-            Ok(None)
-        }
-        (Ok(gpu), _) => Ok(Some(gpu)),
+    match (request(options).await, options.backend) {
+        (Ok(gpu), _) => Ok(Some(gpu).filter(|gpu| wants(options, gpu))),
         (Err(why), Backend::Auto) => {
             log::info!("running on the CPU: {why}");
             Ok(None)
@@ -141,33 +132,67 @@ async fn gpu(options: &LoadOptions) -> Result<Option<Gpu>> {
     }
 }
 
-/// A model on its way to a backend.
-struct Source<'a, 'b> {
-    header: &'a Header,
-    config: &'a Config,
-    incoming: &'a mut Incoming<'b>,
-    progress: &'a mut dyn FnMut(Progress),
-    control: &'a dyn Control,
-    kv_type: KvType,
+pub(super) async fn request(options: &LoadOptions) -> Result<Gpu> {
+    let LoadOptions { disable, kv_type, .. } = options;
+    Gpu::request(&GpuOptions { disable: disable.clone(), kv_type: *kv_type, default_limits: false }).await
 }
 
-impl Source<'_, '_> {
-    async fn onto_cpu(&mut self, kv: KvShape) -> Result<Box<dyn Runner>> {
-        let mut store = CpuStore;
-        let model =
-            model::load(self.header, self.config, self.incoming, &mut store, self.progress, self.control)
-                .await?;
-        Ok(Box::new(CpuRunner::new(model, kv, self.kv_type)))
+/// Whether a GPU is better than the CPU, or was asked for.
+pub(super) fn wants(options: &LoadOptions, gpu: &Gpu) -> bool {
+    let wants = options.backend == Backend::Webgpu || !gpu.is_software();
+    if !wants {
+        log::info!("{} is a software adapter: running on the CPU instead", gpu.adapter_name());
+    }
+    wants
+}
+
+/// Where a model is to run.
+pub(super) enum Target {
+    Gpu(Gpu),
+    Cpu,
+}
+
+/// Everything large that a model needs on a backend, allocated before anything of it is fetched.
+pub(super) enum Place {
+    Gpu { store: GpuStore, room: Room<GpuWeight>, cache: KvBuffers, gpu: Gpu },
+    Cpu { room: Room<CpuWeight>, kv: KvShape, kv_type: KvType },
+}
+
+impl Place {
+    pub fn on_cpu(header: &Header, config: &Config, kv: KvShape, kv_type: KvType) -> Result<Place> {
+        Ok(Place::Cpu { room: model::allocate(header, config, &mut CpuStore)?, kv, kv_type })
     }
 
-    async fn onto_gpu(&mut self, gpu: Gpu, kv: KvShape) -> Result<Box<dyn Runner>> {
-        gpu.check_kv(&kv)?;
+    pub async fn on_gpu(gpu: Gpu, header: &Header, config: &Config, kv: KvShape) -> Result<Place> {
         let mut store = GpuStore::new(&gpu);
-        let model =
-            model::load(self.header, self.config, self.incoming, &mut store, self.progress, self.control)
-                .await?;
-        let mut compiled =
-            |loaded, total| (self.progress)(Progress { phase: Phase::Compile, loaded, total: Some(total) });
-        Ok(Box::new(GpuRunner::new(gpu, model, kv, &mut compiled).await?))
+        let room = model::allocate(header, config, &mut store)?;
+        let cache = KvBuffers::new(&gpu, kv).await?;
+        store.settle().await?;
+        Ok(Place::Gpu { store, room, cache, gpu })
+    }
+
+    /// Streams the weights there.
+    pub async fn fill(
+        self,
+        header: &Header,
+        config: &Config,
+        incoming: &mut Incoming<'_>,
+        progress: &mut dyn FnMut(Progress),
+        control: &dyn Control,
+    ) -> Result<Box<dyn Runner>> {
+        match self {
+            Place::Cpu { room, kv, kv_type } => {
+                let store = &mut CpuStore;
+                let model = model::fill(config, room, header, incoming, store, progress, control).await?;
+                Ok(Box::new(CpuRunner::new(model, kv, kv_type)))
+            }
+            Place::Gpu { mut store, room, cache, gpu } => {
+                let model =
+                    model::fill(config, room, header, incoming, &mut store, progress, control).await?;
+                let mut compiled =
+                    |loaded, total| progress(Progress { phase: Phase::Compile, loaded, total: Some(total) });
+                Ok(Box::new(GpuRunner::with_cache(gpu, model, cache, &mut compiled).await?))
+            }
+        }
     }
 }

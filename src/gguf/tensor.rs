@@ -3,7 +3,7 @@ use crate::quant::BlockType;
 use crate::{Error, Result};
 
 /// An entry of the tensor table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorInfo {
     pub name: String,
     /// Innermost first, as GGUF writes them: a matrix `[out, in]` has dims `[in, out]`.
@@ -71,10 +71,11 @@ impl TensorInfo {
         }
     }
 
-    /// The shape as a matrix: `(rows, cols)`; a vector is one row.
+    /// The shape as a matrix: `(rows, cols)`; a vector is one row. What cannot be counted here is as large as it gets.
     pub fn matrix(&self) -> (usize, usize) {
         let cols = self.dims.first().copied().unwrap_or(0);
-        ((self.elements() / cols.max(1)) as usize, cols as usize)
+        let counted = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        (counted(self.elements() / cols.max(1)), counted(cols))
     }
 }
 

@@ -17,6 +17,12 @@ impl Writer {
         self
     }
 
+    /// As [`Writer::set`], for a key that is there already.
+    pub fn replace(&mut self, key: &str, value: Value) -> &mut Writer {
+        self.metadata.retain(|(known, _)| known != key);
+        self.set(key, value)
+    }
+
     /// Announces a tensor; `dims` are innermost first. Data follow the header in the order of these calls, each
     /// padded with [`Writer::padding`].
     pub fn tensor(&mut self, name: &str, dims: &[u64], block_type: BlockType) -> &mut Writer {

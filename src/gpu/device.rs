@@ -1,5 +1,6 @@
 //! Finding an adapter, opening a device on it, and saying what it is.
 
+use super::buffer::{Buffer, Live};
 use super::decide::{Capabilities, Kernels, PACKED_FROM, multiplies_bytes};
 use super::fault::{Fault, translate};
 #[cfg(not(target_arch = "wasm32"))]
@@ -11,7 +12,6 @@ use futures::future::LocalBoxFuture;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use wgpu::Features;
 
 /// How a device is opened.
@@ -24,6 +24,9 @@ pub struct GpuOptions {
     /// Ask for WebGPU's default limits instead of the adapter's own: what the smallest browser would give.
     pub default_limits: bool,
 }
+
+/// Bytes of a buffer that stands for a larger one.
+const LEAST_BUFFER: u64 = 16;
 
 /// The result of an error scope, on its way.
 pub(super) type Scope = LocalBoxFuture<'static, Option<Error>>;
@@ -38,14 +41,31 @@ pub struct Gpu {
     pub(super) kv_type: KvType,
     /// Whether ops are fused (see [`super::fuse`]).
     pub(super) fuses: bool,
+    /// Whether buffers are only counted (see [`Gpu::rehearsal`]).
+    pub(super) rehearses: bool,
     name: String,
-    fault: Fault,
-    /// Bytes of all buffers made with [`Gpu::buffer`].
-    bytes: Arc<AtomicU64>,
+    pub(super) fault: Fault,
+    /// The buffers made with [`Gpu::buffer`].
+    live: Live,
     /// Answers not yet waited for, whether there was room for a buffer.
     deferred: Rc<RefCell<Vec<Scope>>>,
+    /// Before the poller: whose thread then finds a device that has nothing more to do.
+    _open: Rc<Open>,
     #[cfg(not(target_arch = "wasm32"))]
     poller: Arc<Poller>,
+}
+
+/// A device that somebody holds. Its end gives back all that the browser or the driver keeps for it.
+struct Open {
+    device: wgpu::Device,
+    fault: Fault,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.fault.close();
+        self.device.destroy();
+    }
 }
 
 impl Gpu {
@@ -88,10 +108,13 @@ impl Gpu {
             .await
             .map_err(|e| Error::NoGpu(e.to_string()))?;
 
-        let fault = Fault::default();
+        let fault = Fault::new();
         device.set_device_lost_callback({
             let fault = fault.clone();
-            move |reason, message| fault.set(Error::DeviceLost(lost(reason, &message)))
+            move |reason, message| {
+                let destroyed = matches!(reason, wgpu::DeviceLostReason::Destroyed);
+                fault.lose(lost(reason, &message), destroyed)
+            }
         });
         device.on_uncaptured_error({
             let fault = fault.clone();
@@ -110,15 +133,17 @@ impl Gpu {
         Ok(Gpu {
             #[cfg(not(target_arch = "wasm32"))]
             poller: Arc::new(Poller::new(device.clone()).map_err(|e| Error::NoGpu(e.to_string()))?),
+            _open: Rc::new(Open { device: device.clone(), fault: fault.clone() }),
             device,
             queue,
             capabilities,
             limits,
             kv_type: options.kv_type,
             fuses: true,
+            rehearses: false,
             name,
             fault,
-            bytes: Arc::default(),
+            live: Live::default(),
             deferred: Rc::default(),
         })
     }
@@ -141,6 +166,21 @@ impl Gpu {
         self
     }
 
+    /// The same device for planning: what is allocated on it is counted as it would be, and takes no memory.
+    pub fn rehearsal(&self) -> Gpu {
+        Gpu { rehearses: true, live: Live::default(), deferred: Rc::default(), ..self.clone() }
+    }
+
+    /// Bytes that a buffer may have, and bytes that a shader may see of it.
+    pub fn buffer_limits(&self) -> (u64, u64) {
+        (self.limits.max_buffer_size, self.limits.max_storage_buffer_binding_size)
+    }
+
+    /// Bytes that a buffer may have where a shader sees all of it.
+    pub(super) fn most_bytes(&self) -> u64 {
+        self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size)
+    }
+
     /// Whether the adapter is a program on the CPU (lavapipe, SwiftShader, WARP): slower than WebAssembly with SIMD.
     pub fn is_software(&self) -> bool {
         self.capabilities.software
@@ -160,9 +200,14 @@ impl Gpu {
             .collect()
     }
 
-    /// Bytes of the buffers on the GPU.
+    /// Bytes of the buffers that there are on the device.
     pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+        self.live.bytes()
+    }
+
+    /// The number of these buffers.
+    pub fn buffers(&self) -> u64 {
+        self.live.buffers()
     }
 
     /// The fault that befell the device since it was opened, if any.
@@ -186,30 +231,40 @@ impl Gpu {
     pub(super) async fn settle(&self) -> Result<()> {
         let scopes = std::mem::take(&mut *self.deferred.borrow_mut());
         for scope in scopes {
-            scope.await.into_iter().for_each(|error| self.fault.set(error));
+            self.answered(scope).await?.into_iter().for_each(|error| self.fault.set(error));
         }
         self.fault.check()
     }
 
+    /// Whether the device was lost because somebody destroyed it, and not because of a fault of its own.
+    pub fn was_destroyed(&self) -> bool {
+        self.fault.was_destroyed()
+    }
+
     /// Gives the device up; every later call fails with [`Error::DeviceLost`].
     pub fn destroy(&self) {
-        self.fault.set(Error::DeviceLost("it was given up".into()));
+        self.fault.lose("it was given up".into(), true);
         self.device.destroy();
     }
 
     /// A storage buffer of `bytes`, and the future that says whether there was room for it.
-    pub(super) fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> (wgpu::Buffer, Scope) {
+    pub(super) fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> (Buffer, Scope) {
+        let (mib, most) = (bytes.div_ceil(1 << 20), self.most_bytes());
+        let what = format!("{what} ({mib} MiB)");
+        if self.rehearses || bytes > most {
+            // A device that is asked for too much may say so later, or never.
+            let held = most >> 20;
+            let error = (bytes > most).then(|| {
+                Error::OutOfMemory(format!("{what} has no place in this adapter's buffers of {held} MiB"))
+            });
+            let raw = self.raw_buffer(&what, bytes.min(LEAST_BUFFER), usage);
+            return (Buffer::new(raw, bytes, &self.live), Box::pin(std::future::ready(error)));
+        }
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(what),
-            size: bytes,
-            usage,
-            mapped_at_creation: false,
-        });
+        let buffer = self.raw_buffer(&what, bytes, usage);
         let (validation, memory) = (validation.pop(), memory.pop());
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let what = format!("{what} ({} MiB)", bytes.div_ceil(1 << 20));
+        let buffer = Buffer::new(buffer, bytes, &self.live);
         let scope = async move {
             let error = match memory.await {
                 Some(error) => Some(error),
@@ -220,15 +275,24 @@ impl Gpu {
         (buffer, Box::pin(scope))
     }
 
+    fn raw_buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(what),
+            size: bytes,
+            usage,
+            mapped_at_creation: false,
+        })
+    }
+
     /// As [`Gpu::buffer`], having waited for the answer.
     pub(super) async fn buffer_checked(
         &self,
         what: &str,
         bytes: u64,
         usage: wgpu::BufferUsages,
-    ) -> Result<wgpu::Buffer> {
+    ) -> Result<Buffer> {
         let (buffer, scope) = self.buffer(what, bytes, usage);
-        match scope.await {
+        match self.answered(scope).await? {
             Some(error) => Err(error),
             None => Ok(buffer),
         }

@@ -1,6 +1,7 @@
 //! The KV cache on the GPU.
 
 use super::Gpu;
+use super::buffer::Buffer;
 use super::decide::Kernels;
 use crate::model::{KvShape, KvType};
 use crate::{Error, Result};
@@ -15,28 +16,36 @@ pub(super) fn include(gpu: &Gpu) -> &'static str {
 }
 
 /// K and V of every layer, each `[blocks, kv_heads, block_len, head_dim]`: what one head reads of a block lies together.
-pub(super) struct KvBuffers {
-    pub shape: KvShape,
-    pub layers: Vec<(wgpu::Buffer, wgpu::Buffer)>,
+pub struct KvBuffers {
+    pub(super) shape: KvShape,
+    pub(super) layers: Vec<(Buffer, Buffer)>,
 }
 
 impl Gpu {
     /// Whether a cache of this shape fits into the device's buffers, K and V of a layer into one each: to be asked before
     /// anything is fetched. The error says which context would fit.
     pub fn check_kv(&self, shape: &KvShape) -> Result<()> {
-        let most = self.limits.max_storage_buffer_binding_size.min(self.limits.max_buffer_size);
-        fits(shape, self.kv_type, most)
+        fits(shape, self.kv_type, self.most_bytes())
     }
+
+    /// The longest context that a cache of this shape, whatever its own length, can have on this device: whole blocks.
+    pub fn longest_context(&self, shape: &KvShape) -> usize {
+        longest(shape, self.kv_type, self.most_bytes())
+    }
+}
+
+fn longest(shape: &KvShape, kv_type: KvType, most: u64) -> usize {
+    let positions = usize::try_from(most / shape.position_bytes(kv_type).max(1)).unwrap_or(usize::MAX);
+    positions / shape.block_len * shape.block_len
 }
 
 fn fits(shape: &KvShape, kv_type: KvType, most: u64) -> Result<()> {
     let (slots, heads, dim, size) = (shape.slots(), shape.kv_heads, shape.head_dim, kv_type.bytes());
-    let each = (heads * dim * size) as u64;
-    let bytes = slots as u64 * each;
+    let bytes = shape.layer_bytes(kv_type);
     if bytes <= most {
         return Ok(());
     }
-    let fit = most / each.max(1) / shape.block_len as u64 * shape.block_len as u64;
+    let fit = longest(shape, kv_type, most);
     Err(Error::OutOfMemory(format!(
         "the keys of a layer take {slots} positions × {heads} heads × {dim} × {size} bytes = {} MiB, and this adapter's \
          buffers hold {} MiB; a context length of {fit} would fit",
@@ -46,9 +55,9 @@ fn fits(shape: &KvShape, kv_type: KvType, most: u64) -> Result<()> {
 }
 
 impl KvBuffers {
-    pub(super) async fn new(gpu: &Gpu, shape: KvShape) -> Result<KvBuffers> {
+    pub async fn new(gpu: &Gpu, shape: KvShape) -> Result<KvBuffers> {
         gpu.check_kv(&shape)?;
-        let bytes = (shape.layer_len() * gpu.kv_type.bytes()) as u64;
+        let bytes = shape.layer_bytes(gpu.kv_type);
         let mut layers = Vec::with_capacity(shape.layers);
         for _ in 0..shape.layers {
             let usage = wgpu::BufferUsages::STORAGE;

@@ -1,7 +1,8 @@
 //! Buffers for activations, reused as soon as what they hold is no longer read.
 
 use super::Gpu;
-use crate::{Error, Result};
+use super::buffer::Buffer;
+use crate::Result;
 
 /// A buffer that will exist once all plans are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub(super) struct Slot(usize);
 pub(super) struct Scratch {
     bytes: Vec<u64>,
     free: Vec<Slot>,
-    buffers: Vec<wgpu::Buffer>,
+    buffers: Vec<Buffer>,
 }
 
 impl Scratch {
@@ -46,21 +47,13 @@ impl Scratch {
     pub(super) async fn allocate(&mut self, gpu: &Gpu) -> Result<()> {
         use wgpu::BufferUsages as Usage;
         for &bytes in &self.bytes[self.buffers.len()..] {
-            let most = gpu.limits.max_storage_buffer_binding_size.min(gpu.limits.max_buffer_size);
-            if bytes > most {
-                return Err(Error::OutOfMemory(format!(
-                    "activations take {} MiB, and its buffers hold {} MiB",
-                    bytes >> 20,
-                    most >> 20
-                )));
-            }
             let usage = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
             self.buffers.push(gpu.buffer_checked("activations", bytes, usage).await?);
         }
         Ok(())
     }
 
-    pub(super) fn buffer(&self, slot: Slot) -> &wgpu::Buffer {
+    pub(super) fn buffer(&self, slot: Slot) -> &Buffer {
         &self.buffers[slot.0]
     }
 }

@@ -1,11 +1,13 @@
 //! Weights on the GPU, in their quantized form.
 
 use super::Gpu;
+use super::buffer::Buffer;
 use super::fuse::Stacked;
 use super::repack::{Planes, layout};
 use crate::model::WeightStore;
 use crate::quant::BlockType;
 use crate::{Error, Result};
+use futures::future::LocalBoxFuture;
 use std::sync::Arc;
 
 /// Shards begin at rows that are multiples of this: then at block numbers that are multiples of it too, which keeps
@@ -49,7 +51,7 @@ pub(super) struct Matrix {
 pub(super) struct Shard {
     pub first: usize,
     pub rows: usize,
-    pub buffer: wgpu::Buffer,
+    pub buffer: Buffer,
     pub planes: Vec<Plane>,
 }
 
@@ -88,7 +90,7 @@ struct Stack {
     /// Names, first rows and numbers of rows.
     tensors: Vec<(String, usize, usize)>,
     /// Made when the first of the tensors arrives.
-    buffer: Option<wgpu::Buffer>,
+    buffer: Option<Buffer>,
 }
 
 impl Stack {
@@ -130,6 +132,13 @@ impl Stack {
     }
 }
 
+impl Gpu {
+    /// Bytes that a buffer of weights may have: a larger matrix is kept in several.
+    pub fn weight_limit(&self) -> u64 {
+        self.most_bytes().min(MOST_BYTES)
+    }
+}
+
 /// Streams weights to the GPU.
 pub struct GpuStore {
     gpu: Gpu,
@@ -144,8 +153,13 @@ pub struct GpuStore {
 
 impl GpuStore {
     pub fn new(gpu: &Gpu) -> GpuStore {
-        let most = gpu.limits.max_storage_buffer_binding_size.min(gpu.limits.max_buffer_size).min(MOST_BYTES);
-        GpuStore { gpu: gpu.clone(), planes: Planes::default(), unsubmitted: 0, most, stacks: Vec::new() }
+        GpuStore {
+            gpu: gpu.clone(),
+            planes: Planes::default(),
+            unsubmitted: 0,
+            most: gpu.weight_limit(),
+            stacks: Vec::new(),
+        }
     }
 
     /// Splits tensors into smaller buffers than the adapter demands.
@@ -170,6 +184,9 @@ impl GpuStore {
 
     /// Some whole blocks of a shard, from its block `first` on.
     fn write_blocks(&mut self, block_type: BlockType, shard: &Shard, first: usize, blocks: &[u8]) {
+        if self.gpu.rehearses {
+            return;
+        }
         self.planes.fill(block_type, blocks);
         for plane in &shard.planes {
             let bytes = match plane.binding {
@@ -229,6 +246,10 @@ impl WeightStore for GpuStore {
         }
         self.gpu.check()?;
         Ok(GpuWeight { matrix: Matrix { block_type, rows, cols, shards: shards.into() }, host: Vec::new() })
+    }
+
+    fn settle(&mut self) -> LocalBoxFuture<'_, Result<()>> {
+        Box::pin(self.gpu.settle())
     }
 
     fn write(&mut self, weight: &mut GpuWeight, offset: usize, bytes: &[u8]) -> Result<()> {

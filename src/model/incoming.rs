@@ -40,6 +40,11 @@ impl<'a> Incoming<'a> {
         feed.ok_or_else(|| Error::Internal("no part is open".into()))
     }
 
+    /// How many files there are.
+    pub fn parts(&self) -> usize {
+        self.sizes.len()
+    }
+
     /// Bytes of the model that have come.
     pub fn loaded(&self) -> u64 {
         let Some((part, feed)) = &self.open else { return 0 };

@@ -54,7 +54,34 @@ pub async fn parse_header(feed: &mut Feed) -> Result<Header> {
     }
 }
 
-/// Streams the weights of a Llama model into `store`.
+/// Room for the weights of a model in a backend, before they come.
+pub struct Room<W> {
+    weights: HashMap<String, W>,
+    frequencies: W,
+}
+
+/// Makes room for all weights. Of the file no more than its header is needed.
+pub fn allocate<S: WeightStore>(header: &Header, config: &Config, store: &mut S) -> Result<Room<S::Weight>> {
+    let shapes = expected(header, config)?;
+    group(header, config, store)?;
+    let mut weights = HashMap::new();
+    for tensor in header.tensors.iter().filter(|tensor| shapes.contains_key(&tensor.name)) {
+        let (rows, cols) = tensor.matrix();
+        let block_type = if rows == 1 { BlockType::F32 } else { tensor.block_type()? };
+        weights.insert(tensor.name.clone(), store.allocate(&tensor.name, block_type, rows, cols)?);
+    }
+    let frequencies = store.allocate("rope frequencies", BlockType::F32, 1, config.frequencies.len())?;
+    Ok(Room { weights, frequencies })
+}
+
+/// A model with all of its shapes and none of its values: to plan with.
+pub fn outline<S: WeightStore>(header: &Header, config: &Config, store: &mut S) -> Result<Llama<S::Weight>> {
+    let Room { weights, mut frequencies } = allocate(header, config, store)?;
+    store.write(&mut frequencies, 0, bytemuck::cast_slice(&config.frequencies))?;
+    assemble(config, weights, frequencies)
+}
+
+/// Makes room for the weights of a Llama model in `store`, and streams them there.
 pub async fn load<S: WeightStore>(
     header: &Header,
     config: &Config,
@@ -63,30 +90,39 @@ pub async fn load<S: WeightStore>(
     progress: &mut dyn FnMut(Progress),
     control: &dyn Control,
 ) -> Result<Llama<S::Weight>> {
-    let shapes = expected(header, config)?;
-    group(header, config, store)?;
-    let mut weights = HashMap::new();
+    let room = allocate(header, config, store)?;
+    store.settle().await?;
+    fill(config, room, header, incoming, store, progress, control).await
+}
+
+/// Streams the weights of a Llama model into the room that [`allocate`] made for them.
+pub async fn fill<S: WeightStore>(
+    config: &Config,
+    room: Room<S::Weight>,
+    header: &Header,
+    incoming: &mut Incoming<'_>,
+    store: &mut S,
+    progress: &mut dyn FnMut(Progress),
+    control: &dyn Control,
+) -> Result<Llama<S::Weight>> {
+    let Room { mut weights, frequencies: mut rotations } = room;
     let mut frequencies = config.frequencies.clone();
     for tensor in &header.tensors {
         let feed = incoming.part(tensor.part).await?;
         feed.skip_to(tensor.offset, &tensor.name).await?;
         if tensor.name == ROPE_FACTORS {
             scale(&mut frequencies, &small(tensor, feed).await?)?;
-        } else if shapes.contains_key(&tensor.name) {
-            let weight = match tensor.matrix() {
-                (1, _) => {
-                    let values = small(tensor, feed).await?;
-                    vector(store, &tensor.name, &values)?
-                }
-                _ => matrix(tensor, incoming, store, progress, control).await?,
-            };
-            weights.insert(tensor.name.clone(), weight);
+        } else if let Some(weight) = weights.get_mut(&tensor.name) {
+            match tensor.matrix() {
+                (1, _) => store.write(weight, 0, bytemuck::cast_slice(&small(tensor, feed).await?))?,
+                _ => matrix(tensor, weight, incoming, store, progress, control).await?,
+            }
         }
         progress(arrived(incoming));
         checkpoint(control).await?;
     }
-    let frequencies = vector(store, "rope frequencies", &frequencies)?;
-    assemble(config, weights, frequencies)
+    store.write(&mut rotations, 0, bytemuck::cast_slice(&frequencies))?;
+    assemble(config, weights, rotations)
 }
 
 fn arrived(incoming: &Incoming) -> Progress {
@@ -108,22 +144,20 @@ fn group<S: WeightStore>(header: &Header, config: &Config, store: &mut S) -> Res
 /// A matrix, piece by piece.
 async fn matrix<S: WeightStore>(
     tensor: &TensorInfo,
+    weight: &mut S::Weight,
     incoming: &mut Incoming<'_>,
     store: &mut S,
     progress: &mut dyn FnMut(Progress),
     control: &dyn Control,
-) -> Result<S::Weight> {
-    let block_type = tensor.block_type()?;
-    let (rows, cols) = tensor.matrix();
-    let mut weight = store.allocate(&tensor.name, block_type, rows, cols)?;
-    let granule = CHUNK_BLOCKS * block_type.block_bytes();
-    let total = tensor.bytes()? as usize;
+) -> Result<()> {
+    let granule = CHUNK_BLOCKS * tensor.block_type()?.block_bytes();
+    let total = addressable(tensor)?;
     let mut offset = 0;
     while offset < total {
         let n = (CHUNK_BYTES / granule * granule).min(total - offset);
         let feed = incoming.part(tensor.part).await?;
         feed.require(n, &tensor.name).await?;
-        store.write(&mut weight, offset, &feed.available()[..n])?;
+        store.write(weight, offset, &feed.available()[..n])?;
         feed.consume(n);
         offset += n;
         if offset < total {
@@ -131,12 +165,12 @@ async fn matrix<S: WeightStore>(
             checkpoint(control).await?;
         }
     }
-    Ok(weight)
+    Ok(())
 }
 
 /// A vector as `f32`, whatever its type in the file: it is too small to be worth a kernel of its own.
 async fn small(tensor: &TensorInfo, feed: &mut Feed) -> Result<Vec<f32>> {
-    let bytes = tensor.bytes()? as usize;
+    let bytes = addressable(tensor)?;
     feed.require(bytes, &tensor.name).await?;
     let mut values = vec![0.0; tensor.elements() as usize];
     tensor.block_type()?.dequantize(&feed.available()[..bytes], &mut values);
@@ -144,21 +178,29 @@ async fn small(tensor: &TensorInfo, feed: &mut Feed) -> Result<Vec<f32>> {
     Ok(values)
 }
 
-fn vector<S: WeightStore>(store: &mut S, name: &str, values: &[f32]) -> Result<S::Weight> {
-    let mut weight = store.allocate(name, BlockType::F32, 1, values.len())?;
-    store.write(&mut weight, 0, bytemuck::cast_slice(values))?;
-    Ok(weight)
-}
-
 /// Llama 3's rope factors: each angle is divided by its own.
 const ROPE_FACTORS: &str = "rope_freqs.weight";
 
 fn scale(frequencies: &mut [f32], factors: &[f32]) -> Result<()> {
-    if factors.len() != frequencies.len() || !factors.iter().all(|f| f.is_finite() && *f > 0.0) {
-        return Err(Error::InvalidModel(format!("tensor \"{ROPE_FACTORS}\" has unusable values")));
-    }
+    let usable = factors.iter().all(|f| f.is_finite() && *f > 0.0);
     frequencies.iter_mut().zip(factors).for_each(|(angle, factor)| *angle /= factor);
-    Ok(())
+    match usable && frequencies.iter().all(|angle| angle.is_finite()) {
+        true => Ok(()),
+        false => Err(Error::InvalidModel(format!("tensor \"{ROPE_FACTORS}\" has unusable values"))),
+    }
+}
+
+/// Bytes of a tensor, where it can be addressed: numbers of 32 bits, as WebAssembly has them, end at 4 GiB.
+fn addressable(tensor: &TensorInfo) -> Result<usize> {
+    let (bytes, elements) = (tensor.bytes()?, tensor.elements());
+    match (usize::try_from(bytes), usize::try_from(elements)) {
+        (Ok(bytes), Ok(_)) => Ok(bytes),
+        _ => Err(Error::OutOfMemory(format!(
+            "tensor \"{}\" has {elements} weights in {bytes} bytes, and WebAssembly counts up to {} of either",
+            tensor.name,
+            usize::MAX
+        ))),
+    }
 }
 
 const OUTPUT: &str = "output.weight";
@@ -201,6 +243,16 @@ fn expected(header: &Header, c: &Config) -> Result<HashMap<String, (usize, usize
                 tensor.matrix()
             )));
         }
+        addressable(tensor)?;
+    }
+    if let Some(factors) = header.tensor(ROPE_FACTORS)
+        && factors.elements() != c.frequencies.len() as u64
+    {
+        return Err(Error::InvalidModel(format!(
+            "tensor \"{ROPE_FACTORS}\" has {} values, where {} are needed",
+            factors.elements(),
+            c.frequencies.len()
+        )));
     }
     for i in 0..c.layers {
         for part in ["attn_q", "attn_k", "attn_v"] {

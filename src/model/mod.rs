@@ -10,7 +10,9 @@ mod readout;
 pub use config::Config;
 pub use incoming::Incoming;
 pub use llama::{Layer, Llama};
-pub use load::{Phase, Progress, check_tensors, load, parse_header, read_header};
+pub use load::{
+    Phase, Progress, Room, allocate, check_tensors, fill, load, outline, parse_header, read_header,
+};
 pub use ops::{BackendInfo, CHUNK_BLOCKS, KvShape, KvType, Ops, RopeStyle, Row, Runner, Step, WeightStore};
 pub use readout::{
     Draw, MOST_GATHERED, MOST_TOP, Output, Reader, Reading, Readout, Sampled, log_sum_exp, not_numbers,

@@ -74,6 +74,11 @@ pub trait WeightStore {
         cols: usize,
     ) -> Result<Self::Weight>;
 
+    /// Waits until it is known whether there is room for all that was allocated.
+    fn settle(&mut self) -> LocalBoxFuture<'_, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// The next bytes of a tensor, from byte `offset` of its data. `offset` is a multiple of
     /// [`CHUNK_BLOCKS`] blocks; so is the length, but for the last piece.
     fn write(&mut self, weight: &mut Self::Weight, offset: usize, bytes: &[u8]) -> Result<()>;
@@ -97,9 +102,19 @@ impl KvShape {
         self.blocks * self.block_len
     }
 
-    /// Elements of one layer's K, and as many of its V.
-    pub fn layer_len(&self) -> usize {
-        self.slots() * self.kv_heads * self.head_dim
+    /// Bytes of one layer's K, and as many of its V.
+    pub fn layer_bytes(&self, kv_type: KvType) -> u64 {
+        self.slots() as u64 * self.position_bytes(kv_type)
+    }
+
+    /// Bytes of K and V of all layers.
+    pub fn bytes(&self, kv_type: KvType) -> u64 {
+        2 * self.layers as u64 * self.layer_bytes(kv_type)
+    }
+
+    /// Bytes of the K, or the V, of a position in a layer.
+    pub fn position_bytes(&self, kv_type: KvType) -> u64 {
+        self.kv_heads as u64 * self.head_dim as u64 * kv_type.bytes() as u64
     }
 }
 

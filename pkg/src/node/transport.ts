@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import { MessageChannel, Worker } from "node:worker_threads";
+import { wrong } from "../check.js";
 import type { Transport } from "../client.js";
 import type { LunetteError } from "../errors.js";
 import type { HostPort } from "../host.js";
@@ -13,7 +14,8 @@ import { loadWasm } from "./wasm.js";
 import { dawnFlags } from "./webgpu.js";
 
 /** Starts the engine's thread. */
-export function openWorker(): Transport {
+export function openWorker(make?: () => globalThis.Worker): Transport {
+  if (make !== undefined) throw wrong("options.worker", "true or false in Node", make);
   const workerData: ThreadData = { dawnFlags: dawnFlags() };
   let worker: Worker;
   try {

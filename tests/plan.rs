@@ -1,0 +1,230 @@
+//! What a plan says a model takes, held against what it takes: this program counts its allocations, and the GPU backend its
+//! buffers.
+
+mod common;
+mod gpu_support;
+
+use common::hollow::Hollow;
+use common::tiny;
+use lunette::engine::{Backend, Engine, LoadOptions, LoadPlan, Verdict};
+use lunette::gguf::Value;
+use lunette::gpu::{GpuRunner, GpuStore, KvType};
+use lunette::model::{Config, Incoming, KvShape, load as load_model, outline};
+use lunette::quant::BlockType;
+use lunette::source::{FileModel, MemoryModel, ModelBytes};
+use lunette::{Error, Result, Uninterrupted};
+use pollster::block_on;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard};
+
+#[global_allocator]
+static MEMORY: Memory = Memory { now: AtomicUsize::new(0), most: AtomicUsize::new(0) };
+
+/// The system's allocator, with its bytes counted.
+struct Memory {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Memory {
+    fn grow(&self, bytes: usize) {
+        let now = self.now.fetch_add(bytes, Relaxed) + bytes;
+        self.most.fetch_max(now, Relaxed);
+    }
+}
+
+// SAFETY: all is left to the system's allocator.
+unsafe impl GlobalAlloc for Memory {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.grow(layout.size());
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        self.grow(layout.size());
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        self.now.fetch_sub(layout.size(), Relaxed);
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // In the worst case both are there at a time; the system grows large blocks in place.
+        self.grow(size);
+        self.now.fetch_sub(layout.size(), Relaxed);
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+/// The counts are the process's: one test at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn options(backend: Backend, context: usize) -> LoadOptions {
+    LoadOptions { backend, context_length: Some(context), ..Default::default() }
+}
+
+fn plan(model: &dyn ModelBytes, options: &LoadOptions) -> Result<LoadPlan> {
+    block_on(LoadPlan::new(model, options, &Uninterrupted))
+}
+
+fn load(model: Rc<dyn ModelBytes>, options: &LoadOptions) -> Result<Engine> {
+    block_on(Engine::load(model, options, &mut |_| (), &Uninterrupted))
+}
+
+fn hollow(shape: &str, quant: &str, layers: usize) -> Rc<Hollow> {
+    Rc::new(Hollow::new(shape, quant, layers))
+}
+
+/// The most memory that loading a model and filling its context takes, and what the plan said.
+fn planned_and_taken(model: Rc<dyn ModelBytes>, context: usize) -> (LoadPlan, u64) {
+    let options = options(Backend::Wasm, context);
+    let plan = plan(&*model, &options).unwrap();
+    let before = MEMORY.now.load(Relaxed);
+    MEMORY.most.store(before, Relaxed);
+    let engine = load(model, &options).unwrap();
+    let tokens: Vec<u32> = (0..context as u32).map(|i| i % 200).collect();
+    block_on(engine.logprobs(&tokens, &Uninterrupted)).unwrap();
+    let taken = MEMORY.most.load(Relaxed) - before;
+    (plan, taken as u64)
+}
+
+#[test]
+fn memory_is_as_planned() {
+    let _alone = alone();
+    let file = Rc::new(FileModel::open(common::model_path()).unwrap());
+    let table: [(&str, Rc<dyn ModelBytes>, usize); 4] = [
+        ("the default model", file, 256),
+        ("SmolLM2 Q8_0", hollow("smollm2-135m", "q8_0", 30), 128),
+        ("Llama 3.2 1B Q4_K_M, one layer", hollow("llama-3.2-1b", "q4_k_m", 1), 160),
+        ("Llama 3.1 8B IQ4_XS, one layer", hollow("llama-3.1-8b", "iq4_xs", 1), 64),
+    ];
+    for (name, model, context) in table {
+        let (plan, taken) = planned_and_taken(model, context);
+        let ratio = plan.memory.total as f64 / taken as f64;
+        println!("{name}: planned {:?}, taken {taken}: {ratio:.3}", plan.memory);
+        assert_eq!((plan.backend, plan.verdict), ("wasm", Verdict::Fits));
+        assert!((0.95..1.05).contains(&ratio), "{name}: {ratio:.3}");
+    }
+}
+
+/// All that is on the device once a model is loaded, on an adapter with its own limits.
+#[test]
+fn buffers_are_as_planned() {
+    let _alone = alone();
+    let _driver = gpu_support::gpu(None, &[], KvType::F16);
+    let file = Rc::new(FileModel::open(common::model_path()).unwrap());
+    let tiny = |block_type| Rc::new(MemoryModel::new(tiny::file(block_type)));
+    let table: [(&str, Rc<dyn ModelBytes>, usize); 6] = [
+        ("the default model", file, 2048),
+        ("tiny F16", tiny(BlockType::F16), 100),
+        ("tiny Q4_0", tiny(BlockType::Q4_0), 4096),
+        ("tiny Q3_K", tiny(BlockType::Q3_K), 512),
+        ("tiny IQ4_XS", tiny(BlockType::IQ4_XS), 16),
+        // Its embedding and its output matrix are larger than a buffer of lavapipe.
+        ("Llama 3.1 8B Q4_K_M, one layer", hollow("llama-3.1-8b", "q4_k_m", 1), 8192),
+    ];
+    for (name, model, context) in table {
+        let options = options(Backend::Webgpu, context);
+        let plan = plan(&*model, &options).unwrap();
+        let engine = load(model, &options).unwrap();
+        let taken = engine.info().backend.gpu_bytes;
+        println!("{name}: planned {:?}, taken {taken}", plan.memory);
+        assert_eq!((plan.backend, plan.verdict, plan.context_length), ("webgpu", Verdict::Fits, context));
+        assert_eq!(plan.adapter, engine.info().backend.adapter);
+        assert_eq!(plan.memory.total, taken, "{name}");
+    }
+}
+
+/// The same with the limits of the smallest browser, and both families of kernels.
+#[test]
+fn a_rehearsal_takes_what_the_runner_takes() {
+    use lunette::gpu::decide::Kernels;
+    let _alone = alone();
+    for kernels in [Kernels::Independent, Kernels::Cooperative] {
+        let gpu = gpu_support::gpu(Some(kernels), &[], KvType::F32);
+        let bytes = MemoryModel::new(tiny::file(BlockType::Q6_K));
+        let (rehearsed, taken) = block_on(async {
+            let (header, mut incoming) = Incoming::headers(&bytes).await.unwrap();
+            let config = Config::from_header(&header).unwrap();
+            let Config { layers, kv_heads, head_dim, .. } = config;
+            let kv = KvShape { layers, kv_heads, head_dim, block_len: 16, blocks: 20 };
+            let rehearsal = gpu.rehearsal();
+            let model = outline(&header, &config, &mut GpuStore::new(&rehearsal)).unwrap();
+            let rehearsed = GpuRunner::rehearse(&rehearsal, &model, kv).await.unwrap();
+            assert_eq!(gpu.bytes(), 0);
+            let mut store = GpuStore::new(&gpu);
+            let quiet = &mut |_| ();
+            let load = load_model(&header, &config, &mut incoming, &mut store, quiet, &Uninterrupted);
+            let model = load.await.unwrap();
+            let _runner = GpuRunner::new(gpu.clone(), model, kv, &mut |_, _| ()).await.unwrap();
+            (rehearsed, gpu.bytes())
+        });
+        assert_eq!(rehearsed, taken, "{kernels:?}");
+    }
+}
+
+/// A context whose cache no buffer holds: the plan says which would, and so does the load, before it reads a weight.
+#[test]
+fn a_context_too_long_is_refused_with_the_longest_that_fits() {
+    let _alone = alone();
+    let gpu = gpu_support::gpu(None, &[], KvType::F16);
+    let (buffer, binding) = gpu.buffer_limits();
+    // K of a layer takes 2 KiB for a position.
+    let fitting = (buffer.min(binding) / 2048 / 16 * 16) as usize;
+    if fitting >= 131_072 {
+        return println!("SKIPPED: buffers of {buffer} bytes hold any context of this model");
+    }
+    let model = hollow("llama-3.1-8b", "q4_k_m", 1);
+    let options = |context| options(Backend::Webgpu, context);
+    let refused = plan(&*model, &options(131_072)).unwrap();
+    assert_eq!(refused.verdict, Verdict::FitsWithSmallerContext);
+    assert_eq!(refused.fitting_context_length, Some(fitting));
+    assert_eq!(refused.memory.kv_cache, 131_072 * 2 * 2048);
+    assert!(
+        refused.reasons.iter().any(|reason| reason.contains("131072 positions = 512.0 MiB")),
+        "{refused:?}"
+    );
+    let Err(Error::OutOfMemory(why)) = load(model.clone(), &options(131_072)) else {
+        panic!("it should not fit")
+    };
+    assert!(why.contains(&format!("A context length of {fitting} would fit")), "{why}");
+    assert_eq!(model.given(), 0);
+    assert_eq!(plan(&*model, &options(fitting)).unwrap().verdict, Verdict::Fits);
+}
+
+/// A matrix of which not even 64 rows fit into a buffer.
+#[test]
+fn a_matrix_too_wide_does_not_fit_a_gpu() {
+    let _alone = alone();
+    let gpu = gpu_support::gpu(None, &[], KvType::F16);
+    let wide = 2 * (gpu.weight_limit() / 256).next_power_of_two();
+    if wide > 1 << 20 {
+        return println!("SKIPPED: buffers of {} bytes hold any matrix", gpu.weight_limit());
+    }
+    let mut header = tiny::metadata();
+    header.replace("llama.feed_forward_length", Value::Unsigned(wide));
+    let mut tensors = tiny::tensors(BlockType::F32);
+    for (name, dims, _) in &mut tensors {
+        match &name[..] {
+            name if name.ends_with("ffn_down.weight") => dims[0] = wide,
+            name if name.ends_with("ffn_up.weight") || name.ends_with("ffn_gate.weight") => dims[1] = wide,
+            _ => {}
+        }
+    }
+    let model = Rc::new(Hollow::with(header, &tensors));
+    let options = options(Backend::Webgpu, 64);
+    let plan = plan(&*model, &options).unwrap();
+    assert_eq!((plan.verdict, plan.fitting_context_length), (Verdict::DoesNotFit, None));
+    assert!(plan.reasons.iter().any(|reason| reason.contains("ffn_down")), "{:?}", plan.reasons);
+    assert!(matches!(load(model.clone(), &options), Err(Error::OutOfMemory(_))));
+    // The plan and the load read one piece each, for the header.
+    assert!(model.given() <= 8 << 20, "{}", model.given());
+}
