@@ -4,6 +4,6 @@ const names = (...names) => Object.fromEntries(names.map((name) => [name, "reado
 
 // Functions handed to the page run there: its globals stand beside Node's.
 const NODE = names("Buffer", "URL", "clearTimeout", "console", "process", "setTimeout");
-const PAGE = names("AbortController", "document", "fetch", "judge", "lunette", "performance");
+const PAGE = names("AbortController", "File", "document", "fetch", "judge", "lunette", "navigator", "performance");
 
 export default [js.configs.recommended, { languageOptions: { globals: { ...NODE, ...PAGE } } }];
