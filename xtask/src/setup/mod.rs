@@ -2,6 +2,7 @@
 
 pub mod apt;
 pub mod browser;
+pub mod dawn;
 pub mod drivers;
 pub mod node;
 pub mod tools;
