@@ -139,8 +139,7 @@ fn buffers_are_as_planned() {
         println!("{name}: planned {:?}, taken {taken}", plan.memory);
         assert_eq!((plan.backend, plan.verdict, plan.context_length), ("webgpu", Verdict::Fits, context));
         assert_eq!(plan.adapter, engine.info().backend.adapter);
-        let ratio = plan.memory.total as f64 / taken as f64;
-        assert!((0.95..1.05).contains(&ratio), "{name}: {ratio:.3}");
+        assert_eq!(plan.memory.total, taken, "{name}");
     }
 }
 
@@ -226,5 +225,6 @@ fn a_matrix_too_wide_does_not_fit_a_gpu() {
     assert_eq!((plan.verdict, plan.fitting_context_length), (Verdict::DoesNotFit, None));
     assert!(plan.reasons.iter().any(|reason| reason.contains("ffn_down")), "{:?}", plan.reasons);
     assert!(matches!(load(model.clone(), &options), Err(Error::OutOfMemory(_))));
-    assert_eq!(model.given(), 0);
+    // The plan and the load read one piece each, for the header.
+    assert!(model.given() <= 8 << 20, "{}", model.given());
 }

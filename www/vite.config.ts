@@ -3,9 +3,9 @@ import { svelte } from "@sveltejs/vite-plugin-svelte";
 import sirv from "sirv";
 import { defineConfig } from "vite";
 import type { Connect, Plugin } from "vite";
-import { fonts } from "./build/fonts";
-import { offline } from "./build/offline";
-import { policy } from "./build/policy";
+import { fonts } from "./build/fonts.ts";
+import { offline } from "./build/offline.ts";
+import { policy } from "./build/policy.ts";
 
 const beside = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 

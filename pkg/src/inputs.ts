@@ -49,18 +49,30 @@ export const sha256: Check<string> = (value, where) => {
   return digits;
 };
 
-export const loadOptions = settings<LoadOptions>({
+function workerChoice(value: unknown, where: string): boolean | (() => Worker) {
+  if (typeof value !== "boolean" && typeof value !== "function") throw wrong(where, "true, false or a function", value);
+  return value as boolean | (() => Worker);
+}
+
+const engineFields = {
   backend: optional(oneOf("auto", "webgpu", "wasm")),
   disable: optional(listOf(oneOf("subgroups", "f16", "dp4a"))),
   contextLength: optional(count),
   maxBatch: optional(count),
-  worker: optional(flag),
+};
+
+export const loadOptions = settings<LoadOptions>({
+  ...engineFields,
+  worker: optional(workerChoice),
   cache: optional(flag),
   sha256: optional(sha256),
   onProgress: optional(callback),
   onRecovery: optional(callback),
   signal: optional(signal),
 });
+
+/** What of {@link loadOptions} concerns the engine. */
+export const engineOptions = record<Pick<LoadOptions, keyof typeof engineFields>>(engineFields);
 
 export const callOptions = settings<CallOptions>({ signal: optional(signal) });
 

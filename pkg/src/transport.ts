@@ -3,11 +3,10 @@ import { LunetteError } from "./errors.js";
 import type { Reply } from "./protocol.js";
 
 /** Starts the engine's worker. */
-export function openWorker(): Transport {
+export function openWorker(make = startWorker): Transport {
   let worker: Worker;
   try {
-    // Bundlers look for exactly this expression to find the file and build it.
-    worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "lunette" });
+    worker = make();
   } catch (cause) {
     throw unavailable("worker", cause);
   }
@@ -29,6 +28,11 @@ export function openWorker(): Transport {
     },
     close: () => worker.terminate(),
   };
+}
+
+function startWorker(): Worker {
+  // Bundlers look for exactly this expression to find the file and build it.
+  return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "lunette" });
 }
 
 /** Runs the engine on this thread. Its code is loaded only here, so that a page which uses a worker has it once. */

@@ -82,12 +82,12 @@ export function gguf(metadata, tensors, { magic = "GGUF", counts = {} } = {}) {
 
 const elements = (shape) => shape.reduce((a, b) => a * b, 1);
 
-// The smallest Llama that is one: a block, two heads, a vocabulary of single bytes. 256 wide, so that a block of any
+// The smallest Llama that is one: a block (or several, for a larger file), two heads, a vocabulary of single bytes. 256 wide, so that a block of any
 // type would fill a row.
 const [WIDTH, HIDDEN, HEADS] = [256, 256, 2];
 
 /** Its metadata: the byte-level alphabet of GPT-2, one merge, and a token that ends the turn. */
-export function tinyMetadata() {
+export function tinyMetadata(blocks = 1) {
   const printable = (byte) => (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
   let stand_in = 256;
   const alphabet = Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable(byte) ? byte : stand_in++));
@@ -98,7 +98,7 @@ export function tinyMetadata() {
     "general.name": string("tiny"),
     "llama.context_length": u32(64),
     "llama.embedding_length": u32(WIDTH),
-    "llama.block_count": u32(1),
+    "llama.block_count": u32(blocks),
     "llama.feed_forward_length": u32(HIDDEN),
     "llama.attention.head_count": u32(HEADS),
     "llama.attention.head_count_kv": u32(HEADS),
@@ -120,14 +120,17 @@ export function tinyMetadata() {
 }
 
 /** Its tensors; the embedding serves as the output matrix too. */
-export function tinyTensors() {
+export function tinyTensors(blocks = 1) {
   const vocabulary = tinyMetadata()["tokenizer.ggml.tokens"].value.length;
   const square = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"];
+  const block = (i) => [
+    { name: `blk.${i}.attn_norm.weight`, shape: [WIDTH] },
+    { name: `blk.${i}.ffn_norm.weight`, shape: [WIDTH] },
+    ...square.map((name) => ({ name: `blk.${i}.${name}.weight`, shape: [WIDTH, HIDDEN] })),
+  ];
   return [
     { name: "token_embd.weight", shape: [WIDTH, vocabulary] },
-    { name: "blk.0.attn_norm.weight", shape: [WIDTH] },
-    { name: "blk.0.ffn_norm.weight", shape: [WIDTH] },
-    ...square.map((name) => ({ name: `blk.0.${name}.weight`, shape: [WIDTH, HIDDEN] })),
+    ...Array.from({ length: blocks }, (_, i) => block(i)).flat(),
     { name: "output_norm.weight", shape: [WIDTH] },
   ];
 }

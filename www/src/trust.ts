@@ -1,3 +1,5 @@
+import type { TrustedTypePolicyFactory } from "trusted-types/lib";
+
 /**
  * The page's policy asks that every address of a script be vouched for: only the package's worker and the service worker
  * ever need it, and both lie beside the page.

@@ -21,12 +21,12 @@ const { version, files } = worker.SHELL;
 const base = worker.registration.scope;
 /** Caches are one origin's, whereas several builds may live in its folders. */
 const mine = `lunette ${base} `;
-const name = mine + version;
+const cacheName = mine + version;
 const kept = new Set(files.map((file) => new URL(file, base).href));
 const page = new URL("index.html", base).href;
 
 worker.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(name).then((cache) => cache.addAll(files)));
+  event.waitUntil(caches.open(cacheName).then((cache) => cache.addAll(files)));
 });
 
 worker.addEventListener("activate", (event) => {
@@ -34,7 +34,7 @@ worker.addEventListener("activate", (event) => {
 });
 
 async function activate(): Promise<void> {
-  const old = (await caches.keys()).filter((other) => other.startsWith(mine) && other !== name);
+  const old = (await caches.keys()).filter((other) => other.startsWith(mine) && other !== cacheName);
   await Promise.all(old.map((other) => caches.delete(other)));
   // The first visit is watched too.
   await worker.clients.claim();
@@ -53,7 +53,7 @@ worker.addEventListener("fetch", (event) => {
 });
 
 async function answer(request: Request, file: string): Promise<Response> {
-  const cached = await caches.match(file, { cacheName: name });
+  const cached = await caches.match(file, { cacheName });
   return cached ?? fetch(request);
 }
 

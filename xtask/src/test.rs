@@ -3,7 +3,7 @@
 use crate::run::{Run, cargo};
 use crate::setup::{browser as chrome, drivers, node};
 use crate::wasm::Profile;
-use crate::{browser, check, model, pkg, repo, say};
+use crate::{browser, check, fuzz, model, pkg, repo, say};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use std::time::{Duration, Instant};
@@ -28,13 +28,16 @@ enum Step {
     Check,
     /// `cargo test`, on the CPU and on a Vulkan driver
     Native,
+    /// Inputs that are made to do harm, for a minute
+    Fuzz,
     /// The npm package's own tests
     Package,
     /// The built package and page in headless Chromium
     Browser,
 }
 
-const STEPS: [Step; 6] = [Step::Setup, Step::Build, Step::Check, Step::Native, Step::Package, Step::Browser];
+const STEPS: [Step; 7] =
+    [Step::Setup, Step::Build, Step::Check, Step::Native, Step::Fuzz, Step::Package, Step::Browser];
 
 /// Tests, counted by their runners.
 #[derive(Clone, Copy, Default)]
@@ -112,6 +115,10 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
                 count,
             )
         }
+        Step::Fuzz => fuzz::smoke(&mut |held| match held {
+            true => count.passed += 1,
+            false => count.failed += 1,
+        }),
         Step::Package => counted(node::npm("pkg").args(["test"]), count),
         Step::Browser => {
             let script = browser::script("index.mjs")?;

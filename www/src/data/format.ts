@@ -19,3 +19,20 @@ export function percent(p: number): string {
 
 export const seconds = (ms: number): string => `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 export const rate = (n: number, ms: number): string => `${Math.round((1000 * n) / Math.max(ms, 1))} tokens a second`;
+
+/**
+ * How a probability looks among those of the rubric alone, as the expected score takes it: what the judge would have
+ * written outside of the rubric says nothing of the case.
+ */
+export const within = (p: number, outside: number): number => (outside < 1 ? Math.min(p / (1 - outside), 1) : 0);
+
+const days = new Intl.DateTimeFormat("en", { day: "numeric", month: "long", year: "numeric" });
+export const day = (at: number): string => days.format(at);
+
+/** About how long, in the largest unit that says enough. */
+export function duration(ms: number): string {
+  const s = Math.ceil(ms / 1000);
+  if (s < 90) return `${s} s`;
+  const minutes = Math.round(s / 60);
+  return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
+}

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import type { Setup } from "./setup";
+import type { Level, Setup } from "./setup";
 
 /*
  * A setup as the fragment of a link: `#lunette-1.` and base64url of raw deflate of JSON. Browsers keep the fragment to
@@ -30,7 +30,7 @@ const ways = v.strictObject({
 const texts = { input: text, reference: text, context: text, objective: text, ways };
 const level = v.strictObject({ score: whole(-1_000_000, 1_000_000), description: text });
 const label = v.strictObject({ label: text, description: text });
-const ascending = (levels: { score: number }[]) =>
+const ascending = (levels: Level[]) =>
   levels.every(({ score }, i) => i === 0 || score > (levels[i - 1]?.score ?? score));
 
 const setup = v.variant("tab", [

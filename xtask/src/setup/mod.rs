@@ -1,6 +1,6 @@
 //! Everything that a fresh machine lacks, installed when it is first needed.
 
-mod apt;
+pub mod apt;
 pub mod browser;
 pub mod drivers;
 pub mod node;
