@@ -85,7 +85,10 @@ impl File {
             Lie::Float { key, number } => self.set(key, Value::Float(number)),
             Lie::Text { key, text } => self.set(key, Value::String(text)),
             Lie::List { key, numbers } => {
-                self.set(key, Value::Array(numbers.into_iter().map(|n| Value::Unsigned(n.value())).collect()));
+                self.set(
+                    key,
+                    Value::Array(numbers.into_iter().map(|n| Value::Unsigned(n.value())).collect()),
+                );
             }
             Lie::Forget { key } => {
                 let at = usize::from(key) % self.keys.len();

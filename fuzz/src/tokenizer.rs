@@ -58,7 +58,10 @@ pub fn run(data: &[u8]) {
     for special in [false, true] {
         let tokens = within((1 << 20) + text.len() * 2048, 2.0, || tokenizer.encode(&text, special));
         let tokens = tokens.unwrap_or_else(|error| panic!("{error}: {text:?}"));
-        assert!(special || !tokens.iter().any(|token| tokenizer.is_control(*token)), "{text:?} has a control token");
+        assert!(
+            special || !tokens.iter().any(|token| tokenizer.is_control(*token)),
+            "{text:?} has a control token"
+        );
         let back = tokenizer.decode(&tokens).expect("these tokens exist");
         if case.bytes {
             assert_eq!(back, text);

@@ -162,6 +162,11 @@ impl GpuStore {
         }
     }
 
+    /// The device that they go to.
+    pub fn gpu(&self) -> Gpu {
+        self.gpu.clone()
+    }
+
     /// Splits tensors into smaller buffers than the adapter demands.
     pub fn with_buffer_limit(mut self, bytes: u64) -> GpuStore {
         self.most = self.most.min(bytes);
