@@ -73,8 +73,7 @@ fn download(folder: &Path, release: &str) -> Result<()> {
     let sources = folder.join("backports.sources");
     let key = if Path::new(KEYRING).exists() { format!("Signed-By: {KEYRING}\n") } else { String::new() };
     let mirror = mirror(release)?;
-    let text =
-        format!("Types: deb\nURIs: {mirror}\nSuites: {release}-backports\nComponents: main\n{key}");
+    let text = format!("Types: deb\nURIs: {mirror}\nSuites: {release}-backports\nComponents: main\n{key}");
     fs::write(&sources, text).with_context(|| format!("writing {}", sources.display()))?;
     let apt = || {
         let set = |key: &str, value: &Path| format!("-o{key}={}", value.display());
@@ -93,7 +92,8 @@ fn download(folder: &Path, release: &str) -> Result<()> {
 
 /// Where apt gets this release from.
 fn mirror(release: &str) -> Result<String> {
-    let targets = Run::new("apt-get").args(["indextargets", "--format", "$(RELEASE) $(REPO_URI)"]).output()?;
+    let targets =
+        Run::new("apt-get").args(["indextargets", "--format", "$(RELEASE) $(REPO_URI)"]).output()?;
     let found = targets.lines().find_map(|line| line.strip_prefix(release)?.strip_prefix(' '));
     match found {
         Some(mirror) => Ok(mirror.to_owned()),

@@ -4,5 +4,6 @@ pub mod apt;
 pub mod browser;
 pub mod dawn;
 pub mod drivers;
+pub mod firefox;
 pub mod node;
 pub mod tools;
