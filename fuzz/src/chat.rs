@@ -1,6 +1,6 @@
 //! Chat templates: any text as a Jinja program, given a conversation.
 //!
-//! An input is the template, so that a seed is a file that people can read; behind a [`SEPARATOR`] each, roles and
+//! An input is the template, so that a seed is a file that people can read; behind a separator (U+001E) each, roles and
 //! contents may follow.
 
 use crate::limits::within;

@@ -121,9 +121,9 @@ impl File {
     }
 
     fn set(&mut self, key: u8, value: Value) {
-        let (name, _) = match OTHER_KEYS.get(usize::from(key)) {
-            Some(name) => (name.to_string(), ()),
-            None => (self.keys[usize::from(key) % self.keys.len()].0.clone(), ()),
+        let name = match OTHER_KEYS.get(usize::from(key)) {
+            Some(name) => name.to_string(),
+            None => self.keys[usize::from(key) % self.keys.len()].0.clone(),
         };
         set(&mut self.keys, &name, value);
     }

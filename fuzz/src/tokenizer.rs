@@ -100,7 +100,8 @@ impl Case {
     fn metadata(&self, names: &[String]) -> Metadata {
         let text = |text: &str| Value::String(text.into());
         let alphabet = names.len() - self.tokens.len();
-        let kinds = (0..alphabet).map(|_| 1).chain(self.tokens.iter().map(|(_, kind)| i64::from(*kind % KINDS)));
+        let kinds =
+            (0..alphabet).map(|_| 1).chain(self.tokens.iter().map(|(_, kind)| i64::from(*kind % KINDS)));
         let merges = self.merges.iter().filter_map(|(a, b)| {
             let (a, b) = (names.get(usize::from(*a))?, names.get(usize::from(*b))?);
             Some(Value::String(format!("{a} {b}")))
