@@ -95,12 +95,12 @@ fn build() -> Result<PathBuf> {
     let folder = folder();
     // With a target named, the flags are not for build scripts.
     cargo()
-        .args(["build", "--package", "lunette-fuzz", "--features", "engine", "--bins", "--target", host])
-        .arg("--target-dir")
+        .args(["build", "--package", "lunette-fuzz", "--features", "engine", "--bins"])
+        .args(["--profile", "fuzz", "--target", host, "--target-dir"])
         .arg(&folder)
         .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f"))
         .run()?;
-    Ok(folder.join(host).join("debug"))
+    Ok(folder.join(host).join("fuzz"))
 }
 
 fn folder() -> PathBuf {

@@ -93,7 +93,7 @@ export class JudgeState {
       requests.mark();
     } catch (error) {
       this.#fail(error);
-    } finally {
+      // What has come of it is kept. After a success nobody looks at the shelf: it is read again when it is opened.
       void shelf.refresh();
     }
   }
