@@ -111,7 +111,7 @@ pub struct PairArguments {
 /// What all tasks have in common.
 #[derive(Args)]
 pub struct RunArguments {
-    /// The GGUF file of the model [default: the environment's LUNETTE_MODEL]
+    /// The GGUF file of the model; of a split one the first [default: the environment's LUNETTE_MODEL]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
     /// What to judge by, as YAML or JSON; a row's own `rubric` (compare, rank: `criteria`) comes first
@@ -184,6 +184,12 @@ pub struct InspectArguments {
     /// Tokens to count the KV cache for [default: as many as would be loaded]
     #[arg(long, value_name = "TOKENS")]
     pub context: Option<usize>,
+    /// Open the device that it would run on, and say whether it fits there
+    #[arg(long)]
+    pub plan: bool,
+    /// Where it would run, for --plan
+    #[arg(long, value_enum, default_value = "auto", requires = "plan")]
+    pub backend: Where,
     /// One JSON object
     #[arg(long)]
     pub json: bool,

@@ -2,12 +2,12 @@
 
 use crate::arguments::InspectArguments;
 use crate::exit::{Exit, Stop};
-use lunette::engine::DEFAULT_CONTEXT;
+use lunette::engine::{DEFAULT_CONTEXT, LoadOptions, LoadPlan, Verdict};
 use lunette::gguf::Header;
 use lunette::model::{self, Config};
-use lunette::source::{Feed, FileStream};
+use lunette::source::{Feed, FileModel, ModelBytes};
 use lunette::tokenizer::{ChatTemplate, Tokenizer};
-use lunette::{Error, Result};
+use lunette::{Error, Result, Uninterrupted};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -16,6 +16,8 @@ use std::io::Write;
 #[serde(rename_all = "camelCase")]
 struct Report {
     file: String,
+    /// Files that the model is split over.
+    parts: usize,
     file_bytes: u64,
     gguf_version: u32,
     name: Option<String>,
@@ -31,6 +33,9 @@ struct Report {
     license: Option<String>,
     shape: Option<Shape>,
     needs: Option<Needs>,
+    /// Where the command line asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<LoadPlan>,
     /// Why it cannot be run; empty where it can.
     problems: Vec<String>,
 }
@@ -82,10 +87,9 @@ pub fn inspect(arguments: &InspectArguments) -> std::result::Result<Exit, Stop> 
 
 async fn read(arguments: &InspectArguments) -> Result<Report> {
     let path = &arguments.model;
-    let mut feed = Feed::new(Box::new(FileStream::open(path)?));
-    let header = model::parse_header(&mut feed).await?;
-    let file_bytes = feed.size().unwrap_or(0);
-    let (config, mut problems) = examine(&header, file_bytes);
+    let bytes = FileModel::open(path)?;
+    let (header, file_bytes, mut problems) = header(&bytes).await?;
+    let config = examine(&header, &mut problems);
     let meta = &header.metadata;
     let text = |key: &str| meta.str(key).map(str::to_string);
     let architecture = text("general.architecture");
@@ -96,8 +100,18 @@ async fn read(arguments: &InspectArguments) -> Result<Report> {
     {
         problems.push(format!("it can be loaded with a context of 1 to {} tokens", config.context_length));
     }
+    let plan = match arguments.plan && problems.is_empty() {
+        true => Some(plan(&bytes, arguments).await?),
+        false => None,
+    };
+    if let Some(plan) = &plan
+        && plan.verdict != Verdict::Fits
+    {
+        problems.push(fit(plan));
+    }
     Ok(Report {
         file: path.display().to_string(),
+        parts: bytes.parts(),
         file_bytes,
         gguf_version: header.version,
         name: text("general.name"),
@@ -114,21 +128,55 @@ async fn read(arguments: &InspectArguments) -> Result<Report> {
         shape: config.as_ref().map(shape),
         architecture,
         needs,
+        plan,
         problems,
     })
 }
 
+/// The header of a model, the bytes of its files, and what is wrong with their lengths.
+async fn header(bytes: &FileModel) -> Result<(Header, u64, Vec<String>)> {
+    let (mut headers, mut total, mut problems) = (Vec::new(), 0, Vec::new());
+    for part in 0..bytes.parts() {
+        let mut feed = Feed::new(bytes.open(part).await?);
+        let header = model::parse_header(&mut feed).await?;
+        problems.extend(header.check(feed.size()).err().map(|error| error.to_string()));
+        total += feed.size().unwrap_or(0);
+        headers.push(header);
+    }
+    Ok((Header::join(headers)?, total, problems))
+}
+
+/// Whether it fits on the device that it would run on.
+async fn plan(bytes: &FileModel, arguments: &InspectArguments) -> Result<LoadPlan> {
+    let options = LoadOptions {
+        backend: arguments.backend.into(),
+        context_length: arguments.context,
+        ..Default::default()
+    };
+    LoadPlan::new(bytes, &options, &Uninterrupted).await
+}
+
+/// A plan's verdict in words.
+fn fit(plan: &LoadPlan) -> String {
+    let LoadPlan { adapter, context_length, .. } = plan;
+    match (plan.verdict, plan.fitting_context_length) {
+        (Verdict::Fits, _) => format!("fits on {adapter} with a context of {context_length} tokens"),
+        (_, Some(fitting)) => format!(
+            "does not fit on {adapter} with a context of {context_length} tokens; with {fitting} it does"
+        ),
+        (_, None) => format!("does not fit on {adapter}"),
+    }
+}
+
 /// What loading would find out before it reads the weights, and everything that it would refuse.
-fn examine(header: &Header, file_bytes: u64) -> (Option<Config>, Vec<String>) {
-    let mut problems = Vec::new();
+fn examine(header: &Header, problems: &mut Vec<String>) -> Option<Config> {
     let mut noted = |problem: Result<()>| problems.extend(problem.err().map(|error| error.to_string()));
-    noted(header.check(Some(file_bytes)));
     noted(Tokenizer::from_metadata(&header.metadata).map(drop));
     noted(match ChatTemplate::from_metadata(&header.metadata) {
         Ok(None) => Err(Error::ChatTemplate("the file has none".into())),
         other => other.map(drop),
     });
-    let config = match Config::from_header(header) {
+    match Config::from_header(header) {
         Ok(config) => {
             noted(model::check_tensors(header, &config));
             Some(config)
@@ -137,8 +185,7 @@ fn examine(header: &Header, file_bytes: u64) -> (Option<Config>, Vec<String>) {
             noted(Err(error));
             None
         }
-    };
-    (config, problems)
+    }
 }
 
 fn shape(config: &Config) -> Shape {
@@ -189,7 +236,8 @@ impl Report {
         let mut lines = vec![self.name.clone().unwrap_or_else(|| "(no name)".into())];
         let mut line = |name: &str, text: String| lines.push(format!("  {name:<14} {text}"));
         let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "not named".into());
-        line("file", format!("{}, {}, GGUF {}", self.file, bytes(self.file_bytes), self.gguf_version));
+        let parts = if self.parts > 1 { format!(" in {} parts", self.parts) } else { String::new() };
+        line("file", format!("{}, {}{parts}, GGUF {}", self.file, bytes(self.file_bytes), self.gguf_version));
         let shape = self.shape.as_ref().map(|s| {
             format!(
                 ": {} layers of width {}, {} heads of {} over {} KV heads, MLP {}",
@@ -219,6 +267,10 @@ impl Report {
                     bytes(needs.kv_bytes_per_token)
                 ),
             );
+        }
+        if let Some(plan) = &self.plan {
+            line("plan", fit(plan));
+            plan.reasons.iter().for_each(|reason| line("", reason.clone()));
         }
         line("runs", if self.problems.is_empty() { "yes" } else { "no" }.into());
         self.problems.iter().for_each(|problem| line("", problem.clone()));

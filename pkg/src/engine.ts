@@ -2,6 +2,7 @@ import { text as checkText, tokens as checkTokens } from "./check.js";
 import { Client } from "./client.js";
 import type { Transport } from "./client.js";
 import * as inputs from "./inputs.js";
+import { askToPersist } from "./persist.js";
 import { platform } from "./platform.js";
 import { describeSource } from "./source.js";
 import type {
@@ -63,6 +64,8 @@ export class Engine {
       ...settings
     } = inputs.loadOptions(options, "options");
     const source = describeSource(model, sha256);
+    // Not awaited: a browser may ask the user, and the load goes on whatever the answer.
+    if (cache && source.kind === "url") void askToPersist();
     const client = new Client(await connect(worker));
     client.onRecovery = onRecovery;
     try {
@@ -128,6 +131,7 @@ export class Engine {
 }
 
 /** The other side of a channel: in a worker, or on this thread. */
-export function connect(worker = platform().threads()): Promise<Transport> | Transport {
+export function connect(worker: LoadOptions["worker"] = platform().threads()): Promise<Transport> | Transport {
+  if (typeof worker === "function") return platform().openWorker(worker);
   return worker ? platform().openWorker() : platform().openHere();
 }

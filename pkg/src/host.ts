@@ -1,10 +1,14 @@
-import { openSource } from "./bytes.js";
-import type { OpenSource } from "./bytes.js";
+import { Arrival } from "./arrival.js";
+import { Library } from "./cache/library.js";
+import { openOpfs } from "./cache/opfs.js";
+import type { Storage } from "./cache/store.js";
 import { CallControl } from "./control.js";
 import { codeOf, LunetteError, toWire } from "./errors.js";
-import type { ArrivalOptions, Calls, Method, Reply, Request, WireSource } from "./protocol.js";
-import type { ModelInfo, Progress, Recovery } from "./types.js";
-import type { ModelBytes, OnToken, WasmEngine, WasmLoadOptions, WasmModule } from "./wasm-contract.js";
+import { arrive, completePlan } from "./loading.js";
+import { Meter } from "./meter.js";
+import type { Calls, Method, Reply, Request, WireSource, WireUrl } from "./protocol.js";
+import type { CachedModel, LoadPlan, ModelInfo, Progress, Recovery } from "./types.js";
+import type { OnToken, WasmEngine, WasmLoadOptions, WasmModule } from "./wasm-contract.js";
 import { requestSubgroups } from "./webgpu.js";
 
 /** The worker's own side of its message channel, or a `MessagePort` when there is no worker. */
@@ -19,6 +23,7 @@ export type Prepare = (source: WireSource, options: WasmLoadOptions) => Promise<
 /**
  * Answers the page's calls with the engine that it owns.
  *
+ * @param openStorage finds out where models can be kept; by default, that is the browser's place for it.
  * @param scope where a fault that no call can catch is reported: a trap inside a future surfaces as an `error` event.
  */
 export function serve(
@@ -26,8 +31,9 @@ export function serve(
   scope: EventTarget | undefined,
   loadWasm: () => Promise<WasmModule>,
   prepare?: Prepare,
+  openStorage: () => Promise<Storage> = openOpfs,
 ): void {
-  const host = new Host(port, loadWasm, prepare);
+  const host = new Host(port, loadWasm, openStorage, prepare);
   port.addEventListener("message", (event) => host.receive(event.data));
   scope?.addEventListener("error", (event) => host.fault(event));
   port.postMessage({ type: "hello" }, []);
@@ -38,12 +44,18 @@ type Result = Calls[Method]["result"];
 class Host {
   readonly #running = new Map<number, { control: CallControl; settled: Promise<void> }>();
   #engine: WasmEngine | undefined;
+  /** Where the engine's bytes come from, also later: after a lost device it reads them again. */
+  #arrival: Arrival | undefined;
+  #license: string | undefined;
+  #opened: Promise<Storage> | undefined;
+  #warned = false;
   /** Set once the wasm instance has trapped: its memory can no longer be trusted, so nothing is called again. */
   #dead: LunetteError | undefined;
 
   constructor(
     private readonly port: HostPort,
     private readonly loadWasm: () => Promise<WasmModule>,
+    private readonly openStorage: () => Promise<Storage>,
     private readonly prepare: Prepare = (source) => Promise.resolve(source),
   ) {}
 
@@ -91,13 +103,17 @@ class Host {
       case "load":
         return this.#load(request.id, ...request.args, control);
       case "plan":
+        return this.#plan(...request.args, control);
       case "listModels":
+        return this.#library().then((library) => library.list());
       case "storageUsage":
+        return this.#library().then((library) => library.usage());
       case "deleteModel":
-      case "importModel":
+        return this.#library().then((library) => library.delete(...request.args));
       case "exportModel":
-      case "persist":
-        throw new LunetteError("internal", `"${request.method}" is not answered yet.`);
+        return this.#library().then((library) => library.export(...request.args));
+      case "importModel":
+        return this.#import(...request.args);
       case "tokenize":
         return this.#loaded.tokenize(...request.args);
       case "detokenize":
@@ -128,47 +144,87 @@ class Host {
     return this.#engine;
   }
 
-  async #load(
-    id: number,
-    from: WireSource,
-    options: WasmLoadOptions,
-    _arrival: ArrivalOptions,
-    control: CallControl,
-  ): Promise<ModelInfo> {
-    const { WasmEngine } = await this.loadWasm();
+  async #load(id: number, ...[from, options, { cache }, control]: LoadArgs): Promise<ModelInfo> {
+    const { WasmEngine, WasmSha256: Sha256 } = await this.loadWasm();
     const source = await this.prepare(from, options);
     requestSubgroups(!options.disable?.includes("subgroups"));
-    const opened: OpenSource[] = [];
-    const model: ModelBytes = {
-      parts: source.parts.length,
-      async open(part) {
-        const bytes = await openSource(source, control.signal, part);
-        opened.push(bytes);
-        return bytes;
-      },
+    const meter = this.#meter(id);
+    const storage = cache && source.kind === "url" ? await this.#storage(meter) : undefined;
+    const arrival = new Arrival({ source, Sha256, meter, storage });
+    let ready: Progress | undefined;
+    const onProgress = (progress: Progress) => {
+      if (progress.phase === "ready") ready = progress;
+      else if (progress.phase === "compile") meter.step(progress);
+      // While bytes still come, it is their arrival that counts.
+      else if (!arrival.remote) meter.bytes("upload", progress.loaded, progress.total);
     };
-    const report = throttle((progress) => {
+    const load = () => WasmEngine.load(arrival, options, onProgress, this.#onRecovery, control);
+    this.#engine = await arrive(arrival, control, meter, load);
+    this.#arrival = arrival;
+    this.#license = from.kind === "url" ? from.license : undefined;
+    if (ready !== undefined) meter.step(ready);
+    return this.#info();
+  }
+
+  async #plan(...[from, options, { cache }, control]: LoadArgs): Promise<LoadPlan> {
+    const { planLoad, WasmSha256: Sha256 } = await this.loadWasm();
+    const source = await this.prepare(from, options);
+    const storage = source.kind === "url" ? await this.#openStorage() : undefined;
+    const meter = new Meter(() => undefined);
+    const arrival = new Arrival({ source, Sha256, meter, storage: cache ? storage : undefined, plan: true });
+    const plan = await arrive(arrival, control, meter, async () => {
+      const plan = await planLoad(arrival, options, control);
+      // Read while the files are open: later nobody knows.
+      return { ...plan, cached: Math.min(arrival.arrived, plan.model.bytes) };
+    });
+    return completePlan(plan, source, storage);
+  }
+
+  async #import(file: Blob, source: WireUrl | undefined): Promise<CachedModel> {
+    const { WasmSha256 } = await this.loadWasm();
+    return (await this.#library()).import(file, source, WasmSha256);
+  }
+
+  /** The engine as it is now; its licence may be known to the caller alone. */
+  #info(): ModelInfo {
+    const info = this.#loaded.info();
+    const license = info.license ?? this.#license;
+    return license === undefined ? info : { ...info, license };
+  }
+
+  readonly #onRecovery = (event: Recovery): void => {
+    this.#reply({ type: "recovery", event });
+    if (event.phase === "lost") return;
+    // Later: the engine that tells of it is still at work on it.
+    setTimeout(() => {
+      if (this.#engine !== undefined && this.#dead === undefined) this.#reply({ type: "info", info: this.#info() });
+    });
+  };
+
+  #meter(id: number): Meter {
+    return new Meter((progress) => {
       this.#reply({ type: "progress", id, progress });
     });
-    const recovery = (event: Recovery) => {
-      this.#reply({ type: "recovery", event });
-    };
-    try {
-      const engine = await WasmEngine.load(model, options, report, recovery, control);
-      if (control.aborted) {
-        engine.free();
-        throw new LunetteError("aborted", "The load was aborted.");
-      }
-      this.#engine = engine;
-    } catch (error) {
-      // Rust passes the message of a failed read on; the original also has its cause.
-      throw opened.find((bytes) => bytes.failure !== undefined)?.failure ?? error;
-    } finally {
-      for (const bytes of opened) bytes.close();
-    }
-    const info = this.#engine.info();
-    const license = info.license ?? (from.kind === "url" ? from.license : undefined);
-    return license === undefined ? info : { ...info, license };
+  }
+
+  /** Where models are kept; where they cannot be, that is said and not silently put up with. */
+  async #storage(meter: Meter): Promise<Storage> {
+    const storage = await this.#openStorage();
+    if ("store" in storage) return storage;
+    const note = `The model is not kept, and is fetched again next time: ${storage.missing}.`;
+    meter.note("storage", note);
+    if (!this.#warned) console.warn(`Lunette: ${note}`);
+    this.#warned = true;
+    return storage;
+  }
+
+  async #library(): Promise<Library> {
+    return Library.in(await this.#openStorage());
+  }
+
+  #openStorage(): Promise<Storage> {
+    this.#opened ??= this.openStorage();
+    return this.#opened;
   }
 
   /** Ends the calls first: an engine cannot be freed while one of them borrows it. */
@@ -178,6 +234,8 @@ class Host {
     await Promise.all(calls.map((call) => call.settled));
     if (this.#dead === undefined) this.#engine?.free();
     this.#engine = undefined;
+    await this.#arrival?.dispose();
+    this.#arrival = undefined;
     return undefined;
   }
 
@@ -212,16 +270,4 @@ function buffersOf(value: Result): Transferable[] {
     .map((array) => array.buffer);
 }
 
-/** A chunk may arrive every few hundred microseconds; nobody reads that fast. */
-const PROGRESS_INTERVAL_MS = 50;
-
-function throttle(report: (progress: Progress) => void): (progress: Progress) => void {
-  let last: { phase: Progress["phase"]; at: number } | undefined;
-  return (progress) => {
-    const now = performance.now();
-    const done = progress.loaded === progress.total || progress.phase === "ready";
-    if (last?.phase === progress.phase && !done && now - last.at < PROGRESS_INTERVAL_MS) return;
-    last = { phase: progress.phase, at: now };
-    report(progress);
-  };
-}
+type LoadArgs = [...Calls["load"]["args"], CallControl];

@@ -7,6 +7,7 @@ export { Engine } from "./engine.js";
 export { LunetteError } from "./errors.js";
 export type { ErrorCode } from "./errors.js";
 export { Judge } from "./judge.js";
+export { Models } from "./models.js";
 export { Panel } from "./panel.js";
 export type {
   PanelClass,
@@ -17,6 +18,7 @@ export type {
   PanelScoreVerdict,
 } from "./panel.js";
 export { parseRubric, parseTemplate } from "./parse.js";
+export { planLoad } from "./plan.js";
 export { fitCalibration, rankResults } from "./statistics.js";
 export type {
   Agreement,

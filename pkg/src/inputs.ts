@@ -49,18 +49,30 @@ export const sha256: Check<string> = (value, where) => {
   return digits;
 };
 
-export const loadOptions = settings<LoadOptions>({
+function workerChoice(value: unknown, where: string): boolean | (() => Worker) {
+  if (typeof value !== "boolean" && typeof value !== "function") throw wrong(where, "true, false or a function", value);
+  return value as boolean | (() => Worker);
+}
+
+const engineFields = {
   backend: optional(oneOf("auto", "webgpu", "wasm")),
   disable: optional(listOf(oneOf("subgroups", "f16", "dp4a"))),
   contextLength: optional(count),
   maxBatch: optional(count),
-  worker: optional(flag),
+};
+
+export const loadOptions = settings<LoadOptions>({
+  ...engineFields,
+  worker: optional(workerChoice),
   cache: optional(flag),
   sha256: optional(sha256),
   onProgress: optional(callback),
   onRecovery: optional(callback),
   signal: optional(signal),
 });
+
+/** What of {@link loadOptions} concerns the engine. */
+export const engineOptions = record<Pick<LoadOptions, keyof typeof engineFields>>(engineFields);
 
 export const callOptions = settings<CallOptions>({ signal: optional(signal) });
 
@@ -104,7 +116,7 @@ const constraints: Record<string, Check<unknown>> = {
   grammar: text,
 };
 
-const constraint: Check<Constraint> = (value, where) => {
+export const constraint: Check<Constraint> = (value, where) => {
   const given = Object.entries(object(value, where)).filter(([, entry]) => entry !== undefined);
   const kinds = Object.keys(constraints).join(", ");
   for (const [kind] of given) {
@@ -167,8 +179,8 @@ const labels: Check<ClassRubric["labels"]> = (value, where) => {
 const passages: Check<string | string[]> = (value, where) =>
   Array.isArray(value) ? listOf(text)(value, where) : text(value, where);
 
-const scoreRubric = record<ScoreRubric>({ objective: text, scale });
-const classRubric = record<ClassRubric>({ objective: text, labels });
+export const scoreRubric = record<ScoreRubric>({ objective: text, scale });
+export const classRubric = record<ClassRubric>({ objective: text, labels });
 const subject = { input: text, response: text, reference: optional(text), context: optional(passages) };
 
 export const scoreTask = record<ScoreTask>({ ...subject, rubric: scoreRubric });

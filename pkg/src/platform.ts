@@ -6,7 +6,8 @@ import type { WasmModule } from "./wasm-contract.js";
 export interface Platform {
   /** Whether a thread of its own can be had for the engine. */
   threads(): boolean;
-  openWorker(): Transport;
+  /** @param make starts it in place of the package. */
+  openWorker(make?: () => Worker): Transport;
   /** Runs the engine on this thread. */
   openHere(): Promise<Transport>;
   /** The engine's code, on this thread. */

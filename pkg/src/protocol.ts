@@ -46,9 +46,8 @@ export interface Calls {
   listModels: { args: []; result: CachedModel[] };
   storageUsage: { args: []; result: StorageUsage };
   deleteModel: { args: [id: string]; result: undefined };
-  importModel: { args: [file: Blob, source: WireUrl]; result: CachedModel };
+  importModel: { args: [file: Blob, source: WireUrl | undefined]; result: CachedModel };
   exportModel: { args: [id: string]; result: Blob };
-  persist: { args: []; result: boolean };
   tokenize: { args: [text: string, special: boolean]; result: Uint32Array };
   detokenize: { args: [tokens: Uint32Array]; result: string };
   logits: { args: [tokens: Uint32Array]; result: Float32Array };

@@ -3,11 +3,10 @@ import { LunetteError } from "./errors.js";
 import type { Reply } from "./protocol.js";
 
 /** Starts the engine's worker. */
-export function openWorker(): Transport {
+export function openWorker(make = startWorker): Transport {
   let worker: Worker;
   try {
-    // Bundlers look for exactly this expression to find the file and build it.
-    worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "lunette" });
+    worker = make();
   } catch (cause) {
     throw unavailable("worker", cause);
   }
@@ -31,6 +30,11 @@ export function openWorker(): Transport {
   };
 }
 
+function startWorker(): Worker {
+  // Bundlers look for exactly this expression to find the file and build it.
+  return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "lunette" });
+}
+
 /** Runs the engine on this thread. Its code is loaded only here, so that a page which uses a worker has it once. */
 export async function openHere(): Promise<Transport> {
   try {
@@ -43,7 +47,8 @@ export async function openHere(): Promise<Transport> {
 
 /** Browsers do not say why a script failed to load, so the likeliest reasons are. */
 export function unavailable(what: "worker" | "code", cause?: unknown): LunetteError {
-  const policy = what === "worker" ? "worker-src, script-src" : "script-src";
+  const policy =
+    what === "worker" ? "worker-src, script-src; under Trusted Types, start it with `options.worker`" : "script-src";
   return new LunetteError(
     "engine-unavailable",
     `The engine's ${what} could not be started. Check that all files of the package are served, from the page's own ` +

@@ -92,9 +92,10 @@ export interface LoadOptions {
   maxBatch?: number;
   /**
    * Default `true`: the engine runs in a Web Worker of its own, so that the page never blocks. `false` runs it on the
-   * calling thread, for places without workers.
+   * calling thread, for places without workers. A function starts the worker itself, as a module, from the script that
+   * `lunette/worker` names: for pages under Trusted Types, and for packages that lie on another origin.
    */
-  worker?: boolean;
+  worker?: boolean | (() => Worker);
   /**
    * Default `true`: a model that is fetched is kept in this origin's storage (in Node: in a folder), so that the next load
    * needs no network. `false` neither reads nor writes there.

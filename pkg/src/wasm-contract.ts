@@ -30,7 +30,7 @@ export interface WasmModule {
   WasmEngine: WasmEngineClass;
   WasmSha256: WasmSha256Class;
   /** Reads headers only. */
-  planLoad(model: ModelBytes, options: WasmLoadOptions, control: Control): Promise<WasmLoadPlan>;
+  planLoad: (model: ModelBytes, options: WasmLoadOptions, control: Control) => Promise<WasmLoadPlan>;
   parseRubric(yaml: string): ScoreRubric | ClassRubric | string;
   parseTemplate(yaml: string): Template;
   rankResults(results: PairwiseResult[], options: RankOptions): Ranking;

@@ -45,7 +45,7 @@ describe("Judge.load", () => {
       },
     });
     expect(seen.length).toBeLessThan(20);
-    expect(seen).toEqual(expect.arrayContaining(["download 0", "download 1000", "compile 0"]));
+    expect(seen).toEqual(expect.arrayContaining(["upload 0", "upload 1000", "compile 0"]));
   });
 
   it("rejects with what the engine found wrong, and frees nothing that is not there", async () => {

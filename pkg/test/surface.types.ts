@@ -96,7 +96,7 @@ expectTypeOf<lunette.LoadOptions>().toEqualTypeOf<{
   disable?: ("subgroups" | "f16" | "dp4a")[];
   contextLength?: number;
   maxBatch?: number;
-  worker?: boolean;
+  worker?: boolean | (() => Worker);
   cache?: boolean;
   sha256?: string;
   onProgress?: (progress: lunette.Progress) => void;

@@ -11,7 +11,12 @@ use std::collections::HashMap;
 pub(super) type NodeId = usize;
 
 pub(super) struct Cache {
+    /// Counts how often the backend has lost its content.
+    epoch: u64,
+    /// The epoch from which on the backend is of the kind that it is now.
+    alike_from: u64,
     block_len: usize,
+    blocks: u32,
     free: Vec<u32>,
     nodes: Vec<Node>,
     /// Nodes that were evicted, to be used again.
@@ -36,7 +41,10 @@ struct Node {
 impl Cache {
     pub fn new(shape: &KvShape, idle_limit: usize) -> Cache {
         Cache {
+            epoch: 0,
+            alike_from: 0,
             block_len: shape.block_len,
+            blocks: shape.blocks as u32,
             free: (0..shape.blocks as u32).rev().collect(),
             nodes: Vec::new(),
             vacant: Vec::new(),
@@ -45,6 +53,29 @@ impl Cache {
             idle: 0,
             clock: 0,
         }
+    }
+
+    /// Begins anew on a backend that holds nothing. Sequences find out by the epoch, when they are next used.
+    pub fn reset(&mut self, idle_limit: usize, alike: bool) {
+        self.epoch += 1;
+        if !alike {
+            self.alike_from = self.epoch;
+        }
+        self.free = (0..self.blocks).rev().collect();
+        self.nodes.clear();
+        self.vacant.clear();
+        self.roots.clear();
+        self.idle_limit = idle_limit;
+        self.idle = 0;
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Whether the backend computes as it did in `epoch`.
+    pub fn is_alike(&self, epoch: u64) -> bool {
+        epoch >= self.alike_from
     }
 
     pub fn block_len(&self) -> usize {

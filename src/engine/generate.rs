@@ -207,7 +207,7 @@ impl Engine {
             let (logits, cached) = self.advance(sequence, held, control).await?;
             return Ok(([constrained.sample(&logits, &mut choice.sampler)?].into(), cached));
         }
-        let draws = choice.draws(most.min(self.steps_ahead));
+        let draws = choice.draws(most.min(self.scheduler.steps_ahead()));
         let (readings, cached) = self.read(sequence, held, Want::Draws(draws), control).await?;
         Ok((readings.into_iter().map(Reading::into_token).collect::<Result<_>>()?, cached))
     }

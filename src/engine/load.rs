@@ -1,6 +1,7 @@
 use super::cache::Cache;
+use super::keeper::Keeper;
 use super::plan::Planner;
-use super::schedule::Scheduler;
+use super::schedule::{Limits, Scheduler};
 use super::{Engine, ModelInfo};
 use crate::cpu::{CpuRunner, CpuStore, CpuWeight};
 use crate::gguf::Header;
@@ -68,36 +69,21 @@ impl Engine {
         let chat = ChatTemplate::from_metadata(&header.metadata)?;
         let (context, max_batch) = (plan.context_length, plan.max_batch);
         let kv = kv_shape(&config, context);
-        let place = match target {
-            Target::Cpu => Place::on_cpu(&header, &config, kv, options.kv_type)?,
-            Target::Gpu(gpu) => match Place::on_gpu(gpu, &header, &config, kv).await {
-                // WebGPU says only now what there is no room for.
-                Err(Error::OutOfMemory(why)) if options.backend == Backend::Auto => {
-                    let plan = planner.instead(&why)?;
-                    plan.ok_or(Error::OutOfMemory(why))?;
-                    Place::on_cpu(&header, &config, kv, options.kv_type)?
-                }
-                place => place?,
-            },
-        };
-        let runner = place.fill(&header, &config, &mut incoming, progress, control).await?;
+        let keeper = Keeper::new(bytes.clone(), options, &header, &config, kv);
+        let runner = keeper.first(target, &header, &planner, &mut incoming, progress, control).await?;
         let info = ModelInfo::new(&header, context, tokenizer.vocabulary_size(), runner.backend());
         progress(Progress { phase: Phase::Ready, loaded: incoming.loaded(), total: incoming.total() });
         drop(incoming);
-        let capacity = kv.slots();
-        let steps_ahead = options.steps_ahead.unwrap_or(runner.steps_ahead()).max(1);
+        let limits = Limits { batch: max_batch, capacity: kv.slots(), steps_ahead: options.steps_ahead };
         let cache = Rc::new(RefCell::new(Cache::new(&kv, runner.idle_blocks())));
         Ok(Engine {
-            scheduler: Scheduler::new(runner, max_batch, capacity),
+            scheduler: Scheduler::new(runner, keeper, cache.clone(), limits),
             cache,
             config,
             tokenizer,
             chat,
             info,
-            steps_ahead,
             compiler: Default::default(),
-            bytes,
-            on_recovery: Default::default(),
         })
     }
 }
@@ -136,14 +122,8 @@ pub(super) async fn gpu(options: &LoadOptions) -> Result<Option<Gpu>> {
     if options.backend == Backend::Wasm {
         return Ok(None);
     }
-    let request =
-        GpuOptions { disable: options.disable.clone(), kv_type: options.kv_type, default_limits: false };
-    match (Gpu::request(&request).await, options.backend) {
-        (Ok(gpu), Backend::Auto) if gpu.is_software() => {
-            log::info!("{} is a software adapter: running on the CPU instead", gpu.adapter_name());
-            Ok(None)
-        }
-        (Ok(gpu), _) => Ok(Some(gpu)),
+    match (request(options).await, options.backend) {
+        (Ok(gpu), _) => Ok(Some(gpu).filter(|gpu| wants(options, gpu))),
         (Err(why), Backend::Auto) => {
             log::info!("running on the CPU: {why}");
             Ok(None)
@@ -152,33 +132,47 @@ pub(super) async fn gpu(options: &LoadOptions) -> Result<Option<Gpu>> {
     }
 }
 
+pub(super) async fn request(options: &LoadOptions) -> Result<Gpu> {
+    let LoadOptions { disable, kv_type, .. } = options;
+    Gpu::request(&GpuOptions { disable: disable.clone(), kv_type: *kv_type, default_limits: false }).await
+}
+
+/// Whether a GPU is better than the CPU, or was asked for.
+pub(super) fn wants(options: &LoadOptions, gpu: &Gpu) -> bool {
+    let wants = options.backend == Backend::Webgpu || !gpu.is_software();
+    if !wants {
+        log::info!("{} is a software adapter: running on the CPU instead", gpu.adapter_name());
+    }
+    wants
+}
+
 /// Where a model is to run.
 pub(super) enum Target {
-    Gpu(Gpu),
+    Gpu(Box<Gpu>),
     Cpu,
 }
 
 /// Everything large that a model needs on a backend, allocated before anything of it is fetched.
-enum Place {
-    Gpu { store: GpuStore, room: Room<GpuWeight>, cache: KvBuffers, gpu: Gpu },
+pub(super) enum Place {
+    Gpu { store: Box<GpuStore>, room: Room<GpuWeight>, cache: KvBuffers },
     Cpu { room: Room<CpuWeight>, kv: KvShape, kv_type: KvType },
 }
 
 impl Place {
-    fn on_cpu(header: &Header, config: &Config, kv: KvShape, kv_type: KvType) -> Result<Place> {
+    pub fn on_cpu(header: &Header, config: &Config, kv: KvShape, kv_type: KvType) -> Result<Place> {
         Ok(Place::Cpu { room: model::allocate(header, config, &mut CpuStore)?, kv, kv_type })
     }
 
-    async fn on_gpu(gpu: Gpu, header: &Header, config: &Config, kv: KvShape) -> Result<Place> {
-        let mut store = GpuStore::new(&gpu);
-        let room = model::allocate(header, config, &mut store)?;
-        let cache = KvBuffers::new(&gpu, kv).await?;
+    pub async fn on_gpu(gpu: &Gpu, header: &Header, config: &Config, kv: KvShape) -> Result<Place> {
+        let mut store = Box::new(GpuStore::new(gpu));
+        let room = model::allocate(header, config, &mut *store)?;
+        let cache = KvBuffers::new(gpu, kv).await?;
         store.settle().await?;
-        Ok(Place::Gpu { store, room, cache, gpu })
+        Ok(Place::Gpu { store, room, cache })
     }
 
     /// Streams the weights there.
-    async fn fill(
+    pub async fn fill(
         self,
         header: &Header,
         config: &Config,
@@ -192,12 +186,12 @@ impl Place {
                 let model = model::fill(config, room, header, incoming, store, progress, control).await?;
                 Ok(Box::new(CpuRunner::new(model, kv, kv_type)))
             }
-            Place::Gpu { mut store, room, cache, gpu } => {
+            Place::Gpu { mut store, room, cache } => {
                 let model =
-                    model::fill(config, room, header, incoming, &mut store, progress, control).await?;
+                    model::fill(config, room, header, incoming, &mut *store, progress, control).await?;
                 let mut compiled =
                     |loaded, total| progress(Progress { phase: Phase::Compile, loaded, total: Some(total) });
-                Ok(Box::new(GpuRunner::with_cache(gpu, model, cache, &mut compiled).await?))
+                Ok(Box::new(GpuRunner::with_cache(store.gpu(), model, cache, &mut compiled).await?))
             }
         }
     }

@@ -4,7 +4,9 @@ mod cache;
 mod constraint;
 mod generate;
 mod info;
+mod keeper;
 mod load;
+mod losses;
 mod plan;
 mod recovery;
 mod sample;
@@ -22,6 +24,7 @@ pub use recovery::{OnRecovery, Recovery, RecoveryPhase};
 pub use sample::{Sampler, Sampling};
 pub use sequence::Sequence;
 
+use crate::gpu::Gpu;
 use crate::model::{Config, MOST_GATHERED, Reader, Reading, Readout};
 use crate::source::ModelBytes;
 use crate::tokenizer::{ChatTemplate, Message, Tokenizer};
@@ -39,29 +42,32 @@ pub struct Engine {
     config: Config,
     tokenizer: Rc<Tokenizer>,
     chat: Option<ChatTemplate>,
+    /// As it was loaded.
     info: ModelInfo,
-    /// Steps that are computed before their tokens are looked at.
-    steps_ahead: usize,
     /// Made when the first constraint comes.
     compiler: OnceCell<Compiler>,
-    /// Where the model came from, to read it again when its device is lost.
-    bytes: Rc<dyn ModelBytes>,
-    on_recovery: RefCell<Option<OnRecovery>>,
 }
 
 impl Engine {
-    pub fn info(&self) -> &ModelInfo {
-        &self.info
+    /// What was loaded, and what it runs on at the moment: a model whose GPU fails goes on on the CPU.
+    pub fn info(&self) -> ModelInfo {
+        ModelInfo { backend: self.scheduler.backend(), ..self.info.clone() }
     }
 
     /// Whom to tell when the device is lost, and when the model runs again.
     pub fn on_recovery(&self, tell: OnRecovery) {
-        self.on_recovery.replace(Some(tell));
+        self.scheduler.keeper().tell(tell);
     }
 
     /// The model's files.
     pub fn bytes(&self) -> &Rc<dyn ModelBytes> {
-        &self.bytes
+        self.scheduler.keeper().bytes()
+    }
+
+    /// The device that the model is on, if that is a GPU: to count what is on it, and to see what becomes of the calls when
+    /// it is lost.
+    pub fn gpu(&self) -> Option<Gpu> {
+        self.scheduler.keeper().gpu()
     }
 
     pub fn tokenizer(&self) -> &Rc<Tokenizer> {

@@ -8,6 +8,8 @@ use std::rc::Rc;
 /// block is its own.
 pub struct Sequence {
     cache: Rc<RefCell<Cache>>,
+    /// The epoch of the cache that it is in. Of an older one nothing is there any more (see [`Sequence::renew`]).
+    epoch: u64,
     tokens: Vec<u32>,
     /// Full blocks, from the root of the tree.
     path: Vec<NodeId>,
@@ -15,16 +17,39 @@ pub struct Sequence {
     tail: Vec<u32>,
     /// Tokens behind `tokens` whose K and V are in the tail already, drawn ahead of anybody's wish for them.
     ahead: Vec<u32>,
+    /// How its tokens were computed, from the first on.
+    runs: Vec<Run>,
+    /// While it is computed again after a loss: what it held, which `runs` is about.
+    past: Vec<u32>,
+}
+
+/// How tokens are computed. Backends round few rows in another way than many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// In steps of prefill.
+    Many,
+    /// In steps of decoding, with so many rows at a time.
+    Few(usize),
+}
+
+/// Tokens up to `end` that were computed alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Run {
+    end: usize,
+    manner: Manner,
 }
 
 impl Sequence {
     pub(super) fn new(cache: &Rc<RefCell<Cache>>) -> Sequence {
         Sequence {
             cache: cache.clone(),
+            epoch: cache.borrow().epoch(),
             tokens: Vec::new(),
             path: Vec::new(),
             tail: Vec::new(),
             ahead: Vec::new(),
+            runs: Vec::new(),
+            past: Vec::new(),
         }
     }
 
@@ -35,13 +60,65 @@ impl Sequence {
     /// A sequence with the same full blocks: nothing is copied or computed.
     pub fn fork(&self) -> Sequence {
         let mut fork = Sequence::new(&self.cache);
-        fork.adopt(self.path.clone(), &self.tokens);
+        let whole = self.path.len() * self.block_len();
+        if self.is_lost() {
+            fork.epoch = self.epoch;
+            fork.tokens = self.tokens[..whole].to_vec();
+        } else {
+            fork.adopt(self.path.clone(), &self.tokens);
+        }
+        fork.runs = self.runs.clone();
+        fork.cut_runs(whole);
         fork
+    }
+
+    /// Whether the backend has lost what it holds.
+    fn is_lost(&self) -> bool {
+        self.epoch != self.cache.borrow().epoch()
+    }
+
+    /// Becomes empty where the backend has lost its content; `true` if so. What comes next, up to where it has been before
+    /// and as far as `tokens` goes on so, is computed as it was: then the same bits follow, and the same tokens.
+    pub(super) fn renew(&mut self, tokens: &[u32]) -> bool {
+        let (epoch, alike) = {
+            let cache = self.cache.borrow();
+            (cache.epoch(), cache.is_alike(self.epoch))
+        };
+        if self.epoch == epoch {
+            return false;
+        }
+        self.epoch = epoch;
+        self.path.clear();
+        self.tail.clear();
+        let mut held = std::mem::take(&mut self.tokens);
+        for token in std::mem::take(&mut self.ahead) {
+            held.push(token);
+            self.ran(held.len(), Manner::Few(1));
+        }
+        // Lost on its way to where it was: that is still the aim.
+        if self.past.is_empty() {
+            self.past = held;
+        }
+        if alike {
+            let wanted = shared(&self.past, tokens);
+            self.past.truncate(wanted);
+            self.cut_runs(wanted);
+        } else {
+            self.past.clear();
+            self.runs.clear();
+        }
+        true
     }
 
     /// How many tokens it begins with as `tokens` does.
     pub(super) fn shared(&self, tokens: &[u32]) -> usize {
-        self.tokens.iter().zip(tokens).take_while(|(a, b)| a == b).count()
+        shared(&self.tokens, tokens)
+    }
+
+    /// Up to where it is computed next, and how, while it is on its way to where it was.
+    pub(super) fn pending(&self) -> Option<(usize, Manner)> {
+        let run = self.runs.iter().find(|run| run.end > self.tokens.len())?;
+        Some((run.end, run.manner))
     }
 
     /// Notes what was computed ahead, into reserved room. Only [`Sequence::settle`] makes it part of the sequence.
@@ -53,8 +130,8 @@ impl Sequence {
     pub(super) fn settle(&mut self, tokens: &[u32]) {
         let ahead = std::mem::take(&mut self.ahead);
         if self.shared(tokens) == self.tokens.len() {
-            let wanted = ahead.iter().zip(&tokens[self.tokens.len()..]).take_while(|(a, b)| a == b).count();
-            self.push(&ahead[..wanted]);
+            let wanted = shared(&ahead, &tokens[self.tokens.len()..]);
+            self.push(&ahead[..wanted], Manner::Few(1));
         }
     }
 
@@ -63,8 +140,16 @@ impl Sequence {
         let shared = self.shared(tokens);
         let found = self.cache.borrow().find(tokens);
         if found.len() * self.block_len() > shared {
+            let (mut runs, past) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.past));
             self.clear();
             self.adopt(found, tokens);
+            if past.is_empty() {
+                std::mem::swap(&mut self.runs, &mut runs);
+                self.cut_runs(shared);
+                self.ran(self.tokens.len(), Manner::Many);
+            } else {
+                (self.runs, self.past) = (runs, past);
+            }
         } else {
             self.truncate(shared);
         }
@@ -73,16 +158,20 @@ impl Sequence {
     /// Keeps the first `len` tokens, or fewer: a block in the tree is kept whole or not at all.
     pub(super) fn truncate(&mut self, len: usize) {
         self.ahead.clear();
+        if len >= self.tokens.len() {
+            return;
+        }
         let block_len = self.block_len();
         let whole = len / block_len;
         let mut kept = len;
         if whole < self.path.len() {
             self.release_tail();
-            let mut cache = self.cache.borrow_mut();
-            self.path.drain(whole..).rev().for_each(|node| cache.release(node));
+            self.release_path(whole);
             kept = whole * block_len;
         }
         self.tokens.truncate(kept);
+        self.past.clear();
+        self.cut_runs(kept);
     }
 
     /// Makes room for `count` more tokens; `false` when all blocks are in use.
@@ -105,8 +194,12 @@ impl Sequence {
     }
 
     /// Takes in tokens that were computed into reserved room.
-    pub(super) fn push(&mut self, tokens: &[u32]) {
+    pub(super) fn push(&mut self, tokens: &[u32], manner: Manner) {
         self.tokens.extend_from_slice(tokens);
+        self.ran(self.tokens.len(), manner);
+        if self.tokens.len() >= self.past.len() {
+            self.past.clear();
+        }
         let mut cache = self.cache.borrow_mut();
         let len = cache.block_len();
         while (self.path.len() + 1) * len <= self.tokens.len() {
@@ -129,8 +222,12 @@ impl Sequence {
 
     /// Gives everything back.
     pub(super) fn clear(&mut self) {
-        self.truncate(0);
         self.release_tail();
+        self.release_path(0);
+        self.tokens.clear();
+        self.ahead.clear();
+        self.past.clear();
+        self.runs.clear();
     }
 
     fn adopt(&mut self, path: Vec<NodeId>, tokens: &[u32]) {
@@ -141,8 +238,35 @@ impl Sequence {
     }
 
     fn release_tail(&mut self) {
+        let lost = self.is_lost();
         let mut cache = self.cache.borrow_mut();
-        self.tail.drain(..).for_each(|block| cache.release_block(block));
+        self.tail.drain(..).filter(|_| !lost).for_each(|block| cache.release_block(block));
+    }
+
+    /// Gives back the path but for its first `kept` blocks.
+    fn release_path(&mut self, kept: usize) {
+        let lost = self.is_lost();
+        let mut cache = self.cache.borrow_mut();
+        self.path.drain(kept..).rev().filter(|_| !lost).for_each(|node| cache.release(node));
+    }
+
+    /// Notes how the tokens up to `end` were computed, if that is not known.
+    fn ran(&mut self, end: usize, manner: Manner) {
+        match self.runs.last_mut() {
+            Some(last) if last.end >= end => {}
+            Some(last) if last.manner == manner => last.end = end,
+            _ if end > 0 => self.runs.push(Run { end, manner }),
+            _ => {}
+        }
+    }
+
+    /// Forgets how tokens behind the first `len` were computed.
+    fn cut_runs(&mut self, len: usize) {
+        let first = self.runs.iter().position(|run| run.end >= len).unwrap_or(self.runs.len());
+        if let Some(run) = self.runs.get_mut(first) {
+            run.end = len;
+        }
+        self.runs.truncate(if len > 0 { first + 1 } else { 0 });
     }
 
     pub(super) fn block_len(&self) -> usize {
@@ -153,5 +277,97 @@ impl Sequence {
 impl Drop for Sequence {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+fn shared(a: &[u32], b: &[u32]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::KvShape;
+
+    const SHAPE: KvShape = KvShape { layers: 1, kv_heads: 1, head_dim: 4, block_len: 4, blocks: 8 };
+
+    fn compute(sequence: &mut Sequence, tokens: &[u32], manner: Manner) {
+        assert!(sequence.reserve(tokens.len()));
+        sequence.push(tokens, manner);
+    }
+
+    /// Follows what is pending up to its end, and says what that was.
+    fn replay(sequence: &mut Sequence, tokens: &[u32]) -> Vec<(usize, Manner)> {
+        let mut steps = Vec::new();
+        while let Some((end, manner)) = sequence.pending() {
+            let start = sequence.tokens().len();
+            compute(sequence, &tokens[start..end], manner);
+            steps.push((end, manner));
+        }
+        steps
+    }
+
+    #[test]
+    fn what_was_lost_is_computed_again_as_it_was() {
+        use Manner::{Few, Many};
+        let cache = Rc::new(RefCell::new(Cache::new(&SHAPE, 8)));
+        let text: Vec<u32> = (0..20).collect();
+        let mut sequence = Sequence::new(&cache);
+        compute(&mut sequence, &text[..6], Many);
+        compute(&mut sequence, &text[6..9], Many);
+        compute(&mut sequence, &text[9..10], Few(1));
+        compute(&mut sequence, &text[10..11], Few(1));
+        compute(&mut sequence, &text[11..14], Few(3));
+        assert!(sequence.reserve(2));
+        sequence.set_ahead(vec![14, 15]);
+        let kept = sequence.fork();
+        assert!(!sequence.renew(&text));
+
+        cache.borrow_mut().reset(8, true);
+        assert!(sequence.renew(&text[..15]));
+        assert!(sequence.tokens().is_empty());
+        let whole = [(9, Many), (11, Few(1)), (14, Few(3)), (15, Few(1))];
+        assert_eq!(sequence.pending(), Some(whole[0]));
+        // Lost again on the way.
+        compute(&mut sequence, &text[..9], Many);
+        compute(&mut sequence, &text[9..10], Few(1));
+        cache.borrow_mut().reset(8, true);
+        assert!(sequence.renew(&text[..15]));
+        assert_eq!(replay(&mut sequence, &text), whole);
+        assert!(sequence.past.is_empty());
+
+        // A fork that was made before, and one of what is lost; both go on otherwise behind their third block.
+        for mut fork in [kept.fork(), kept] {
+            assert!(fork.renew(&[&text[..10], &[99; 4]].concat()));
+            assert_eq!(replay(&mut fork, &text), [(9, Many), (10, Few(1))]);
+        }
+        drop(sequence);
+        assert_eq!(cache.borrow().find(&text).len(), 3);
+    }
+
+    #[test]
+    fn another_kind_of_backend_computes_in_its_own_way() {
+        let cache = Rc::new(RefCell::new(Cache::new(&SHAPE, 8)));
+        let mut sequence = Sequence::new(&cache);
+        compute(&mut sequence, &[1, 2, 3, 4, 5], Manner::Few(1));
+        cache.borrow_mut().reset(8, false);
+        cache.borrow_mut().reset(8, true);
+        assert!(sequence.renew(&[1, 2, 3]));
+        assert_eq!((sequence.pending(), sequence.tokens().len()), (None, 0));
+    }
+
+    #[test]
+    fn blocks_of_a_lost_cache_are_not_given_back_twice() {
+        let cache = Rc::new(RefCell::new(Cache::new(&SHAPE, 8)));
+        let mut old = Sequence::new(&cache);
+        compute(&mut old, &[1, 2, 3, 4, 5], Manner::Many);
+        cache.borrow_mut().reset(8, true);
+        let mut new = Sequence::new(&cache);
+        compute(&mut new, &[1, 2, 3, 4, 5], Manner::Many);
+        drop(old);
+        let mut all: Vec<u32> = std::iter::from_fn(|| cache.borrow_mut().allocate()).collect();
+        all.extend(new.table());
+        all.sort();
+        assert_eq!(all, (0..8).collect::<Vec<_>>());
     }
 }

@@ -1,4 +1,4 @@
-use super::MAX_HEADER_BYTES;
+use super::MAX_ELEMENTS;
 use super::reader::{Reader, Stop};
 use std::collections::BTreeMap;
 
@@ -20,10 +20,11 @@ pub struct Metadata(BTreeMap<String, Value>);
 impl Metadata {
     pub(super) fn read(r: &mut Reader, keys: u64) -> Result<Metadata, Stop> {
         let mut map = BTreeMap::new();
+        let mut elements = MAX_ELEMENTS;
         for _ in 0..keys {
-            let key = r.string()?;
+            let key = r.name()?;
             let kind = r.u32()?;
-            let value = Value::read(r, kind, &key)?;
+            let value = Value::read(r, kind, &key, &mut elements)?;
             if map.contains_key(&key) {
                 return Err(Stop::Invalid(format!("the key \"{key}\" appears twice")));
             }
@@ -94,7 +95,8 @@ const STRING: u32 = 8;
 const ARRAY: u32 = 9;
 
 impl Value {
-    fn read(r: &mut Reader, kind: u32, key: &str) -> Result<Value, Stop> {
+    /// `elements`: how many array elements may still come.
+    fn read(r: &mut Reader, kind: u32, key: &str, elements: &mut u64) -> Result<Value, Stop> {
         if kind != ARRAY {
             return Self::scalar(r, kind, key);
         }
@@ -102,8 +104,8 @@ impl Value {
         if element == ARRAY {
             return Err(Stop::Invalid(format!("the key \"{key}\" holds an array of arrays")));
         }
-        let least = smallest(element).ok_or_else(|| unknown(element, key))?;
-        let count = r.count("array elements", (MAX_HEADER_BYTES / least) as u64)?;
+        let count = r.count("array elements", *elements)?;
+        *elements -= count;
         // Grown as elements arrive: the count is only a claim.
         let mut values = Vec::new();
         for _ in 0..count {
@@ -126,7 +128,7 @@ impl Value {
             10 => Value::Unsigned(r.u64()?),
             11 => Value::Signed(i64::from_le_bytes(r.array()?)),
             12 => Value::Float(f64::from_le_bytes(r.array()?)),
-            _ => return Err(unknown(kind, key)),
+            _ => return Err(Stop::Invalid(format!("the key \"{key}\" has the unknown value type {kind}"))),
         })
     }
 
@@ -148,19 +150,4 @@ impl Value {
             _ => None,
         }
     }
-}
-
-/// The fewest bytes that an element of this type takes.
-fn smallest(kind: u32) -> Option<usize> {
-    Some(match kind {
-        0 | 1 | 7 => 1,
-        2 | 3 => 2,
-        4..=6 => 4,
-        STRING | 10..=12 => 8,
-        _ => return None,
-    })
-}
-
-fn unknown(kind: u32, key: &str) -> Stop {
-    Stop::Invalid(format!("the key \"{key}\" has the unknown value type {kind}"))
 }

@@ -23,6 +23,11 @@ pub const MAX_HEADER_BYTES: usize = 128 << 20;
 const MAX_TENSORS: u64 = 1 << 16;
 const MAX_KEYS: u64 = 1 << 16;
 const MAX_ALIGNMENT: u64 = 1 << 16;
+/// The format's own limit for keys.
+const MAX_NAME_BYTES: u64 = (1 << 16) - 1;
+/// In all arrays together: an element takes up to 32 times its bytes in the file once it is a [`Value`]. The largest
+/// vocabulary published needs 1.3 million, its merges included.
+const MAX_ELEMENTS: u64 = 1 << 22;
 
 /// What a file says of itself before its tensor data.
 #[derive(Debug, Clone)]

@@ -53,7 +53,16 @@ impl<'a> Reader<'a> {
     }
 
     pub fn string(&mut self) -> Result<String, Stop> {
-        let len = self.count("bytes of text", super::MAX_HEADER_BYTES as u64)?;
+        self.text("bytes of text", super::MAX_HEADER_BYTES as u64)
+    }
+
+    /// The name of a key or a tensor, which is repeated in messages.
+    pub fn name(&mut self) -> Result<String, Stop> {
+        self.text("bytes of a name", super::MAX_NAME_BYTES)
+    }
+
+    fn text(&mut self, what: &str, limit: u64) -> Result<String, Stop> {
+        let len = self.count(what, limit)?;
         Ok(String::from_utf8_lossy(self.bytes(len as usize)?).into_owned())
     }
 }

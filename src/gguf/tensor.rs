@@ -3,7 +3,7 @@ use crate::quant::BlockType;
 use crate::{Error, Result};
 
 /// An entry of the tensor table.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorInfo {
     pub name: String,
     /// Innermost first, as GGUF writes them: a matrix `[out, in]` has dims `[in, out]`.

@@ -2,6 +2,7 @@
 
 use crate::model::KvType;
 use crate::quant::BlockType;
+use std::time::Duration;
 
 /// What the adapter offers, and what of it is to be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -242,6 +243,36 @@ pub fn max_rows(matmul_weights: u64, capabilities: &Capabilities) -> usize {
     }
 }
 
+/// How long a submit should take: so short that a page can draw between two and a cancelled call ends soon, and long beside
+/// the time that it takes to submit.
+pub const SUBMIT: Duration = Duration::from_millis(60);
+
+/// Products of a submit when nothing is known yet: for a slow adapter of the kind.
+pub fn first_submit(capabilities: &Capabilities) -> f64 {
+    if capabilities.software { 1e8 } else { 6e9 }
+}
+
+/// Products that a submit may have, where `known` were allowed and one of `products` has just taken so long.
+pub fn next_submit(known: f64, products: f64, took: Duration) -> f64 {
+    // A submit much smaller than it might be is short for want of work.
+    if took < SUBMIT && products < known / 2.0 {
+        return known;
+    }
+    let fitting = products * SUBMIT.as_secs_f64() / took.as_secs_f64().max(1e-6);
+    // One measurement may be off: others use the adapter too.
+    fitting.clamp(known / 2.0, known * 2.0).clamp(1e6, 1e13)
+}
+
+/// The rows, of at most `most`, that a prefill step may have: a dispatch cannot be cut, so that the largest, of `largest`
+/// products for a row, should take no longer than a few submits, each of which may have `submit` products.
+pub fn step_rows(most: usize, largest: u64, submit: f64) -> usize {
+    const SUBMITS: f64 = 4.0;
+    // With fewer, the weights are read for too little.
+    const LEAST: usize = 64;
+    let fitting = (SUBMITS * submit / largest.max(1) as f64) as usize;
+    (fitting / ROW_PADDING * ROW_PADDING).max(LEAST).min(most)
+}
+
 /// How much the two probes do in a run (see [`super::Probe`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProbeSize {
@@ -301,6 +332,58 @@ mod tests {
         for (weights, software, hardware) in table {
             assert_eq!(steps_ahead(weights, &SOFTWARE), software);
             assert_eq!(steps_ahead(weights, &HARDWARE), hardware);
+        }
+    }
+
+    #[test]
+    fn submits_come_to_take_as_long_as_they_should() {
+        let ms = Duration::from_millis;
+        // (allowed, products, took) and what is allowed next.
+        let table = [
+            (1e8, 1e8, ms(60), 1e8),
+            (1e8, 1e8, ms(80), 7.5e7),
+            (1e8, 8e7, ms(40), 1.2e8),
+            // No more than doubled, nor than halved.
+            (1e8, 1e8, ms(1), 2e8),
+            (1e8, 1e8, ms(0), 2e8),
+            (1e8, 1e8, ms(4000), 5e7),
+            // Little work says something only where it took too long.
+            (1e8, 1e6, ms(1), 1e8),
+            (1e8, 4e7, ms(48), 1e8),
+            (1e8, 1e6, ms(100), 5e7),
+            (1e6, 1e6, ms(500), 1e6),
+            (1e13, 1e13, ms(1), 1e13),
+        ];
+        for (known, products, took, next) in table {
+            let got = next_submit(known, products, took);
+            assert!((got / next - 1.0).abs() < 1e-9, "{known:e} {products:e} {took:?}: {got:e}");
+        }
+        // From the first guess to the pace of a fast and of a slow adapter.
+        for (capabilities, rate) in [(SOFTWARE, 4e8), (SOFTWARE, 4e10), (HARDWARE, 1e10), (HARDWARE, 1e14)] {
+            let mut allowed = first_submit(&capabilities);
+            for _ in 0..24 {
+                allowed = next_submit(allowed, allowed, Duration::from_secs_f64(allowed / rate));
+            }
+            let takes = allowed / rate / SUBMIT.as_secs_f64();
+            assert!((0.99..1.01).contains(&takes) || allowed == 1e13, "{rate:e}: {takes}");
+        }
+    }
+
+    #[test]
+    fn steps_on_weak_hardware_have_fewer_rows() {
+        // Gate and up of Llama-3.1-8B are one map.
+        let largest = 2 * 14336 * 4096;
+        let table = [
+            // SmolLM2-135M, at the first guess.
+            (512, 2 * 1536 * 576, 6e9, 512),
+            (512, largest, 6e9, 200),
+            (512, largest, 1e9, 64),
+            (512, largest, 1e13, 512),
+            (24, 2 * 1536 * 576, 1e8, 24),
+            (8, largest, 1e6, 8),
+        ];
+        for (most, largest, submit, rows) in table {
+            assert_eq!(step_rows(most, largest, submit), rows, "{most} {largest} {submit:e}");
         }
     }
 

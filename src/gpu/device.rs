@@ -1,5 +1,6 @@
 //! Finding an adapter, opening a device on it, and saying what it is.
 
+use super::buffer::{Buffer, Live};
 use super::decide::{Capabilities, Kernels, PACKED_FROM, multiplies_bytes};
 use super::fault::{Fault, translate};
 #[cfg(not(target_arch = "wasm32"))]
@@ -11,7 +12,6 @@ use futures::future::LocalBoxFuture;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use wgpu::Features;
 
 /// How a device is opened.
@@ -44,13 +44,28 @@ pub struct Gpu {
     /// Whether buffers are only counted (see [`Gpu::rehearsal`]).
     pub(super) rehearses: bool,
     name: String,
-    fault: Fault,
-    /// Bytes of all buffers made with [`Gpu::buffer`].
-    bytes: Arc<AtomicU64>,
+    pub(super) fault: Fault,
+    /// The buffers made with [`Gpu::buffer`].
+    live: Live,
     /// Answers not yet waited for, whether there was room for a buffer.
     deferred: Rc<RefCell<Vec<Scope>>>,
+    /// Before the poller: whose thread then finds a device that has nothing more to do.
+    _open: Rc<Open>,
     #[cfg(not(target_arch = "wasm32"))]
     poller: Arc<Poller>,
+}
+
+/// A device that somebody holds. Its end gives back all that the browser or the driver keeps for it.
+struct Open {
+    device: wgpu::Device,
+    fault: Fault,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.fault.close();
+        self.device.destroy();
+    }
 }
 
 impl Gpu {
@@ -93,10 +108,13 @@ impl Gpu {
             .await
             .map_err(|e| Error::NoGpu(e.to_string()))?;
 
-        let fault = Fault::default();
+        let fault = Fault::new();
         device.set_device_lost_callback({
             let fault = fault.clone();
-            move |reason, message| fault.set(Error::DeviceLost(lost(reason, &message)))
+            move |reason, message| {
+                let destroyed = matches!(reason, wgpu::DeviceLostReason::Destroyed);
+                fault.lose(lost(reason, &message), destroyed)
+            }
         });
         device.on_uncaptured_error({
             let fault = fault.clone();
@@ -115,6 +133,7 @@ impl Gpu {
         Ok(Gpu {
             #[cfg(not(target_arch = "wasm32"))]
             poller: Arc::new(Poller::new(device.clone()).map_err(|e| Error::NoGpu(e.to_string()))?),
+            _open: Rc::new(Open { device: device.clone(), fault: fault.clone() }),
             device,
             queue,
             capabilities,
@@ -124,7 +143,7 @@ impl Gpu {
             rehearses: false,
             name,
             fault,
-            bytes: Arc::default(),
+            live: Live::default(),
             deferred: Rc::default(),
         })
     }
@@ -147,9 +166,15 @@ impl Gpu {
         self
     }
 
+    /// As if the adapter's buffers held no more than `bytes`.
+    pub fn with_buffer_limit(mut self, bytes: u64) -> Gpu {
+        self.limits.max_buffer_size = self.limits.max_buffer_size.min(bytes);
+        self
+    }
+
     /// The same device for planning: what is allocated on it is counted as it would be, and takes no memory.
     pub fn rehearsal(&self) -> Gpu {
-        Gpu { rehearses: true, bytes: Arc::default(), deferred: Rc::default(), ..self.clone() }
+        Gpu { rehearses: true, live: Live::default(), deferred: Rc::default(), ..self.clone() }
     }
 
     /// Bytes that a buffer may have, and bytes that a shader may see of it.
@@ -181,9 +206,14 @@ impl Gpu {
             .collect()
     }
 
-    /// Bytes of the buffers on the GPU.
+    /// Bytes of the buffers that there are on the device.
     pub fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+        self.live.bytes()
+    }
+
+    /// The number of these buffers.
+    pub fn buffers(&self) -> u64 {
+        self.live.buffers()
     }
 
     /// The fault that befell the device since it was opened, if any.
@@ -207,19 +237,24 @@ impl Gpu {
     pub(super) async fn settle(&self) -> Result<()> {
         let scopes = std::mem::take(&mut *self.deferred.borrow_mut());
         for scope in scopes {
-            scope.await.into_iter().for_each(|error| self.fault.set(error));
+            self.answered(scope).await?.into_iter().for_each(|error| self.fault.set(error));
         }
         self.fault.check()
     }
 
+    /// Whether the device was lost because somebody destroyed it, and not because of a fault of its own.
+    pub fn was_destroyed(&self) -> bool {
+        self.fault.was_destroyed()
+    }
+
     /// Gives the device up; every later call fails with [`Error::DeviceLost`].
     pub fn destroy(&self) {
-        self.fault.set(Error::DeviceLost("it was given up".into()));
+        self.fault.lose("it was given up".into(), true);
         self.device.destroy();
     }
 
     /// A storage buffer of `bytes`, and the future that says whether there was room for it.
-    pub(super) fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> (wgpu::Buffer, Scope) {
+    pub(super) fn buffer(&self, what: &str, bytes: u64, usage: wgpu::BufferUsages) -> (Buffer, Scope) {
         let (mib, most) = (bytes.div_ceil(1 << 20), self.most_bytes());
         let what = format!("{what} ({mib} MiB)");
         if self.rehearses || bytes > most {
@@ -228,17 +263,14 @@ impl Gpu {
             let error = (bytes > most).then(|| {
                 Error::OutOfMemory(format!("{what} has no place in this adapter's buffers of {held} MiB"))
             });
-            self.bytes.fetch_add(bytes, Ordering::Relaxed);
-            return (
-                self.raw_buffer(&what, bytes.min(LEAST_BUFFER), usage),
-                Box::pin(std::future::ready(error)),
-            );
+            let raw = self.raw_buffer(&what, bytes.min(LEAST_BUFFER), usage);
+            return (Buffer::new(raw, bytes, &self.live), Box::pin(std::future::ready(error)));
         }
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let buffer = self.raw_buffer(&what, bytes, usage);
         let (validation, memory) = (validation.pop(), memory.pop());
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let buffer = Buffer::new(buffer, bytes, &self.live);
         let scope = async move {
             let error = match memory.await {
                 Some(error) => Some(error),
@@ -264,9 +296,9 @@ impl Gpu {
         what: &str,
         bytes: u64,
         usage: wgpu::BufferUsages,
-    ) -> Result<wgpu::Buffer> {
+    ) -> Result<Buffer> {
         let (buffer, scope) = self.buffer(what, bytes, usage);
-        match scope.await {
+        match self.answered(scope).await? {
             Some(error) => Err(error),
             None => Ok(buffer),
         }

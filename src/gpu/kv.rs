@@ -1,6 +1,7 @@
 //! The KV cache on the GPU.
 
 use super::Gpu;
+use super::buffer::Buffer;
 use super::decide::Kernels;
 use crate::model::{KvShape, KvType};
 use crate::{Error, Result};
@@ -17,7 +18,7 @@ pub(super) fn include(gpu: &Gpu) -> &'static str {
 /// K and V of every layer, each `[blocks, kv_heads, block_len, head_dim]`: what one head reads of a block lies together.
 pub struct KvBuffers {
     pub(super) shape: KvShape,
-    pub(super) layers: Vec<(wgpu::Buffer, wgpu::Buffer)>,
+    pub(super) layers: Vec<(Buffer, Buffer)>,
 }
 
 impl Gpu {

@@ -1,10 +1,11 @@
 //! From what was recorded to dispatches: a kernel for each node, a buffer for each value.
 
 use super::Gpu;
+use super::buffer::Buffer;
 use super::decide::{self, AttentionKernel, AttentionShape, LinearKernel, LinearShape, ROW_PADDING};
 use super::kernel::{Access, Kernel, Pipelines};
 use super::kv::{KvBuffers, include};
-use super::plan::{Draft, Extent, Operand};
+use super::plan::{Draft, Extent, Operand, Products};
 use super::record::{Columns, Finish, Node, Per, Rotation, Value};
 use super::scratch::{Scratch, Slot};
 use super::shader::dequantizer;
@@ -44,7 +45,7 @@ enum Place {
     /// In scratch memory, until it is read for the last time.
     Slot(Slot),
     /// In a buffer of its own, which outlives the plan.
-    Kept(wgpu::Buffer),
+    Kept(Buffer),
 }
 
 impl<'a> Lowering<'a> {
@@ -60,7 +61,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Keeps `value` in `buffer` instead of scratch memory: what a plan begins with, and what it ends with.
-    pub(super) fn keep(&mut self, value: &Value, buffer: &wgpu::Buffer) {
+    pub(super) fn keep(&mut self, value: &Value, buffer: &Buffer) {
         self.places.insert(value.id, Place::Kept(buffer.clone()));
     }
 
@@ -224,7 +225,8 @@ impl<'a> Lowering<'a> {
                 kernel = kernel.constant("EIGHTS", eights);
             }
             operands.extend(planes(shard));
-            self.dispatch(kernel, operands, linear_grid(&choice, shard.rows, x.per));
+            let draft = self.dispatch(kernel, operands, linear_grid(&choice, shard.rows, x.per));
+            draft.products.row = (shard.rows * w.cols) as u64;
         }
     }
 
@@ -337,6 +339,8 @@ impl<'a> Lowering<'a> {
             (4, Access::Read, keys),
             (5, Access::Read, values),
         ];
+        // A score, and its part of the result.
+        let products = 2 * y.cols as u64;
         match choice {
             AttentionKernel::Thread => {
                 operands.push(self.write(6, y));
@@ -348,7 +352,7 @@ impl<'a> Lowering<'a> {
                     [Extent::per(y.per, 8), Extent::Fixed(heads as u32), Extent::Fixed(1)]
                 };
                 let kernel = kernel("attention_thread").set("HEADS", heads).set("BY_HEAD", by_head.into());
-                self.dispatch(kernel, operands, grid);
+                self.dispatch(kernel, operands, grid).products.position = products;
             }
             AttentionKernel::Tile { rows, positions, splits } => {
                 let kernel = kernel("attention_tile")
@@ -363,12 +367,13 @@ impl<'a> Lowering<'a> {
                 ];
                 if splits == 1 {
                     operands.push(self.write(6, y));
-                    return self.dispatch(kernel, operands, grid);
+                    self.dispatch(kernel, operands, grid).products.position = products;
+                    return;
                 }
                 let bytes = value_bytes(self.most(y.per), heads * splits * 4 * (entries + 1));
                 let pieces = self.memory.scratch.take(bytes);
                 operands.push((6, Access::Write, Operand::Slot(pieces)));
-                self.dispatch(kernel, operands, grid);
+                self.dispatch(kernel, operands, grid).products.position = products;
                 self.merge(pieces, positions, splits, y);
                 self.memory.scratch.give(pieces);
             }
@@ -388,10 +393,16 @@ impl<'a> Lowering<'a> {
         self.dispatch(kernel, operands, elementwise(y.cols / 4, y.per));
     }
 
-    fn dispatch(&mut self, kernel: Kernel, operands: Vec<(u32, Access, Operand)>, grid: [Extent; 3]) {
+    fn dispatch(
+        &mut self,
+        kernel: Kernel,
+        operands: Vec<(u32, Access, Operand)>,
+        grid: [Extent; 3],
+    ) -> &mut Draft {
         let bindings = operands.iter().map(|(binding, access, _)| (*binding, *access)).collect();
         let pipeline = self.memory.pipelines.add(kernel, bindings);
-        self.drafts.push(Draft { pipeline, operands, grid });
+        let products = Products::default();
+        self.drafts.push_mut(Draft { pipeline, operands, grid, products })
     }
 
     /// Binding 0: how many rows there are.

@@ -3,9 +3,11 @@
 //! A forward step is data. [`Recorder`] implements [`crate::model::Ops`] by writing down what the model does;
 //! `fuse` rewrites patterns of it; `lower` turns that, once, into a flat list of dispatches (`plan::Plan`) over buffers
 //! that live as long as the runner; [`decide`] chooses the kernel of each, as a pure function of shape, block type and
-//! adapter. A step then writes a few small buffers (`step`), encodes the list into one compute pass, submits it once and
-//! reads back what was asked for (`readout`). Nothing blocks: every wait is a future.
+//! adapter. A step then writes a few small buffers (`step`), encodes the list, submits it (once, or in pieces where that would
+//! keep the adapter busy for long: `pace`) and reads back what was asked for (`readout`). Nothing blocks: every wait is a
+//! future, and ends when the device is lost.
 
+mod buffer;
 pub mod decide;
 mod device;
 mod fault;
@@ -13,6 +15,7 @@ mod fuse;
 mod kernel;
 mod kv;
 mod lower;
+mod pace;
 mod plan;
 #[cfg(not(target_arch = "wasm32"))]
 mod poller;
@@ -24,6 +27,7 @@ mod repack;
 mod runner;
 mod scratch;
 mod shader;
+mod stages;
 mod step;
 mod trial;
 mod uniforms;

@@ -1,10 +1,12 @@
 //! A plan: the dispatches of a step, ready to be encoded for any number of rows up to its class.
 
 use super::Gpu;
+use super::buffer::Buffer;
 use super::kernel::{Access, PipelineId, Pipelines};
 use super::record::Per;
 use super::scratch::{Scratch, Slot};
 use crate::{Error, Result};
+use std::ops::Range;
 
 /// The extent of a grid in workgroups, as a function of the step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,12 +44,38 @@ impl Extent {
 #[derive(Clone)]
 pub(super) enum Operand {
     Slot(Slot),
-    Buffer { buffer: wgpu::Buffer, offset: u64, size: Option<u64> },
+    Buffer { buffer: Buffer, offset: u64, size: Option<u64> },
 }
 
 impl Operand {
-    pub(super) fn whole(buffer: &wgpu::Buffer) -> Operand {
+    pub(super) fn whole(buffer: &Buffer) -> Operand {
         Operand::Buffer { buffer: buffer.clone(), offset: 0, size: None }
+    }
+}
+
+/// Products that a dispatch makes, as far as they take time: what maps and attention do.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Products {
+    /// For each row of the step, or for each output.
+    pub row: u64,
+    /// For each position that a row looks at.
+    pub position: u64,
+}
+
+/// What is computed of a plan.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Load {
+    pub rows: u32,
+    pub outputs: u32,
+    /// Positions that the rows look at, all together.
+    pub positions: u64,
+}
+
+impl Load {
+    fn products(&self, products: Products) -> f64 {
+        // A plan serves either rows or outputs.
+        u64::from(self.rows + self.outputs) as f64 * products.row as f64
+            + self.positions as f64 * products.position as f64
     }
 }
 
@@ -56,12 +84,14 @@ pub(super) struct Draft {
     pub pipeline: PipelineId,
     pub operands: Vec<(u32, Access, Operand)>,
     pub grid: [Extent; 3],
+    pub products: Products,
 }
 
 struct Dispatch {
     pipeline: PipelineId,
     bind_group: wgpu::BindGroup,
     grid: [Extent; 3],
+    products: Products,
 }
 
 /// A flat list of dispatches.
@@ -69,6 +99,8 @@ pub(super) struct Plan {
     /// The most rows (or outputs) that it serves.
     pub most: usize,
     dispatches: Vec<Dispatch>,
+    /// What is bound: a bind group alone does not keep a buffer.
+    _held: Vec<Buffer>,
 }
 
 impl Plan {
@@ -80,6 +112,16 @@ impl Plan {
         most: usize,
         drafts: Vec<Draft>,
     ) -> Plan {
+        let mut held: Vec<Buffer> = Vec::new();
+        for (_, _, operand) in drafts.iter().flat_map(|draft| &draft.operands) {
+            let buffer = match operand {
+                Operand::Slot(slot) => scratch.buffer(*slot),
+                Operand::Buffer { buffer, .. } => buffer,
+            };
+            if !held.contains(buffer) {
+                held.push(buffer.clone());
+            }
+        }
         let dispatches = drafts.into_iter().map(|draft| {
             let entries: Vec<_> = draft
                 .operands
@@ -91,27 +133,55 @@ impl Plan {
                 layout: &pipelines.bind_group_layout(draft.pipeline),
                 entries: &entries,
             });
-            Dispatch { pipeline: draft.pipeline, bind_group, grid: draft.grid }
+            Dispatch { pipeline: draft.pipeline, bind_group, grid: draft.grid, products: draft.products }
         });
-        Plan { most, dispatches: dispatches.collect() }
+        Plan { most, dispatches: dispatches.collect(), _held: held }
     }
 
     pub(super) fn dispatches(&self) -> usize {
         self.dispatches.len()
     }
 
+    /// The most products that a dispatch makes for a row.
+    pub(super) fn largest(&self) -> u64 {
+        self.dispatches.iter().map(|dispatch| dispatch.products.row).max().unwrap_or(0)
+    }
+
+    /// Where to end a submit of `products` so far that goes on with dispatch `first`, so that it has no more than `room`
+    /// products or a single dispatch that makes any; and the products that it has then.
+    pub(super) fn fit(&self, first: usize, load: &Load, mut products: f64, room: f64) -> (usize, f64) {
+        for (i, dispatch) in self.dispatches.iter().enumerate().skip(first) {
+            let more = load.products(dispatch.products);
+            if products > 0.0 && products + more > room {
+                return (i, products);
+            }
+            products += more;
+        }
+        (self.dispatches.len(), products)
+    }
+
+    /// All dispatches.
     pub(super) fn encode(
         &self,
         pass: &mut wgpu::ComputePass,
         pipelines: &Pipelines,
-        rows: u32,
-        outputs: u32,
+        load: &Load,
     ) -> Result<()> {
-        for dispatch in &self.dispatches {
+        self.encode_some(pass, pipelines, load, 0..self.dispatches.len())
+    }
+
+    pub(super) fn encode_some(
+        &self,
+        pass: &mut wgpu::ComputePass,
+        pipelines: &Pipelines,
+        load: &Load,
+        which: Range<usize>,
+    ) -> Result<()> {
+        for dispatch in self.dispatches.get(which).unwrap_or(&[]) {
             let pipeline = pipelines
                 .get(dispatch.pipeline)
                 .ok_or_else(|| Error::Internal("a pipeline is not compiled".into()))?;
-            let [x, y, z] = dispatch.grid.map(|extent| extent.of(rows, outputs));
+            let [x, y, z] = dispatch.grid.map(|extent| extent.of(load.rows, load.outputs));
             pass.set_pipeline(pipeline);
             pass.set_bind_group(0, &dispatch.bind_group, &[]);
             pass.dispatch_workgroups(x, y, z);

@@ -1,7 +1,7 @@
 //! What an adapter can do at most, measured in the same run as that which is held against it.
 
 use super::kernel::{Access, Kernel, Pipelines};
-use super::plan::{Draft, Extent, Operand, Plan};
+use super::plan::{Draft, Extent, Load, Operand, Plan, Products};
 use super::scratch::Scratch;
 use super::{Gpu, decide};
 use crate::Result;
@@ -33,7 +33,12 @@ impl Probe {
             let operands =
                 vec![(0, Access::Read, Operand::whole(&from)), (1, Access::Write, Operand::whole(&to))];
             let bindings = operands.iter().map(|(binding, access, _)| (*binding, *access)).collect();
-            let draft = Draft { pipeline: pipelines.add(kernel, bindings), operands, grid };
+            let draft = Draft {
+                pipeline: pipelines.add(kernel, bindings),
+                operands,
+                grid,
+                products: Products::default(),
+            };
             Plan::link(gpu, &mut pipelines, &Scratch::default(), 1, vec![draft])
         };
         let entries = bytes / 16;
@@ -73,7 +78,7 @@ impl Probe {
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for _ in 0..times {
-                plan.encode(&mut pass, &self.pipelines, 1, 0)?;
+                plan.encode(&mut pass, &self.pipelines, &Load::default())?;
             }
         }
         self.gpu.queue.submit([encoder.finish()]);

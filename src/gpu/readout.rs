@@ -1,9 +1,10 @@
 //! Reading rows of logits where they are: what comes back is what was asked for, not the vocabulary.
 
 use super::Gpu;
+use super::buffer::Buffer;
 use super::decide::{self, DRAW_LANES, ReadoutKernel};
 use super::kernel::{Access, Kernel, Pipelines};
-use super::plan::{Draft, Extent, Operand, Plan};
+use super::plan::{Draft, Extent, Load, Operand, Plan, Products};
 use super::scratch::Scratch;
 use crate::Result;
 use crate::model::{Draw, MOST_GATHERED, MOST_TOP, Output, Reading, Readout, Sampled, not_numbers};
@@ -12,11 +13,11 @@ use crate::model::{Draw, MOST_GATHERED, MOST_TOP, Output, Reading, Readout, Samp
 pub(super) struct Readouts {
     vocab: usize,
     /// The number of outputs, and of tokens gathered.
-    count: wgpu::Buffer,
-    asks: wgpu::Buffer,
-    wanted: wgpu::Buffer,
-    logits: wgpu::Buffer,
-    results: wgpu::Buffer,
+    count: Buffer,
+    asks: Buffer,
+    wanted: Buffer,
+    logits: Buffer,
+    results: Buffer,
     pieces: Plan,
     sample: Plan,
     gather: Plan,
@@ -49,7 +50,7 @@ impl Readouts {
     pub(super) async fn new(
         gpu: &Gpu,
         pipelines: &mut Pipelines,
-        logits: &wgpu::Buffer,
+        logits: &Buffer,
         vocab: usize,
         most: usize,
     ) -> Result<Readouts> {
@@ -64,12 +65,17 @@ impl Readouts {
         let parts = buffer(most * kernel.pieces * 4, Usage::STORAGE).await?;
         let results = buffer(words, Usage::STORAGE | Usage::COPY_SRC).await?;
 
-        let mut plan = |kernel: Kernel, buffers: &[(Access, &wgpu::Buffer)], grid| {
+        let mut plan = |kernel: Kernel, buffers: &[(Access, &Buffer)], grid| {
             let bound = buffers.iter().zip(0..);
             let operands: Vec<_> =
                 bound.map(|((access, buffer), at)| (at, *access, Operand::whole(buffer))).collect();
             let bindings = operands.iter().map(|(at, access, _)| (*at, *access)).collect();
-            let draft = Draft { pipeline: pipelines.add(kernel, bindings), operands, grid };
+            let draft = Draft {
+                pipeline: pipelines.add(kernel, bindings),
+                operands,
+                grid,
+                products: Products::default(),
+            };
             Plan::link(gpu, pipelines, &Scratch::default(), most, vec![draft])
         };
         use Access::{Read, Uniform, Write};
@@ -139,7 +145,7 @@ impl Readouts {
     }
 
     /// Puts the tokens that `before` drew into `rows`, whose entries of four words begin with a token.
-    pub(super) fn feed(&self, encoder: &mut wgpu::CommandEncoder, before: &[Output], rows: &wgpu::Buffer) {
+    pub(super) fn feed(&self, encoder: &mut wgpu::CommandEncoder, before: &[Output], rows: &Buffer) {
         let mut out = 0;
         for (row, output) in (0..).zip(before) {
             encoder.copy_buffer_to_buffer(&self.results, out, rows, row * 16, 4);
@@ -150,16 +156,16 @@ impl Readouts {
     /// Reads what was said to be wanted.
     pub(super) fn encode(&self, pass: &mut wgpu::ComputePass, pipelines: &Pipelines) -> Result<()> {
         let (asks, wanted) = &self.host;
-        let outputs = asks.len() as u32;
+        let load = Load { outputs: asks.len() as u32, ..Load::default() };
         let samples = asks.iter().any(|ask| ask.kind == ASKS_TOKEN);
         if samples || !wanted.is_empty() {
-            self.pieces.encode(pass, pipelines, 0, outputs)?;
+            self.pieces.encode(pass, pipelines, &load)?;
         }
         if samples {
-            self.sample.encode(pass, pipelines, 0, outputs)?;
+            self.sample.encode(pass, pipelines, &load)?;
         }
         if !wanted.is_empty() {
-            self.gather.encode(pass, pipelines, wanted.len() as u32, 0)?;
+            self.gather.encode(pass, pipelines, &Load { rows: wanted.len() as u32, ..Load::default() })?;
         }
         Ok(())
     }
@@ -169,12 +175,12 @@ impl Readouts {
         &self,
         encoder: &mut wgpu::CommandEncoder,
         outputs: &[Output],
-        staging: &wgpu::Buffer,
+        staging: &Buffer,
         at: usize,
     ) -> usize {
         let words = |readout: &Readout| self.words(readout);
         let read = outputs.iter().map(|o| &o.readout).filter(|r| **r != Readout::Logits).map(words).sum();
-        let mut copy = |from: &wgpu::Buffer, first: usize, at: usize, count: usize| {
+        let mut copy = |from: &Buffer, first: usize, at: usize, count: usize| {
             encoder.copy_buffer_to_buffer(from, first as u64 * 4, staging, at as u64 * 4, count as u64 * 4);
         };
         if read > 0 {

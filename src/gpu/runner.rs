@@ -1,13 +1,16 @@
 //! A Llama model on the GPU.
 
+use super::buffer::Buffer;
 use super::fuse::fuse;
 use super::kernel::Pipelines;
 use super::kv::KvBuffers;
 use super::lower::{Lowering, Memory, value_bytes};
+use super::pace::{Pace, Submits};
 use super::plan::{Draft, Plan};
 use super::readout::Readouts;
 use super::record::{Frequencies, Node, Per, Recorder, Value};
 use super::scratch::Scratch;
+use super::stages::{Share, Stages, class};
 use super::step::StepBuffers;
 use super::uniforms::Uniforms;
 use super::{Gpu, GpuWeight, decide};
@@ -22,22 +25,19 @@ pub struct GpuRunner {
     kv: KvShape,
     max_rows: usize,
     steps_ahead: usize,
-    step: StepBuffers,
-    pipelines: Pipelines,
-    /// From tokens to the last block's result, one plan for each class of row counts.
-    bodies: Vec<Plan>,
-    /// From there to the logits of the outputs, one for each class of output counts.
-    tails: Vec<Plan>,
-    readouts: Readouts,
+    stages: Stages,
+    pace: Pace,
+    /// Products of the largest dispatch, for a row.
+    largest: u64,
     /// Where what was read comes back; absent while a read that was given up may still hold it.
-    staging: Option<wgpu::Buffer>,
+    staging: Option<Buffer>,
     words: Vec<u32>,
 }
 
 /// What was recorded, with the values that outlive it.
 struct Recorded {
     nodes: Vec<Node>,
-    kept: Vec<(Value, wgpu::Buffer)>,
+    kept: Vec<(Value, Buffer)>,
     most_rows: usize,
     most_outputs: usize,
 }
@@ -53,7 +53,7 @@ struct Prepared {
     row_classes: Vec<usize>,
     output_classes: Vec<usize>,
     readouts: Readouts,
-    staging: wgpu::Buffer,
+    staging: Buffer,
 }
 
 impl Prepared {
@@ -176,20 +176,10 @@ impl GpuRunner {
         let vocab = model.config.vocab;
         let (kv, staging, words) = (cache.shape, Some(staging), Vec::new());
         let steps_ahead = decide::steps_ahead(model.config.matmul_weights(), &gpu.capabilities);
-        Ok(GpuRunner {
-            gpu,
-            vocab,
-            kv,
-            max_rows,
-            steps_ahead,
-            step,
-            pipelines,
-            bodies,
-            tails,
-            readouts,
-            staging,
-            words,
-        })
+        let pace = Pace::new(&gpu.capabilities);
+        let largest = bodies.iter().map(Plan::largest).max().unwrap_or(0);
+        let stages = Stages { step, pipelines, bodies, tails, readouts };
+        Ok(GpuRunner { gpu, vocab, kv, max_rows, steps_ahead, stages, pace, largest, staging, words })
     }
 
     /// Bytes that a model, its cache and its runner take on a device that rehearses (see [`Gpu::rehearsal`]), where the model
@@ -203,21 +193,33 @@ impl GpuRunner {
 
     /// Dispatches of a step of `rows` rows, one of whose logits are wanted.
     pub fn dispatches(&self, rows: usize) -> Result<usize> {
-        Ok(class(&self.bodies, rows)?.dispatches() + class(&self.tails, 1)?.dispatches())
+        let Stages { bodies, tails, .. } = &self.stages;
+        Ok(class(bodies, rows)?.dispatches() + class(tails, 1)?.dispatches())
     }
 
     /// Computes steps one after the other and reads back once. The rows of all but the first take the tokens that were drawn
     /// in the step before, without these leaving the GPU.
     async fn run(&mut self, steps: &[Step], control: &dyn Control) -> Result<Vec<Vec<Reading>>> {
+        let result = self.run_unforgiven(steps, control).await;
+        if matches!(result, Err(Error::OutOfMemory(_))) {
+            self.gpu.fault.forgive();
+        }
+        result
+    }
+
+    /// The same, where a lack of memory is the end of every later call too.
+    async fn run_unforgiven(&mut self, steps: &[Step], control: &dyn Control) -> Result<Vec<Vec<Reading>>> {
         self.gpu.check()?;
         for step in steps {
             step.validate(self.vocab, &self.kv, self.max_rows)?;
         }
         // The blocks go out together with the first outputs; a step without any still computes its K and V.
-        let most = self.tails.last().map_or(1, |tail| tail.most);
+        let most = self.stages.most_outputs();
         let outputs = steps.iter().flat_map(|step| &step.outputs);
-        let words: usize = outputs.map(|output| self.readouts.words(&output.readout)).sum();
+        let words: usize = outputs.map(|output| self.stages.readouts.words(&output.readout)).sum();
         let staging = self.staging(words).await?;
+        let many = steps.first().is_some_and(|step| step.rows.len() >= self.stages.prefill_rows());
+        let mut submits = Submits::new(&self.gpu, &mut self.pace, many);
         let mut at = 0;
         let mut before: &[Output] = &[];
         for step in steps {
@@ -225,14 +227,15 @@ impl GpuRunner {
             if before.len() > most || before.len() > step.rows.len() || !before.iter().all(drew) {
                 return Err(Error::Internal("malformed step: it does not follow the one before".into()));
             }
-            self.step.write(&self.gpu, step)?;
-            let mut rows = Some(step.rows.len());
+            self.stages.step.write(&self.gpu, step)?;
+            let mut rows = Some(step);
             let none = step.outputs.is_empty().then_some(&[][..]);
             for outputs in none.into_iter().chain(step.outputs.chunks(most)) {
                 if control.aborted() {
                     return Err(Error::Aborted);
                 }
-                at += self.submit(rows.take(), std::mem::take(&mut before), outputs, &staging, at)?;
+                let share = Share { step: rows.take(), before: std::mem::take(&mut before), outputs };
+                at += self.stages.submit(&mut submits, &share, &staging, at, control).await?;
             }
             before = &step.outputs;
         }
@@ -242,6 +245,7 @@ impl GpuRunner {
             self.words.resize(words, 0);
             self.gpu.read_words(&staging, &mut self.words).await?;
         }
+        submits.end();
         self.staging = Some(staging);
         let mut words = &self.words[..words];
         steps.iter().map(|step| self.parse(step, most, &mut words)).collect()
@@ -251,55 +255,24 @@ impl GpuRunner {
     fn parse(&self, step: &Step, most: usize, words: &mut &[u32]) -> Result<Vec<Reading>> {
         let mut readings = Vec::with_capacity(step.outputs.len());
         for outputs in step.outputs.chunks(most) {
-            readings.extend(self.readouts.parse(outputs, words)?);
+            readings.extend(self.stages.readouts.parse(outputs, words)?);
         }
         Ok(readings)
     }
 
     /// A buffer that `words` come back in. Only steps that want more than any before make a new one.
-    async fn staging(&mut self, words: usize) -> Result<wgpu::Buffer> {
+    async fn staging(&mut self, words: usize) -> Result<Buffer> {
         match self.staging.take() {
             Some(staging) if staging.size() >= words as u64 * 4 => Ok(staging),
             _ => staging(&self.gpu, words).await,
         }
-    }
-
-    /// Computes the blocks for `rows` rows, if any, whose tokens are those that `before` drew, if any, and reads `outputs`,
-    /// if any, into word `at` of `staging`; in one submit. Returns how many words.
-    fn submit(
-        &mut self,
-        rows: Option<usize>,
-        before: &[Output],
-        outputs: &[Output],
-        staging: &wgpu::Buffer,
-        at: usize,
-    ) -> Result<usize> {
-        let (gpu, count) = (&self.gpu, outputs.len());
-        if count > 0 {
-            self.step.write_outputs(gpu, outputs);
-            self.readouts.write(gpu, outputs);
-        }
-        let mut encoder = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        self.readouts.feed(&mut encoder, before, &self.step.rows);
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        if let Some(rows) = rows {
-            class(&self.bodies, rows)?.encode(&mut pass, &self.pipelines, rows as u32, 0)?;
-        }
-        if count > 0 {
-            class(&self.tails, count)?.encode(&mut pass, &self.pipelines, 0, count as u32)?;
-            self.readouts.encode(&mut pass, &self.pipelines)?;
-        }
-        drop(pass);
-        let words = self.readouts.copy(&mut encoder, outputs, staging, at);
-        gpu.queue.submit([encoder.finish()]);
-        Ok(words)
     }
 }
 
 /// Words that a staging buffer has at least, so that usual steps share one.
 const LEAST_STAGING: usize = 1024;
 
-async fn staging(gpu: &Gpu, words: usize) -> Result<wgpu::Buffer> {
+async fn staging(gpu: &Gpu, words: usize) -> Result<Buffer> {
     use wgpu::BufferUsages as Usage;
     let bytes = words.max(LEAST_STAGING) as u64 * 4;
     gpu.buffer_checked("readings", bytes, Usage::COPY_DST | Usage::MAP_READ).await
@@ -331,21 +304,21 @@ impl Runner for GpuRunner {
 
     fn max_ahead(&self) -> usize {
         // Of more outputs only the last ones' tokens are still where they were drawn.
-        self.tails.last().map_or(1, |tail| tail.most)
+        self.stages.most_outputs()
     }
 
     fn max_rows(&self) -> usize {
-        self.max_rows
+        decide::step_rows(self.max_rows, self.largest, self.pace.products(true))
     }
 
     fn prefill_rows(&self) -> usize {
         // With fewer a step is served by the plan for few.
-        self.bodies.iter().rev().nth(1).map_or(1, |few| few.most + 1)
+        self.stages.prefill_rows()
     }
 
     fn backend(&self) -> BackendInfo {
         let mut capabilities = self.gpu.capabilities();
-        if self.pipelines.uses("pack") {
+        if self.stages.pipelines.uses("pack") {
             capabilities.push("dp4a".into());
         }
         BackendInfo {
@@ -364,12 +337,4 @@ fn body(model: &Llama<GpuWeight>, o: &mut Recorder) -> Value {
         x = model.layer(o, layer, x);
     }
     x
-}
-
-/// The smallest plan that serves `n` rows.
-fn class(plans: &[Plan], n: usize) -> Result<&Plan> {
-    plans
-        .iter()
-        .find(|plan| plan.most >= n)
-        .ok_or_else(|| Error::Internal(format!("no plan serves {n} rows")))
 }

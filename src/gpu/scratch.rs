@@ -1,6 +1,7 @@
 //! Buffers for activations, reused as soon as what they hold is no longer read.
 
 use super::Gpu;
+use super::buffer::Buffer;
 use crate::Result;
 
 /// A buffer that will exist once all plans are known.
@@ -12,7 +13,7 @@ pub(super) struct Slot(usize);
 pub(super) struct Scratch {
     bytes: Vec<u64>,
     free: Vec<Slot>,
-    buffers: Vec<wgpu::Buffer>,
+    buffers: Vec<Buffer>,
 }
 
 impl Scratch {
@@ -52,7 +53,7 @@ impl Scratch {
         Ok(())
     }
 
-    pub(super) fn buffer(&self, slot: Slot) -> &wgpu::Buffer {
+    pub(super) fn buffer(&self, slot: Slot) -> &Buffer {
         &self.buffers[slot.0]
     }
 }

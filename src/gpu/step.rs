@@ -1,6 +1,7 @@
 //! What changes from step to step, in a few small buffers that are written before each submit.
 
 use super::Gpu;
+use super::buffer::Buffer;
 use super::record::{Frequencies, Per};
 use crate::model::{KvShape, Output, Step};
 use crate::{Error, Result};
@@ -14,15 +15,15 @@ const SEQUENCES: usize = 64;
 /// The buffers, and the CPU's copies of what goes there.
 pub(super) struct StepBuffers {
     /// Two uniforms: the number of rows, and at [`UNIFORM_STRIDE`] the number of outputs.
-    pub counts: wgpu::Buffer,
+    pub counts: Buffer,
     /// For each row (token, position, slot, start of its sequence's table in `tables`).
-    pub rows: wgpu::Buffer,
+    pub rows: Buffer,
     /// The block tables of the step's sequences, one after the other.
-    pub tables: wgpu::Buffer,
+    pub tables: Buffer,
     /// The rows whose logits are wanted.
-    pub outputs: wgpu::Buffer,
+    pub outputs: Buffer,
     /// For each set of frequencies `[rows, half]` of (cos, sin).
-    pub rotations: Vec<wgpu::Buffer>,
+    pub rotations: Vec<Buffer>,
     frequencies: Vec<Vec<f32>>,
     host: Vec<u32>,
     angles: Vec<[f32; 2]>,

@@ -1,11 +1,12 @@
 //! A few ops alone, on inputs given: for tests against the CPU, and for benchmarks.
 
 use super::Gpu;
+use super::buffer::Buffer;
 use super::fuse::fuse;
 use super::kernel::Pipelines;
 use super::kv::KvBuffers;
 use super::lower::{Lowering, Memory, value_bytes};
-use super::plan::Plan;
+use super::plan::{Load, Plan};
 use super::readout::Readouts;
 use super::record::{Frequencies, Per, Recorder, Value};
 use super::scratch::Scratch;
@@ -20,9 +21,9 @@ pub struct Trial {
     step: StepBuffers,
     pipelines: Pipelines,
     plan: Plan,
-    inputs: Vec<wgpu::Buffer>,
-    result: wgpu::Buffer,
-    staging: wgpu::Buffer,
+    inputs: Vec<Buffer>,
+    result: Buffer,
+    staging: Buffer,
     value: Value,
 }
 
@@ -98,7 +99,7 @@ impl Trial {
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             for _ in 0..times {
-                self.plan.encode(&mut pass, &self.pipelines, rows, outputs)?;
+                self.plan.encode(&mut pass, &self.pipelines, &Load { rows, outputs, positions: 0 })?;
             }
         }
         let count = match self.value.per {
@@ -117,8 +118,8 @@ pub struct ReadoutTrial {
     gpu: Gpu,
     pipelines: Pipelines,
     readouts: Readouts,
-    logits: wgpu::Buffer,
-    staging: wgpu::Buffer,
+    logits: Buffer,
+    staging: Buffer,
 }
 
 impl ReadoutTrial {

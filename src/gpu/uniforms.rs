@@ -1,12 +1,13 @@
 //! Uniforms that never change: what a pipeline is told about the shape of each of its dispatches.
 
 use super::Gpu;
+use super::buffer::Buffer;
 use wgpu::BufferUsages as Usage;
 
 /// The uniforms of a runner, each once.
 pub(super) struct Uniforms {
     gpu: Gpu,
-    known: Vec<(Vec<u32>, wgpu::Buffer)>,
+    known: Vec<(Vec<u32>, Buffer)>,
 }
 
 impl Uniforms {
@@ -15,7 +16,7 @@ impl Uniforms {
     }
 
     /// A buffer that holds `words`, padded with zeros to whole fours.
-    pub(super) fn get(&mut self, words: &[usize]) -> wgpu::Buffer {
+    pub(super) fn get(&mut self, words: &[usize]) -> Buffer {
         let mut words: Vec<u32> = words.iter().map(|&word| word as u32).collect();
         words.resize(words.len().next_multiple_of(4), 0);
         if let Some((_, buffer)) = self.known.iter().find(|(known, _)| *known == words) {

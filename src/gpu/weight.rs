@@ -1,6 +1,7 @@
 //! Weights on the GPU, in their quantized form.
 
 use super::Gpu;
+use super::buffer::Buffer;
 use super::fuse::Stacked;
 use super::repack::{Planes, layout};
 use crate::model::WeightStore;
@@ -50,7 +51,7 @@ pub(super) struct Matrix {
 pub(super) struct Shard {
     pub first: usize,
     pub rows: usize,
-    pub buffer: wgpu::Buffer,
+    pub buffer: Buffer,
     pub planes: Vec<Plane>,
 }
 
@@ -89,7 +90,7 @@ struct Stack {
     /// Names, first rows and numbers of rows.
     tensors: Vec<(String, usize, usize)>,
     /// Made when the first of the tensors arrives.
-    buffer: Option<wgpu::Buffer>,
+    buffer: Option<Buffer>,
 }
 
 impl Stack {
@@ -159,6 +160,11 @@ impl GpuStore {
             most: gpu.weight_limit(),
             stacks: Vec::new(),
         }
+    }
+
+    /// The device that they go to.
+    pub fn gpu(&self) -> Gpu {
+        self.gpu.clone()
     }
 
     /// Splits tensors into smaller buffers than the adapter demands.

@@ -1,7 +1,7 @@
 use super::convert::{argument, plain, promise, thrown};
 use super::host::{HostControl, HostModel, text_callback};
 use crate::Error;
-use crate::engine::{Engine, GenerateOptions, LoadOptions, LoadPlan, ModelInfo, Prompt};
+use crate::engine::{Engine, GenerateOptions, LoadOptions, LoadPlan, Prompt};
 use crate::tokenizer::{Message, Tokenizer};
 use js_sys::{Float32Array, Function, Promise, Reflect, Uint32Array};
 use std::rc::Rc;
@@ -12,7 +12,6 @@ use wasm_bindgen::prelude::*;
 pub struct WasmEngine {
     engine: Rc<Engine>,
     tokenizer: Rc<Tokenizer>,
-    info: ModelInfo,
 }
 
 #[wasm_bindgen]
@@ -42,13 +41,13 @@ impl WasmEngine {
                     }
                 }));
             }
-            let (tokenizer, info) = (engine.tokenizer().clone(), engine.info().clone());
-            Ok(WasmEngine { engine: Rc::new(engine), tokenizer, info }.into())
+            let tokenizer = engine.tokenizer().clone();
+            Ok(WasmEngine { engine: Rc::new(engine), tokenizer }.into())
         })
     }
 
     pub fn info(&self) -> Result<JsValue, JsValue> {
-        plain(&self.info).map_err(thrown)
+        plain(&self.engine.info()).map_err(thrown)
     }
 
     pub fn tokenize(&self, text: &str, special: bool) -> Result<Uint32Array, JsValue> {

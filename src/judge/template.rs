@@ -45,6 +45,8 @@ fn result_marker() -> String {
 
 /// No prompt that a model here could read comes near it.
 const MAX_BYTES: usize = 1 << 20;
+/// Nor near this, with the values in their places: a template may name one a hundred thousand times.
+const MAX_PROMPT_BYTES: usize = 64 << 20;
 
 impl Template {
     /// From YAML or JSON.
@@ -152,6 +154,9 @@ fn substitute(text: &str, fields: &[&Field], shown: &mut Vec<Part>) -> Result<St
             Piece::Open(name) => left_out = find(name)?.value.is_none(),
             Piece::Close(_) => left_out = false,
             _ if left_out => {}
+            _ if out.len() > MAX_PROMPT_BYTES => {
+                return Err(wrong(format!("it makes a prompt of more than {MAX_PROMPT_BYTES} bytes")));
+            }
             Piece::Text(text) => out.push_str(text),
             Piece::Value(name) => {
                 let field = find(name)?;

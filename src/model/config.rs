@@ -1,9 +1,7 @@
 use super::{ARCHITECTURES, RopeStyle};
 use crate::gguf::{Header, Value};
+use crate::tokenizer::MAX_VOCABULARY;
 use crate::{Error, Result};
-
-/// More tokens than any model has: sixteen times the largest vocabulary published.
-const MAX_VOCABULARY: usize = 1 << 22;
 
 /// The hyper-parameters of a model, read from its metadata and checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +22,11 @@ pub struct Config {
     /// Rotary angle in radians a position, one for each pair of a head: `[head_dim / 2]`.
     pub frequencies: Vec<f32>,
 }
+
+/// Elements of all heads of a row, and of its keys and values in all layers: each some ten times what the largest model
+/// published has. What a step needs is then within the reach of 32 bits.
+const MAX_ROW: usize = 1 << 17;
+const MAX_KEYS: usize = 1 << 22;
 
 impl Config {
     pub fn from_header(header: &Header) -> Result<Config> {
@@ -53,15 +56,11 @@ impl Config {
                 "{heads} heads, {kv_heads} KV heads, {head_dim} elements a head and {rotary} of them rotated do not fit together"
             )));
         }
-        let vocab = match (header.tensor("token_embd.weight"), meta.array("tokenizer.ggml.tokens")) {
-            (Some(table), _) => table.matrix().0,
-            (None, Some(tokens)) => tokens.len(),
-            (None, None) => {
-                return Err(Error::InvalidModel("tensor \"token_embd.weight\" is missing".into()));
-            }
-        };
-        if vocab > MAX_VOCABULARY {
-            return Err(Error::InvalidModel(format!("its vocabulary has {vocab} tokens")));
+        let layers = number("block_count", 1 << 10)?;
+        if heads * head_dim > MAX_ROW || layers * kv_heads * head_dim > MAX_KEYS {
+            return Err(Error::InvalidModel(format!(
+                "{layers} layers of {heads} heads and {kv_heads} KV heads with {head_dim} elements are beyond reason"
+            )));
         }
         let eps = meta.f64(&key("attention.layer_norm_rms_epsilon")).unwrap_or(1e-5) as f32;
         if !(eps > 0.0 && eps < 1.0) {
@@ -69,12 +68,12 @@ impl Config {
         }
         Ok(Config {
             width,
-            layers: number("block_count", 1 << 10)?,
+            layers,
             heads,
             kv_heads,
             head_dim,
-            mlp_width: number("feed_forward_length", 1 << 20)?,
-            vocab,
+            mlp_width: number("feed_forward_length", 1 << 18)?,
+            vocab: vocabulary(header)?,
             context_length: number("context_length", 1 << 24)?,
             eps,
             rope_style: RopeStyle::Interleaved,
@@ -93,6 +92,22 @@ impl Config {
     }
 }
 
+/// Rows of the embedding: at least as many as the tokenizer has tokens.
+fn vocabulary(header: &Header) -> Result<usize> {
+    let table = header.tensor("token_embd.weight").map(|table| table.matrix().0);
+    let tokens = header.metadata.array("tokenizer.ggml.tokens").map(<[Value]>::len);
+    match table.or(tokens) {
+        None => Err(Error::InvalidModel("tensor \"token_embd.weight\" is missing".into())),
+        Some(rows) if rows > MAX_VOCABULARY || tokens.is_some_and(|tokens| tokens > rows) => {
+            Err(Error::InvalidModel(format!(
+                "its embedding has {rows} rows, its vocabulary {} tokens",
+                tokens.unwrap_or(0)
+            )))
+        }
+        Some(rows) => Ok(rows),
+    }
+}
+
 /// θᵢ = base^(−2i / head_dim), scaled where the file says so: linearly by a factor, or with Llama 3's factors, which
 /// GGUF keeps as the tensor `rope_freqs.weight` (applied when it is loaded, see `load`).
 fn frequencies(header: &Header, rope: &str, head_dim: usize) -> Result<Vec<f32>> {
@@ -105,8 +120,12 @@ fn frequencies(header: &Header, rope: &str, head_dim: usize) -> Result<Vec<f32>>
             return Err(Error::InvalidModel(format!("its rope scaling \"{other}\" is not supported")));
         }
     };
-    if !(base > 1.0 && base.is_finite() && scale > 0.0 && scale.is_finite()) {
+    let angle = |i: usize| (base.powf(-2.0 * i as f64 / head_dim as f64) / scale) as f32;
+    let frequencies: Vec<f32> = (0..head_dim / 2).map(angle).collect();
+    let sound = base > 1.0 && base.is_finite() && scale > 0.0 && scale.is_finite();
+    // A tiny scale makes infinite angles of finite numbers.
+    if !(sound && frequencies.iter().all(|angle| angle.is_finite())) {
         return Err(Error::InvalidModel(format!("its rope base is {base} and its scale {scale}")));
     }
-    Ok((0..head_dim / 2).map(|i| (base.powf(-2.0 * i as f64 / head_dim as f64) / scale) as f32).collect())
+    Ok(frequencies)
 }

@@ -182,11 +182,12 @@ async fn small(tensor: &TensorInfo, feed: &mut Feed) -> Result<Vec<f32>> {
 const ROPE_FACTORS: &str = "rope_freqs.weight";
 
 fn scale(frequencies: &mut [f32], factors: &[f32]) -> Result<()> {
-    if !factors.iter().all(|f| f.is_finite() && *f > 0.0) {
-        return Err(Error::InvalidModel(format!("tensor \"{ROPE_FACTORS}\" has unusable values")));
-    }
+    let usable = factors.iter().all(|f| f.is_finite() && *f > 0.0);
     frequencies.iter_mut().zip(factors).for_each(|(angle, factor)| *angle /= factor);
-    Ok(())
+    match usable && frequencies.iter().all(|angle| angle.is_finite()) {
+        true => Ok(()),
+        false => Err(Error::InvalidModel(format!("tensor \"{ROPE_FACTORS}\" has unusable values"))),
+    }
 }
 
 /// Bytes of a tensor, where it can be addressed: numbers of 32 bits, as WebAssembly has them, end at 4 GiB.

@@ -1,8 +1,11 @@
 //! Chat templates: the Jinja program in a model's metadata that turns messages into its prompt.
 
+mod bounds;
+
 use super::Tokenizer;
 use crate::gguf::Metadata;
 use crate::{Error, Result};
+use bounds::Bounds;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, context};
@@ -27,9 +30,19 @@ pub struct ChatTemplate {
     source: String,
 }
 
-/// Instructions that a template may take: a prompt of thousands of messages needs a fraction of it.
-const FUEL: u64 = 2_000_000;
-const MAX_TEMPLATE_BYTES: usize = 1 << 20;
+/// Fuel for a template, and more for each message and each byte of text. One pays for an instruction, for 64 bytes that
+/// are written or copied, or for looking at two items; published templates use a hundredth of it.
+const FUEL: usize = 100_000;
+const FUEL_PER_MESSAGE: usize = 1000;
+const BYTES_PER_FUEL: usize = 2;
+/// A value in a template, see [`Bounds`]: this much, and what the messages have.
+const MAX_SIZE: usize = 10_000;
+/// Macros and blocks within each other; a macro counts four times.
+const MAX_RECURSION: usize = 64;
+/// Ten times the longest one published.
+const MAX_TEMPLATE_BYTES: usize = 1 << 18;
+/// Of what a template says through `raise_exception`.
+const MAX_MESSAGE_CHARS: usize = 1000;
 const NAME: &str = "chat";
 
 impl ChatTemplate {
@@ -40,17 +53,18 @@ impl ChatTemplate {
             return Err(Error::ChatTemplate(format!("it has {} bytes", source.len())));
         }
         let mut environment = Environment::new();
-        environment.set_fuel(Some(FUEL));
+        environment.set_recursion_limit(MAX_RECURSION);
         // Hugging Face's settings, which published templates are written for.
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(failed)?;
-        environment.set_syntax(syntax);
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_syntax(syntax.clone());
+        environment.set_unknown_method_callback(bounds::method);
         environment.add_function("raise_exception", |message: String| -> Result<String, minijinja::Error> {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
         });
         // Templates print the date where they can; a judge's prompt must not change from day to day.
         environment.add_function("strftime_now", |_format: String| "26 Jul 2024");
-        environment.add_template_owned(NAME, source.to_string()).map_err(failed)?;
+        let checked = bounds::with_checks(source, &syntax).map_err(failed)?;
+        environment.add_template_owned(NAME, checked).map_err(failed)?;
         Ok(Some(ChatTemplate { environment, source: source.to_string() }))
     }
 
@@ -67,7 +81,9 @@ impl ChatTemplate {
         let answers = || answers.iter().map(AsRef::as_ref);
         let texts =
             || messages.iter().flat_map(|m| [&m.role, &m.content]).map(String::as_str).chain(answers());
-        let guard = unused_character(|c| self.source.contains(c) || texts().any(|text| text.contains(c)))?;
+        let guard = unused_character(|c| {
+            self.source.contains(c) || tokenizer.specials.mention(c) || texts().any(|text| text.contains(c))
+        })?;
         let rendered = self.render(tokenizer, messages, guard)?;
         // What precedes the last control token is the same for all, and tokenized by itself whatever follows.
         let (shared, rest) = rendered.split_at(tokenizer.last_special_end(&rendered)?);
@@ -91,7 +107,12 @@ impl ChatTemplate {
                 content: tokenizer.guard(&m.content, guard),
             })
             .collect();
-        let template = self.environment.get_template(NAME).map_err(failed)?;
+        let bytes: usize = guarded.iter().map(|m| m.role.len() + m.content.len()).sum();
+        let mut environment = self.environment.clone();
+        let fuel = FUEL + FUEL_PER_MESSAGE * guarded.len() + bytes / BYTES_PER_FUEL;
+        environment.set_fuel(Some(fuel as u64));
+        Bounds { size: MAX_SIZE + 10 * guarded.len() + bytes / 64 }.install(&mut environment);
+        let template = environment.get_template(NAME).map_err(failed)?;
         template
             .render(context! {
                 messages => minijinja::Value::from(Serde(guarded)),
@@ -104,7 +125,7 @@ impl ChatTemplate {
 }
 
 fn failed(error: minijinja::Error) -> Error {
-    Error::ChatTemplate(error.to_string())
+    Error::ChatTemplate(error.to_string().chars().take(MAX_MESSAGE_CHARS).collect())
 }
 
 /// A character that occurs nowhere: one of Unicode's noncharacters, else one for private use.

@@ -46,7 +46,9 @@ const END_NAMES: [&str; 7] = [
     "<end_of_turn>",
 ];
 
-const MAX_VOCABULARY: usize = 1 << 21;
+pub(crate) const MAX_VOCABULARY: usize = 1 << 21;
+/// Bytes of all tokens together, and of all merges: several times those of the largest vocabulary published.
+const MAX_TEXT_BYTES: usize = 32 << 20;
 
 /// Bytes of a hash table of `len` entries: a power of two of places, of which seven in eight are used.
 fn table<T>(len: usize) -> usize {
@@ -66,31 +68,12 @@ impl Tokenizer {
             None => return Err(unusable("the file has none".into())),
         }
         let tokens = strings(meta, "tokenizer.ggml.tokens")?;
-        if tokens.is_empty() || tokens.len() > MAX_VOCABULARY {
-            return Err(unusable(format!("its vocabulary has {} tokens", tokens.len())));
+        if tokens.is_empty() {
+            return Err(unusable("its vocabulary is empty".into()));
         }
         let kinds = kinds(meta, tokens.len())?;
-        let merges = strings(meta, "tokenizer.ggml.merges")?
-            .into_iter()
-            .map(|merge| match merge.split_once(' ') {
-                Some((a, b)) => Ok((a.to_string(), b.to_string())),
-                None => Err(unusable(format!("the merge {merge:?} is not a pair"))),
-            })
-            .collect::<Result<Vec<_>>>()?;
-
         let pre = pre::PreTokenizer::named(meta.str("tokenizer.ggml.pre").unwrap_or("default"))?;
-        let plain = tokens
-            .iter()
-            .zip(&kinds)
-            .enumerate()
-            .filter(|(_, (_, kind))| !matches!(**kind, CONTROL | UNUSED));
-        let vocabulary: Vocab = plain.map(|(id, (token, _))| (token.to_string(), id as u32)).collect();
-        let model = BPE::builder()
-            .vocab_and_merges(vocabulary, merges)
-            .ignore_merges(pre.whole_words_first)
-            .build()
-            .map_err(|e| unusable(format!("its merges do not fit its vocabulary ({e})")))?;
-        let mut bpe = tokenizers::Tokenizer::new(model);
+        let mut bpe = tokenizers::Tokenizer::new(model(meta, &tokens, &kinds, pre.whole_words_first)?);
         bpe.with_pre_tokenizer(Some(pre.splitter));
 
         let specials = Specials::new(tokens.iter().zip(&kinds).enumerate().filter_map(
@@ -241,10 +224,42 @@ impl Tokenizer {
     }
 }
 
+/// The tokens that text can become, and how they grow out of bytes.
+fn model(meta: &Metadata, tokens: &[&str], kinds: &[u64], whole_words_first: bool) -> Result<BPE> {
+    let unusable = |why: String| Error::UnsupportedTokenizer(why);
+    let plain =
+        tokens.iter().zip(kinds).enumerate().filter(|(_, (_, kind))| !matches!(**kind, CONTROL | UNUSED));
+    let vocabulary: Vocab = plain.map(|(id, (token, _))| (token.to_string(), id as u32)).collect();
+    let longest = vocabulary.keys().map(String::len).max().unwrap_or(0);
+    let merges = strings(meta, "tokenizer.ggml.merges")?
+        .into_iter()
+        .map(|merge| match merge.split_once(' ') {
+            // The builder would panic.
+            Some((a, b)) if a.len() + b.len() > longest => {
+                Err(unusable(format!("the merge {merge:?} makes no token")))
+            }
+            Some((a, b)) => Ok((a.to_string(), b.to_string())),
+            None => Err(unusable(format!("the merge {merge:?} is not a pair"))),
+        })
+        .collect::<Result<Vec<_>>>()?;
+    BPE::builder()
+        .vocab_and_merges(vocabulary, merges)
+        .ignore_merges(whole_words_first)
+        .build()
+        .map_err(|e| unusable(format!("its merges do not fit its vocabulary ({e})")))
+}
+
 fn strings<'a>(meta: &'a Metadata, key: &str) -> Result<Vec<&'a str>> {
     let values = meta.array(key).ok_or_else(|| Error::UnsupportedTokenizer(format!("{key} is missing")))?;
     let values: Option<Vec<_>> = values.iter().map(Value::as_str).collect();
-    values.ok_or_else(|| Error::UnsupportedTokenizer(format!("{key} does not hold text")))
+    let values = values.ok_or_else(|| Error::UnsupportedTokenizer(format!("{key} does not hold text")))?;
+    let bytes: usize = values.iter().map(|text| text.len()).sum();
+    match values.len() <= MAX_VOCABULARY && bytes <= MAX_TEXT_BYTES {
+        true => Ok(values),
+        false => {
+            Err(Error::UnsupportedTokenizer(format!("{key} has {} entries of {bytes} bytes", values.len())))
+        }
+    }
 }
 
 fn kinds(meta: &Metadata, count: usize) -> Result<Vec<u64>> {

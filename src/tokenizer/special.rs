@@ -1,7 +1,7 @@
 //! Finding special tokens in text: control tokens where they are allowed, user-defined tokens everywhere.
 
 use crate::{Error, Result};
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::collections::HashMap;
 
 /// A part of a text.
@@ -20,12 +20,19 @@ impl Names {
     /// The longest name wins where several begin at the same place.
     fn new(names: &[(&str, u32)]) -> Result<Names> {
         let finder = AhoCorasick::builder()
+            // A table for each byte of each name, which it would make of a few names, is a thousand times their length.
+            .kind(Some(AhoCorasickKind::ContiguousNFA))
             .match_kind(MatchKind::LeftmostLongest)
             .build(names.iter().map(|(name, _)| name))
             .map_err(|e| Error::UnsupportedTokenizer(format!("its special tokens: {e}")))?;
         Ok(Names { finder, ids: names.iter().map(|(_, id)| *id).collect() })
     }
 }
+
+/// The longest name: as much is looked at again, at worst, from each place in a text.
+const MAX_NAME_BYTES: usize = 256;
+/// Bytes of all names: the searching machine takes some fifty times as much.
+const MAX_BYTES: usize = 1 << 20;
 
 pub(super) struct Specials {
     /// Control and user-defined tokens.
@@ -38,7 +45,16 @@ pub(super) struct Specials {
 impl Specials {
     /// From `(name, id, is a control token)`.
     pub fn new<'a>(tokens: impl Iterator<Item = (&'a str, u32, bool)>) -> Result<Specials> {
-        let tokens: Vec<_> = tokens.filter(|(name, ..)| !name.is_empty()).collect();
+        // A name of one character cannot be broken up (see `break_up`): as a control token it is never looked for.
+        let findable = |name: &str, control: bool| name.chars().nth(usize::from(control)).is_some();
+        let tokens: Vec<_> = tokens.filter(|(name, _, control)| findable(name, *control)).collect();
+        let longest = tokens.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
+        let bytes: usize = tokens.iter().map(|(name, ..)| name.len()).sum();
+        if longest > MAX_NAME_BYTES || bytes > MAX_BYTES {
+            return Err(Error::UnsupportedTokenizer(format!(
+                "its special tokens have {bytes} bytes, the longest {longest}; {MAX_BYTES} and {MAX_NAME_BYTES} are the most"
+            )));
+        }
         let all: Vec<_> = tokens.iter().map(|&(name, id, _)| (name, id)).collect();
         let user_defined: Vec<_> = tokens.iter().filter(|t| !t.2).map(|&(name, id, _)| (name, id)).collect();
         let control = tokens.iter().filter(|t| t.2).map(|&(name, id, _)| (name.to_string(), id)).collect();
@@ -47,6 +63,11 @@ impl Specials {
 
     pub fn control(&self, name: &str) -> Option<u32> {
         self.control.get(name).copied()
+    }
+
+    /// Whether the name of a control token has this character.
+    pub fn mention(&self, c: char) -> bool {
+        self.control.keys().any(|name| name.contains(c))
     }
 
     /// Cuts `text` at special tokens; control tokens count only with `special`.

@@ -49,8 +49,8 @@ function valueBytes({ type, value, of }) {
 }
 
 /**
- * The bytes of a file. `tensors` are `{ name, shape, type?, offset? }` (shape innermost first, as GGUF has it), all of
- * small pseudo-random F32 values; `counts` overrides what the header says of their number.
+ * The bytes of a file. `tensors` are `{ name, shape, type?, offset?, around? }` (shape innermost first, as GGUF has it), all
+ * of pseudo-random F32 values close to `around`, which is 0; `counts` overrides what the header says of their number.
  */
 export function gguf(metadata, tensors, { magic = "GGUF", counts = {} } = {}) {
   const align = (n) => Math.ceil(n / ALIGNMENT) * ALIGNMENT;
@@ -73,21 +73,26 @@ export function gguf(metadata, tensors, { magic = "GGUF", counts = {} } = {}) {
   const head = Buffer.concat(parts);
   const data = Buffer.alloc(end);
   let state = 1;
-  for (let i = 0; i < end; i += 4) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    data.writeFloatLE((state / 2 ** 32 - 0.5) / 8, i);
+  let start = 0;
+  for (const { shape, around = 0 } of tensors) {
+    const size = align(4 * elements(shape));
+    for (let i = start; i < start + size; i += 4) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      data.writeFloatLE(around + (state / 2 ** 32 - 0.5) / 8, i);
+    }
+    start += size;
   }
   return { head: head.length, file: Buffer.concat([head, Buffer.alloc(align(head.length) - head.length), data]) };
 }
 
 const elements = (shape) => shape.reduce((a, b) => a * b, 1);
 
-// The smallest Llama that is one: a block, two heads, a vocabulary of single bytes. 256 wide, so that a block of any
+// The smallest Llama that is one: a block (or several, for a larger file), two heads, a vocabulary of single bytes. 256 wide, so that a block of any
 // type would fill a row.
 const [WIDTH, HIDDEN, HEADS] = [256, 256, 2];
 
 /** Its metadata: the byte-level alphabet of GPT-2, one merge, and a token that ends the turn. */
-export function tinyMetadata() {
+export function tinyMetadata(blocks = 1) {
   const printable = (byte) => (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
   let stand_in = 256;
   const alphabet = Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable(byte) ? byte : stand_in++));
@@ -98,7 +103,7 @@ export function tinyMetadata() {
     "general.name": string("tiny"),
     "llama.context_length": u32(64),
     "llama.embedding_length": u32(WIDTH),
-    "llama.block_count": u32(1),
+    "llama.block_count": u32(blocks),
     "llama.feed_forward_length": u32(HIDDEN),
     "llama.attention.head_count": u32(HEADS),
     "llama.attention.head_count_kv": u32(HEADS),
@@ -120,14 +125,30 @@ export function tinyMetadata() {
 }
 
 /** Its tensors; the embedding serves as the output matrix too. */
-export function tinyTensors() {
+export function tinyTensors(blocks = 1) {
   const vocabulary = tinyMetadata()["tokenizer.ggml.tokens"].value.length;
   const square = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"];
+  const block = (i) => [
+    { name: `blk.${i}.attn_norm.weight`, shape: [WIDTH] },
+    { name: `blk.${i}.ffn_norm.weight`, shape: [WIDTH] },
+    ...square.map((name) => ({ name: `blk.${i}.${name}.weight`, shape: [WIDTH, HIDDEN] })),
+  ];
   return [
     { name: "token_embd.weight", shape: [WIDTH, vocabulary] },
-    { name: "blk.0.attn_norm.weight", shape: [WIDTH] },
-    { name: "blk.0.ffn_norm.weight", shape: [WIDTH] },
-    ...square.map((name) => ({ name: `blk.0.${name}.weight`, shape: [WIDTH, HIDDEN] })),
+    ...Array.from({ length: blocks }, (_, i) => block(i)).flat(),
     { name: "output_norm.weight", shape: [WIDTH] },
   ];
+}
+
+/** A file of that model that can judge: with room for a prompt, a chat template, and norms that let signals through. */
+export function tinyJudge() {
+  const metadata = {
+    ...tinyMetadata(),
+    "llama.context_length": u32(4096),
+    "tokenizer.chat_template": string(
+      "{% for m in messages %}{{ m.role }}: {{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}",
+    ),
+  };
+  const tensors = tinyTensors().map((tensor) => (tensor.name.includes("norm") ? { ...tensor, around: 1 } : tensor));
+  return gguf(metadata, tensors).file;
 }

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { golden } from "./lib.mjs";
+import { divergence, floats, perplexity } from "./numbers.mjs";
 import { BACKENDS, judgeOn, minutes, quick } from "./session.mjs";
 
 const KL_LIMIT = 1e-4;
@@ -89,26 +90,4 @@ for (const backend of skip ? [] : BACKENDS) {
       assert.ok(Math.abs(ratio) <= PERPLEXITY_LIMIT, `off by ${(ratio * 100).toFixed(3)} %`);
     });
   });
-}
-
-/** Little-endian float32 values. */
-function floats(buffer) {
-  return Float32Array.from({ length: buffer.length / 4 }, (_, i) => buffer.readFloatLE(4 * i));
-}
-
-/** KL(p ‖ q) of two vectors of logits, in double precision. */
-function divergence(p, q) {
-  const [logP, logQ] = [logSoftmax(p), logSoftmax(q)];
-  return logP.reduce((sum, lp, i) => sum + Math.exp(lp) * (lp - logQ[i]), 0);
-}
-
-function logSoftmax(logits) {
-  const values = Float64Array.from(logits);
-  const max = values.reduce((a, b) => Math.max(a, b));
-  const norm = max + Math.log(values.reduce((sum, value) => sum + Math.exp(value - max), 0));
-  return values.map((value) => value - norm);
-}
-
-function perplexity(logprobs) {
-  return Math.exp(-logprobs.reduce((sum, value) => sum + value, 0) / logprobs.length);
 }

@@ -1,6 +1,9 @@
 // All the suites in one process, so that they share one browser and one loaded judge a backend. The order is by cost.
 
 import "./faults.test.mjs";
+import "./arrival.test.mjs";
+import "./memory.test.mjs";
+import "./recovery.test.mjs";
 import "./golden.test.mjs";
 import "./score.test.mjs";
 import "./judge.test.mjs";

@@ -6,6 +6,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import sirv from "sirv";
+import { installed } from "./tarball.mjs";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
@@ -21,26 +22,25 @@ export const modelUrl = `/models/${basename(model)}`;
 export const example = JSON.parse(readFileSync(join(root, "tests/browser/example.json"), "utf8"));
 
 /**
- * Serves the page's build at /, the package at /pkg, the model's folder at /models, and `files` at /files.
+ * Serves the page's build at /, the package as it is installed from its tarball at /pkg, the model's folder at /models,
+ * and `files` at /files; what `routes` has a beginning of a path for is left to the handler there.
  * No header but what a plain host sends: the package must not need COOP or COEP.
  */
 export async function startServer() {
-  for (const [path, how] of [
-    [model, "cargo xtask fetch-model"],
-    [join(root, "pkg/dist"), "cargo xtask build"],
-    [join(root, "pkg/wasm"), "cargo xtask build"],
-  ]) {
-    if (!existsSync(path)) throw new Error(`${path} is missing; run \`${how}\` first`);
-  }
+  if (!existsSync(model)) throw new Error(`${model} is missing; run \`cargo xtask fetch-model\` first`);
   const files = new Map();
-  const folders = { "/models/": dirname(model), "/pkg/": join(root, "pkg"), "/": join(root, "www/dist") };
+  const routes = new Map();
+  const folders = { "/models/": dirname(model), "/pkg/": await installed(), "/": join(root, "www/dist") };
   // `dev` reads the disk at each request, so that a build made in the meantime is what is served.
   const handlers = Object.entries(folders).map(([at, folder]) => [at, sirv(folder, { dev: true })]);
 
   const server = createServer((request, response) => {
     const missing = () => response.writeHead(404).end("not found");
     const path = new URL(request.url, "http://localhost").pathname;
-    if (path === "/blank.html") {
+    const [, route] = [...routes].find(([at]) => path.startsWith(at)) ?? [];
+    if (route) {
+      route(request, response);
+    } else if (path === "/blank.html") {
       response.setHeader("content-type", "text/html; charset=utf-8");
       response.end('<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>Lunette</title>');
     } else if (path.startsWith("/files/")) {
@@ -58,6 +58,7 @@ export async function startServer() {
   return {
     origin: `http://127.0.0.1:${server.address().port}`,
     files,
+    routes,
     close() {
       server.closeAllConnections();
       server.close();
@@ -88,8 +89,11 @@ export function launch() {
   });
 }
 
-/** A page that has imported the built package as `globalThis.lunette`, as its package.json exports it. */
-export async function openPackage(browser, origin) {
+/**
+ * A page that has imported the built package as `globalThis.lunette`, as its package.json exports it. `at`: where the package
+ * is served.
+ */
+export async function openPackage(browser, origin, at = "/pkg/") {
   const page = await browser.newPage();
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) console.error(`[browser] ${message.text()}`);
@@ -98,7 +102,7 @@ export async function openPackage(browser, origin) {
   page.on("crash", () => console.error("[browser] the page crashed"));
   await page.goto(`${origin}/blank.html`);
   const manifest = JSON.parse(readFileSync(join(root, "pkg/package.json"), "utf8"));
-  const entry = new URL(manifest.exports["."].default, `${origin}/pkg/`).href;
+  const entry = new URL(manifest.exports["."].default, `${origin}${at}`).href;
   await page.evaluate(async (entry) => {
     globalThis.lunette = await import(entry);
   }, entry);

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod hollow;
+pub mod split;
 pub mod tiny;
 
 use lunette::engine::{Engine, LoadOptions};

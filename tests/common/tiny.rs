@@ -12,18 +12,15 @@ const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.co
 /// The metadata of the model, to which a test may add.
 pub fn metadata() -> Writer {
     let mut w = Writer::default();
+    for (key, value) in keys() {
+        w.set(&key, value);
+    }
+    w
+}
+
+pub fn keys() -> Vec<(String, Value)> {
     let number = Value::Unsigned;
     let text = |s: &str| Value::String(s.into());
-    w.set("general.architecture", text("llama"));
-    w.set("llama.context_length", number(4096));
-    w.set("llama.embedding_length", number(WIDTH));
-    w.set("llama.block_count", number(LAYERS));
-    w.set("llama.feed_forward_length", number(MLP));
-    w.set("llama.attention.head_count", number(4));
-    w.set("llama.attention.head_count_kv", number(2));
-    w.set("llama.attention.layer_norm_rms_epsilon", Value::Float(1e-5));
-    w.set("tokenizer.ggml.model", text("gpt2"));
-    w.set("tokenizer.ggml.pre", text("gpt-2"));
     let alphabet = (0..=255u8).scan(0x100, |next, byte| {
         let printable = matches!(byte, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
         let code = if printable { u32::from(byte) } else { *next };
@@ -33,15 +30,24 @@ pub fn metadata() -> Writer {
     let tokens: Vec<Value> =
         SPECIALS.iter().map(|s| text(s)).chain(alphabet.map(|c| Value::String(c.to_string()))).collect();
     let kinds = (0..tokens.len()).map(|i| Value::Signed(if i < SPECIALS.len() { 3 } else { 1 })).collect();
-    w.set("tokenizer.ggml.tokens", Value::Array(tokens));
-    w.set("tokenizer.ggml.token_type", Value::Array(kinds));
-    w.set(
-        "tokenizer.ggml.merges",
-        Value::Array(vec![text("t h"), text("th e")].into_iter().take(0).collect()),
-    );
-    w.set("tokenizer.ggml.eos_token_id", number(1));
-    w.set("tokenizer.chat_template", text(TEMPLATE));
-    w
+    let pairs = [
+        ("general.architecture", text("llama")),
+        ("llama.context_length", number(4096)),
+        ("llama.embedding_length", number(WIDTH)),
+        ("llama.block_count", number(LAYERS)),
+        ("llama.feed_forward_length", number(MLP)),
+        ("llama.attention.head_count", number(4)),
+        ("llama.attention.head_count_kv", number(2)),
+        ("llama.attention.layer_norm_rms_epsilon", Value::Float(1e-5)),
+        ("tokenizer.ggml.model", text("gpt2")),
+        ("tokenizer.ggml.pre", text("gpt-2")),
+        ("tokenizer.ggml.tokens", Value::Array(tokens)),
+        ("tokenizer.ggml.token_type", Value::Array(kinds)),
+        ("tokenizer.ggml.merges", Value::Array(Vec::new())),
+        ("tokenizer.ggml.eos_token_id", number(1)),
+        ("tokenizer.chat_template", text(TEMPLATE)),
+    ];
+    pairs.map(|(key, value)| (key.to_string(), value)).into()
 }
 
 /// The tensors that the architecture needs: name, `dims` innermost first, type.

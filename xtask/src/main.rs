@@ -7,6 +7,7 @@ mod bench_report;
 mod browser;
 mod check;
 mod demo;
+mod fuzz;
 mod model;
 mod pkg;
 mod repo;
@@ -59,6 +60,8 @@ enum Task {
         #[arg(long)]
         dev: bool,
     },
+    /// Give every reader of files inputs that are made to do harm
+    Fuzz(fuzz::Options),
     /// Measure speed and memory
     Bench(bench::Options),
     /// Write a model of random weights with the shapes of a published one
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         }
         Task::Check => check::check(),
         Task::Build { dev } => pkg::build(if dev { wasm::Profile::Dev } else { wasm::Profile::Release }),
+        Task::Fuzz(options) => fuzz::fuzz(&options),
         Task::Bench(options) => bench::bench(&options),
         Task::Synth(options) => synth::synth(&options),
         Task::FetchModel => model::fetch().map(|model| println!("{}", model.display())),

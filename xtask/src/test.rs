@@ -1,9 +1,9 @@
 //! Every test there is, as a list of timed steps.
 
 use crate::run::{Run, cargo};
-use crate::setup::{browser as chrome, drivers, node};
+use crate::setup::{browser as chrome, dawn, drivers, firefox, node};
 use crate::wasm::Profile;
-use crate::{browser, check, model, pkg, repo, say};
+use crate::{browser, check, fuzz, model, pkg, repo, say};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use std::time::{Duration, Instant};
@@ -28,13 +28,26 @@ enum Step {
     Check,
     /// `cargo test`, on the CPU and on a Vulkan driver
     Native,
+    /// Inputs that are made to do harm, for a minute
+    Fuzz,
     /// The npm package's own tests
     Package,
     /// The built package and page in headless Chromium
     Browser,
+    /// The packed package as users have it: in example apps, in Node, in Firefox
+    Packed,
 }
 
-const STEPS: [Step; 6] = [Step::Setup, Step::Build, Step::Check, Step::Native, Step::Package, Step::Browser];
+const STEPS: [Step; 8] = [
+    Step::Setup,
+    Step::Build,
+    Step::Check,
+    Step::Native,
+    Step::Fuzz,
+    Step::Package,
+    Step::Browser,
+    Step::Packed,
+];
 
 /// Tests, counted by their runners.
 #[derive(Clone, Copy, Default)]
@@ -85,7 +98,7 @@ fn name(step: Step) -> String {
 }
 
 fn needs_build(step: Step) -> bool {
-    matches!(step, Step::Check | Step::Package | Step::Browser)
+    matches!(step, Step::Check | Step::Package | Step::Browser | Step::Packed)
 }
 
 fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
@@ -93,6 +106,7 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
         Step::Setup => {
             node::node()?;
             chrome::chrome()?;
+            firefox::firefox()?;
             drivers::vulkan()?;
             model::fetch()?;
             ["pkg", "www", "tests/browser"].into_iter().try_for_each(node::packages)
@@ -112,9 +126,21 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
                 count,
             )
         }
+        Step::Fuzz => fuzz::smoke(&mut |held| match held {
+            true => count.passed += 1,
+            false => count.failed += 1,
+        }),
         Step::Package => counted(node::npm("pkg").args(["test"]), count),
         Step::Browser => {
             let script = browser::script("index.mjs")?;
+            counted(if quick { script.env("LUNETTE_QUICK", "1") } else { script }, count)
+        }
+        Step::Packed => {
+            let script = browser::script("packed.mjs")?.env("FIREFOX", firefox::firefox()?);
+            let script = match dawn::driver()? {
+                Some(driver) => script.env("LUNETTE_DAWN_DRIVER", driver),
+                None => script,
+            };
             counted(if quick { script.env("LUNETTE_QUICK", "1") } else { script }, count)
         }
     }

@@ -6,10 +6,10 @@ import type { WireSource } from "../protocol.js";
 
 /** A model on the disk as a `Blob` that is read as it is asked for; any other source is left as it is. */
 export async function fromDisk(source: WireSource): Promise<WireSource> {
-  if (source.kind !== "url" || !source.parts.every((part) => part.startsWith("file:"))) return source;
+  if (source.kind !== "url" || !source.parts.every((url) => url.startsWith("file:"))) return source;
   const { sha256 } = source;
   const parts = await Promise.all(source.parts.map(open));
-  return { kind: "blobs", parts, ...(sha256 && { sha256 }) };
+  return sha256 === undefined ? { kind: "blobs", parts } : { kind: "blobs", parts, sha256 };
 }
 
 /** Opened in the thread that reads it: Node cannot hand a `Blob` over a file to another. */

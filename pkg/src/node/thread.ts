@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { HostPort } from "../host.js";
 import { serve } from "../host.js";
 import { prepare } from "./prepare.js";
+import { openFolder } from "./store.js";
 import { loadWasm } from "./wasm.js";
 import { setDawnFlags } from "./webgpu.js";
 
@@ -13,4 +14,4 @@ export interface ThreadData {
 
 setDawnFlags((workerData as ThreadData).dawnFlags);
 // What no call can catch ends the thread, and is reported at the other end.
-serve(parentPort as unknown as HostPort, undefined, loadWasm, prepare);
+serve(parentPort as unknown as HostPort, undefined, loadWasm, prepare, () => openFolder());

@@ -1,5 +1,6 @@
 import type { MessagePort } from "node:worker_threads";
 import { MessageChannel, Worker } from "node:worker_threads";
+import { wrong } from "../check.js";
 import type { Transport } from "../client.js";
 import type { LunetteError } from "../errors.js";
 import type { HostPort } from "../host.js";
@@ -8,11 +9,13 @@ import type { Reply, Request } from "../protocol.js";
 import { crashed, unavailable } from "../transport.js";
 import { prepareHere } from "./prepare.js";
 import type { ThreadData } from "./thread.js";
+import { openFolder } from "./store.js";
 import { loadWasm } from "./wasm.js";
 import { dawnFlags } from "./webgpu.js";
 
 /** Starts the engine's thread. */
-export function openWorker(): Transport {
+export function openWorker(make?: () => globalThis.Worker): Transport {
+  if (make !== undefined) throw wrong("options.worker", "true or false in Node", make);
   const workerData: ThreadData = { dawnFlags: dawnFlags() };
   let worker: Worker;
   try {
@@ -31,7 +34,7 @@ export function openWorker(): Transport {
 /** Runs the engine on this thread, behind the same messages. */
 export function openHere(): Promise<Transport> {
   const { port1, port2 } = new MessageChannel();
-  serve(port2 as unknown as HostPort, undefined, loadWasm, prepareHere);
+  serve(port2 as unknown as HostPort, undefined, loadWasm, prepareHere, () => openFolder());
   // Whether the process has to live on is for the caller's end to say.
   port2.unref();
   return Promise.resolve(new Channel(port1, () => port1.close()));

@@ -1,7 +1,9 @@
 //! Everything that a fresh machine lacks, installed when it is first needed.
 
-mod apt;
+pub mod apt;
 pub mod browser;
+pub mod dawn;
 pub mod drivers;
+pub mod firefox;
 pub mod node;
 pub mod tools;

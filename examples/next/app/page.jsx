@@ -1,0 +1,5 @@
+import { Spider } from "./spider";
+
+export default function Page() {
+  return <Spider />;
+}

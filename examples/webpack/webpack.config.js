@@ -1,0 +1,11 @@
+import { cpSync } from "node:fs";
+
+cpSync("public", "dist", { recursive: true });
+
+export default {
+  mode: "production",
+  entry: "./src/main.js",
+  // No setting is for Lunette: webpack 5 finds its worker and its wasm file by itself.
+  output: { filename: "main.js", path: `${import.meta.dirname}/dist` },
+  performance: { hints: false },
+};

@@ -1,0 +1,28 @@
+//! What is done with bytes that come from anywhere. Each module is a target: its `run` takes any bytes, and panics or
+//! aborts where Lunette does not keep what it promises of hostile files.
+//!
+//! `cargo xtask fuzz` looks for such bytes; `tests/replay.rs` gives the targets all that were found, and the seeds.
+
+pub mod chat;
+pub mod config;
+pub mod constraint;
+pub mod container;
+mod file;
+pub mod judge;
+mod limits;
+pub mod load;
+#[allow(dead_code)]
+#[path = "../../tests/common/tiny.rs"]
+mod tiny;
+pub mod tokenizer;
+
+/// Every target by its name.
+pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+    ("container", container::run),
+    ("config", config::run),
+    ("tokenizer", tokenizer::run),
+    ("chat", chat::run),
+    ("load", load::run),
+    ("judge", judge::run),
+    ("constraint", constraint::run),
+];

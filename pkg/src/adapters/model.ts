@@ -1,0 +1,30 @@
+import { wrong } from "../check.js";
+import type { Check } from "../check.js";
+import { codeOf } from "../errors.js";
+import type { Engine } from "../engine.js";
+import type { Judge } from "../judge.js";
+
+/**
+ * The engine of what an adapter is given. Told by its shape, so that an adapter does not bring the engine's code along: the
+ * caller has it already.
+ */
+export function engineOf(model: Judge | Engine, where: string): Engine {
+  const given: unknown = model;
+  if (typeof given === "object" && given !== null) {
+    if ("engine" in given) return (model as Judge).engine;
+    if ("generate" in given) return model as Engine;
+  }
+  throw wrong(where, "a Judge or an Engine", given);
+}
+
+/** A judge, told by its shape. */
+export const judgeOf: Check<Judge> = (value, where) => {
+  if (typeof value === "object" && value !== null && "score" in value && "engine" in value) return value as Judge;
+  throw wrong(where, "a Judge", value);
+};
+
+/** An abort under the name by which clients tell it from a failure, so that they do not report it or try again. */
+export function nameAbort(error: unknown): unknown {
+  if (codeOf(error) === "aborted") (error as Error).name = "AbortError";
+  return error;
+}

@@ -1,0 +1,159 @@
+/** The part of OpenAI's chat completions that this package speaks, in its own words: users need not install the client. */
+
+/** A message's text. Parts are read one after another. */
+export type Content = string | readonly { type: "text"; text: string }[];
+
+export interface ChatCompletionMessageParam {
+  /** `developer` is another name for `system`. */
+  role: "system" | "developer" | "user" | "assistant";
+  content: Content;
+}
+
+/** What the answer must be. `regex` and `grammar` are this package's own. */
+export type ResponseFormat =
+  | { type: "text" }
+  | { type: "json_object" }
+  | {
+      type: "json_schema";
+      json_schema: { name: string; schema?: object; description?: string; strict?: boolean | null };
+    }
+  | { type: "regex"; regex: string }
+  | { type: "grammar"; grammar: string };
+
+export interface ChatCompletionTool {
+  type: "function";
+  function: { name: string; description?: string; parameters?: object; strict?: boolean | null };
+}
+
+/** `auto` is refused: no model here was taught when to call. */
+export type ToolChoice = "none" | "required" | { type: "function"; function: { name: string } };
+
+/** What a completion is asked for. A parameter that is not here is an error, and so is a value that cannot be met. */
+export interface ChatCompletionParams {
+  messages: readonly ChatCompletionMessageParam[];
+  /** Accepted for the clients that must name one, and not looked at: the model is the one that was loaded. */
+  model?: string;
+  /** Default 0: the likeliest token, where OpenAI's default is 1. */
+  temperature?: number | null;
+  top_p?: number | null;
+  /** Not OpenAI's: sample only from the k likeliest tokens. */
+  top_k?: number | null;
+  /** Not OpenAI's: sample only from tokens at least this fraction as likely as the likeliest. */
+  min_p?: number | null;
+  seed?: number | null;
+  stop?: string | readonly string[] | null;
+  /** Default: that of the client. */
+  max_completion_tokens?: number | null;
+  /** The older name of `max_completion_tokens`. */
+  max_tokens?: number | null;
+  /** How many answers, at most 16. More than one need a `temperature` above 0. */
+  n?: number | null;
+  /** Natural logarithms of probabilities over the full vocabulary, before temperature, truncation and constraint. */
+  logprobs?: boolean | null;
+  /** At most 20. */
+  top_logprobs?: number | null;
+  response_format?: ResponseFormat;
+  tools?: readonly ChatCompletionTool[];
+  tool_choice?: ToolChoice;
+  /** Either: an answer holds one call. */
+  parallel_tool_calls?: boolean;
+  stream?: boolean | null;
+  stream_options?: { include_usage?: boolean } | null;
+  /** Only 0. */
+  frequency_penalty?: number | null;
+  /** Only 0. */
+  presence_penalty?: number | null;
+}
+
+export type ChatCompletionParamsStreaming = ChatCompletionParams & { stream: true };
+export type ChatCompletionParamsNonStreaming = ChatCompletionParams & { stream?: false | null };
+
+export interface RequestOptions {
+  /** Stops the completion; it then rejects with code `"aborted"`. */
+  signal?: AbortSignal | null;
+}
+
+export type FinishReason = "stop" | "length" | "tool_calls";
+
+export interface CompletionUsage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  prompt_tokens_details: { cached_tokens: number };
+}
+
+export interface TopLogprob {
+  token: string;
+  logprob: number;
+  /** The token's bytes in UTF-8; `null` where it is a piece of a character. */
+  bytes: number[] | null;
+}
+
+export interface ChatCompletionTokenLogprob extends TopLogprob {
+  top_logprobs: TopLogprob[];
+}
+
+export interface Logprobs {
+  content: ChatCompletionTokenLogprob[] | null;
+  refusal: null;
+}
+
+export interface ChatCompletionMessageToolCall {
+  id: string;
+  type: "function";
+  function: { name: string; arguments: string };
+}
+
+export interface ChatCompletionMessage {
+  role: "assistant";
+  content: string | null;
+  refusal: null;
+  tool_calls?: ChatCompletionMessageToolCall[];
+}
+
+export interface Choice {
+  index: number;
+  message: ChatCompletionMessage;
+  logprobs: Logprobs | null;
+  finish_reason: FinishReason;
+}
+
+export interface ChatCompletion {
+  id: string;
+  object: "chat.completion";
+  /** Seconds since 1970. */
+  created: number;
+  model: string;
+  choices: Choice[];
+  usage: CompletionUsage;
+}
+
+export interface Delta {
+  role?: "assistant";
+  content?: string | null;
+  tool_calls?: {
+    index: number;
+    id?: string;
+    type?: "function";
+    function?: { name?: string; arguments?: string };
+  }[];
+}
+
+export interface ChunkChoice {
+  index: number;
+  delta: Delta;
+  /** Of the whole answer, in its last chunk. */
+  logprobs: Logprobs | null;
+  finish_reason: FinishReason | null;
+}
+
+export interface ChatCompletionChunk {
+  id: string;
+  object: "chat.completion.chunk";
+  created: number;
+  model: string;
+  /** Empty in the chunk that carries the usage. */
+  choices: ChunkChoice[];
+  /** Where `stream_options.include_usage` asks for it: `null` but in the last chunk. */
+  usage?: CompletionUsage | null;
+}

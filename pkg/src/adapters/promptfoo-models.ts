@@ -1,0 +1,54 @@
+import { loadOptions } from "../inputs.js";
+import { Judge } from "../judge.js";
+import type { LoadOptions } from "../types.js";
+
+/** What a YAML file can say of a load. */
+export type LoadSettings = Omit<LoadOptions, "onProgress" | "onRecovery" | "signal">;
+
+interface Entry {
+  judge: Promise<Judge>;
+  /** Providers that will say when they are done. */
+  users: number;
+}
+
+/** A model is loaded once, however many providers and assertions name it. */
+const entries = new Map<string, Entry>();
+
+/** The judge for a model; kept until the process ends, or until all who retain it have released it. */
+export async function judgeFor(model: string, load: LoadSettings): Promise<Judge> {
+  return entryFor(model, load).judge;
+}
+
+export function retain(model: string, load: LoadSettings): Promise<Judge> {
+  const entry = entryFor(model, load);
+  entry.users += 1;
+  return entry.judge;
+}
+
+export async function release(model: string, load: LoadSettings): Promise<void> {
+  const key = keyOf(model, load);
+  const entry = entries.get(key);
+  if (entry === undefined) return;
+  entry.users -= 1;
+  if (entry.users > 0) return;
+  entries.delete(key);
+  const judge = await entry.judge.catch(() => undefined);
+  await judge?.dispose();
+}
+
+function entryFor(model: string, load: LoadSettings): Entry {
+  const key = keyOf(model, load);
+  const known = entries.get(key);
+  if (known !== undefined) return known;
+  const entry: Entry = { judge: Judge.load(model, loadOptions(load, "config.load")), users: 0 };
+  entries.set(key, entry);
+  entry.judge.catch(() => {
+    // So that a later call tries again.
+    if (entries.get(key) === entry) entries.delete(key);
+  });
+  return entry;
+}
+
+function keyOf(model: string, load: LoadSettings): string {
+  return JSON.stringify([model, Object.entries(load).sort(([a], [b]) => (a < b ? -1 : 1))]);
+}

@@ -1,0 +1,60 @@
+/** Small texts by name. */
+export interface Texts {
+  /** `undefined` where there is none. */
+  read(name: string): Promise<string | undefined>;
+  write(name: string, text: string): Promise<void>;
+  remove(name: string): Promise<void>;
+}
+
+const SUFFIXES = [".0.json", ".1.json"] as const;
+
+/**
+ * Records in two files each, written in turn: a crash while one is written leaves the other, which is one step older. A text
+ * that was cut off anywhere is no JSON, so the newest that parses is the newest that is whole.
+ */
+export class Slots {
+  /** The number of the last version of each record, once it is known. */
+  readonly #versions = new Map<string, number>();
+
+  constructor(private readonly texts: Texts) {}
+
+  /** The names of records among the names of files. */
+  static names(files: readonly string[]): string[] {
+    const names = files.flatMap((file) => {
+      const suffix = SUFFIXES.find((suffix) => file.endsWith(suffix));
+      return suffix === undefined ? [] : [file.slice(0, -suffix.length)];
+    });
+    return [...new Set(names)];
+  }
+
+  async read(name: string): Promise<unknown> {
+    const found = await Promise.all(SUFFIXES.map((suffix) => this.#readSlot(name + suffix)));
+    const [newest] = found.filter((slot) => slot !== undefined).sort((a, b) => b.version - a.version);
+    this.#versions.set(name, newest?.version ?? 0);
+    return newest?.record;
+  }
+
+  async write(name: string, record: unknown): Promise<void> {
+    if (!this.#versions.has(name)) await this.read(name);
+    const version = (this.#versions.get(name) ?? 0) + 1;
+    const suffix = SUFFIXES[version % 2] ?? SUFFIXES[0];
+    await this.texts.write(name + suffix, JSON.stringify({ version, record }));
+    this.#versions.set(name, version);
+  }
+
+  async remove(name: string): Promise<void> {
+    this.#versions.delete(name);
+    for (const suffix of SUFFIXES) await this.texts.remove(name + suffix);
+  }
+
+  async #readSlot(file: string): Promise<{ version: number; record: unknown } | undefined> {
+    try {
+      const slot: unknown = JSON.parse((await this.texts.read(file)) ?? "null");
+      if (typeof slot !== "object" || slot === null || !("version" in slot) || !("record" in slot)) return undefined;
+      return Number.isSafeInteger(slot.version) ? { version: slot.version as number, record: slot.record } : undefined;
+    } catch {
+      // Half a record, or one that cannot be read: as good as none.
+      return undefined;
+    }
+  }
+}

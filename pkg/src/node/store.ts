@@ -1,0 +1,174 @@
+import * as fs from "node:fs";
+import { access, mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { Slots } from "../cache/slots.js";
+import type { LockMode, ReadableFile, Release, Space, Storage, Store, WritableFile } from "../cache/store.js";
+import { sleep } from "../source/patience.js";
+
+const DATA = ".gguf";
+/** How often a lock that somebody else holds is looked at. */
+const POLL_MS = 250;
+
+/** Where models are kept: `$LUNETTE_CACHE`, else `lunette/models` in the user's cache folder. */
+export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+  const named = env["LUNETTE_CACHE"];
+  if (named !== undefined && named !== "") return named;
+  const cache = env["XDG_CACHE_HOME"];
+  return join(cache !== undefined && cache !== "" ? cache : join(homedir(), ".cache"), "lunette", "models");
+}
+
+/** The folder of models, as far as it can be written to. */
+export async function openFolder(folder = cacheFolder()): Promise<Storage> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, fs.constants.W_OK);
+    return { store: new FolderStore(folder) };
+  } catch (error) {
+    return {
+      missing: `the folder ${folder} cannot be written to (${(error as Error).message}); set LUNETTE_CACHE to another`,
+    };
+  }
+}
+
+class FolderStore implements Store {
+  readonly #slots: Slots;
+
+  constructor(private readonly folder: string) {
+    this.#slots = new Slots({
+      read: async (name) => {
+        try {
+          return await readFile(join(folder, name), "utf8");
+        } catch (error) {
+          if (isMissing(error)) return undefined;
+          throw error;
+        }
+      },
+      write: async (name, text) => {
+        const path = join(folder, name);
+        await writeFile(`${path}.new`, text, { flush: true });
+        await rename(`${path}.new`, path);
+      },
+      remove: (name) => rm(join(folder, name), { force: true }),
+    });
+  }
+
+  async names(): Promise<string[]> {
+    return Slots.names(await readdir(this.folder));
+  }
+
+  readRecord(name: string): Promise<unknown> {
+    return this.#slots.read(name);
+  }
+
+  writeRecord(name: string, record: unknown): Promise<void> {
+    return this.#slots.write(name, record);
+  }
+
+  openToWrite(name: string): Promise<WritableFile> {
+    const { O_RDWR, O_CREAT } = fs.constants;
+    return Promise.resolve(new DiskFile(fs.openSync(this.#path(name), O_RDWR | O_CREAT)));
+  }
+
+  openToRead(name: string): Promise<ReadableFile> {
+    return Promise.resolve(new DiskFile(fs.openSync(this.#path(name), "r")));
+  }
+
+  async blob(name: string): Promise<Blob> {
+    return fs.openAsBlob(this.#path(name));
+  }
+
+  async remove(name: string): Promise<void> {
+    // The record first: data without a record is nothing.
+    await this.#slots.remove(name);
+    await rm(this.#path(name), { force: true });
+  }
+
+  async lock(name: string, mode: LockMode, signal: AbortSignal, onWait?: () => void): Promise<Release> {
+    for (let waited = false; ; waited = true) {
+      const release = await this.tryLock(name, mode);
+      if (release !== undefined) return release;
+      if (!waited) onWait?.();
+      await sleep(POLL_MS, signal);
+    }
+  }
+
+  /** A file that holds its owner's process number. Readers need none: a file that is deleted stays there for them. */
+  async tryLock(name: string, mode: LockMode): Promise<Release | undefined> {
+    const path = join(this.folder, `${name}.lock`);
+    if (mode === "shared") return (await isHeld(path)) ? undefined : () => undefined;
+    try {
+      const file = await open(path, "wx");
+      await file.writeFile(String(process.pid));
+      await file.close();
+      return () => {
+        fs.rmSync(path, { force: true });
+      };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if (await isHeld(path)) return undefined;
+      await rm(path, { force: true });
+      return this.tryLock(name, mode);
+    }
+  }
+
+  async space(): Promise<Space | undefined> {
+    const { bavail, blocks, bsize } = await statfs(this.folder);
+    return { quota: blocks * bsize, usage: (blocks - bavail) * bsize, persisted: true };
+  }
+
+  #path(name: string): string {
+    return join(this.folder, name + DATA);
+  }
+}
+
+/** Whether the process that made a lock still runs. */
+async function isHeld(path: string): Promise<boolean> {
+  try {
+    const owner = Number(await readFile(path, "utf8"));
+    // Just made, and its number not written yet.
+    if (owner === 0) return Date.now() - (await stat(path)).mtimeMs < 5000;
+    process.kill(owner, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === "ENOENT";
+
+class DiskFile implements WritableFile {
+  constructor(private readonly file: number) {}
+
+  get size(): number {
+    return fs.fstatSync(this.file).size;
+  }
+
+  read(at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = new Uint8Array(length);
+    return new Promise((resolve, reject) => {
+      fs.read(this.file, bytes, 0, length, at, (error, count) => {
+        if (error === null) resolve(bytes.subarray(0, count));
+        else reject(error);
+      });
+    });
+  }
+
+  write(bytes: Uint8Array, at: number): void {
+    for (let written = 0; written < bytes.length;) {
+      written += fs.writeSync(this.file, bytes, written, bytes.length - written, at + written);
+    }
+  }
+
+  truncate(size: number): void {
+    fs.ftruncateSync(this.file, size);
+  }
+
+  flush(): void {
+    fs.fsyncSync(this.file);
+  }
+
+  close(): void {
+    fs.closeSync(this.file);
+  }
+}

@@ -1,0 +1,118 @@
+import { codeOf, LunetteError } from "../errors.js";
+import { Judge } from "../judge.js";
+import type { LoadOptions, ModelSource, Progress } from "../types.js";
+
+/** How a judge is loaded. The hook itself listens to progress, and stops the load when nobody wants it any more. */
+export type UseJudgeOptions = Omit<LoadOptions, "onProgress" | "onRecovery" | "signal">;
+
+/** How far a judge has come. */
+export type JudgeState =
+  /** No model is named. */
+  | { state: "idle"; judge: undefined; progress: undefined; error: undefined }
+  | { state: "loading"; judge: undefined; progress: Progress | undefined; error: undefined }
+  | { state: "ready"; judge: Judge; progress: Progress | undefined; error: undefined }
+  | { state: "error"; judge: undefined; progress: undefined; error: LunetteError };
+
+export const IDLE = { state: "idle", judge: undefined, progress: undefined, error: undefined } as const;
+export const LOADING = { state: "loading", judge: undefined, progress: undefined, error: undefined } as const;
+
+/** One load that all components share which name the same model, and that ends after the last of them. */
+class SharedJudge {
+  state: JudgeState = LOADING;
+  readonly #listeners = new Set<() => void>();
+  #loading: AbortController | undefined;
+  #leaving: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly model: ModelSource,
+    private readonly options: UseJudgeOptions,
+    private readonly onLeft: () => void,
+  ) {}
+
+  subscribe(listener: () => void): () => void {
+    clearTimeout(this.#leaving);
+    this.#listeners.add(listener);
+    if (this.#loading === undefined) void this.#load();
+    return () => {
+      this.#listeners.delete(listener);
+      // Not at once: StrictMode and a change of pages leave and come back in one breath.
+      if (this.#listeners.size === 0) this.#leaving = setTimeout(() => this.#leave());
+    };
+  }
+
+  /** Loads again after an error. */
+  retry(): void {
+    if (this.state.state === "error" && this.#listeners.size > 0) void this.#load();
+  }
+
+  async #load(): Promise<void> {
+    const loading = new AbortController();
+    this.#loading = loading;
+    this.#become(LOADING);
+    const onProgress = (progress: Progress) => {
+      if (this.#loading === loading) this.#become({ ...LOADING, progress });
+    };
+    try {
+      const judge = await Judge.load(this.model, { ...this.options, onProgress, signal: loading.signal });
+      if (loading.signal.aborted) await judge.dispose();
+      else this.#become({ state: "ready", judge, progress: this.state.progress, error: undefined });
+    } catch (error) {
+      if (!loading.signal.aborted)
+        this.#become({ state: "error", judge: undefined, progress: undefined, error: asError(error) });
+    }
+  }
+
+  #leave(): void {
+    this.onLeft();
+    this.#loading?.abort();
+    void this.state.judge?.dispose();
+  }
+
+  #become(state: JudgeState): void {
+    this.state = state;
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+const shared = new Map<string, SharedJudge>();
+
+/** The load of a model, begun when somebody subscribes to it. */
+export function sharedJudge(key: string, model: ModelSource, options: UseJudgeOptions): SharedJudge {
+  const known = shared.get(key);
+  if (known !== undefined) return known;
+  const made: SharedJudge = new SharedJudge(model, options, () => {
+    if (shared.get(key) === made) shared.delete(key);
+  });
+  shared.set(key, made);
+  return made;
+}
+
+/** The same for the same model under the same options, whatever objects they come in. */
+export function keyOf(model: ModelSource, options: UseJudgeOptions): string {
+  const settings = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([partKey(model), settings]);
+}
+
+function partKey(part: unknown): unknown {
+  if (part instanceof URL) return part.href;
+  if (typeof part !== "object" || part === null) return part;
+  if (Array.isArray(part)) return part.map(partKey);
+  if ("url" in part) return Object.entries(part).map(([key, value]: [string, unknown]) => [key, partKey(value)]);
+  return `bytes ${identity(part)}`;
+}
+
+const identities = new WeakMap<object, number>();
+let known = 0;
+
+/** Bytes are compared by identity: nobody reads them twice to find out whether they are the same. */
+function identity(bytes: object): number {
+  const id = identities.get(bytes) ?? ++known;
+  identities.set(bytes, id);
+  return id;
+}
+
+export function asError(error: unknown): LunetteError {
+  if (error instanceof LunetteError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new LunetteError(codeOf(error) ?? "internal", message, { cause: error });
+}

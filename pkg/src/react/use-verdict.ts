@@ -1,0 +1,114 @@
+import { useCallback, useEffect, useRef, useState } from "react";
+import { LunetteError } from "../errors.js";
+import type { Judge } from "../judge.js";
+import type {
+  ClassifyTask,
+  ClassVerdict,
+  CompareOptions,
+  CompareTask,
+  JudgeOptions,
+  PreferenceVerdict,
+  ScoreTask,
+  ScoreVerdict,
+} from "../types.js";
+import { asError } from "./shared.js";
+
+/** What can be judged, with what comes of it. */
+export interface VerdictTasks {
+  score: { task: ScoreTask; options: JudgeOptions; verdict: ScoreVerdict };
+  classify: { task: ClassifyTask; options: JudgeOptions; verdict: ClassVerdict };
+  compare: { task: CompareTask; options: CompareOptions; verdict: PreferenceVerdict };
+}
+
+export type VerdictKind = keyof VerdictTasks;
+
+/** How far a verdict has come. */
+export interface VerdictState<K extends VerdictKind> {
+  state: "idle" | "running" | "done" | "error" | "canceled";
+  /** The critique as far as it is written. */
+  critique: string;
+  /** Set when `state` is `"done"`. */
+  verdict: VerdictTasks[K]["verdict"] | undefined;
+  /** Set when `state` is `"error"`. */
+  error: LunetteError | undefined;
+}
+
+/** What {@link useVerdict} returns. */
+export interface UseVerdict<K extends VerdictKind> extends VerdictState<K> {
+  /**
+   * Judges a task; what still runs is canceled. Resolves to the verdict, or to `undefined` where there is none: the state
+   * then says why. Never rejects.
+   */
+  run: (
+    task: VerdictTasks[K]["task"],
+    options?: Omit<VerdictTasks[K]["options"], "onToken" | "signal">,
+  ) => Promise<VerdictTasks[K]["verdict"] | undefined>;
+  /** Stops what runs. */
+  cancel: () => void;
+}
+
+const IDLE = { state: "idle", critique: "", verdict: undefined, error: undefined } as const;
+
+/**
+ * One verdict at a time, with its critique as it is written. It is canceled when the component is unmounted or gets another
+ * judge.
+ *
+ * @param judge as {@link useJudge} gives it; `undefined` while there is none.
+ * @param kind what is judged. Default `"score"`.
+ */
+export function useVerdict<K extends VerdictKind = "score">(
+  judge: Judge | undefined,
+  kind: K = "score" as K,
+): UseVerdict<K> {
+  const [state, setState] = useState<VerdictState<K>>(IDLE);
+  const running = useRef<AbortController | undefined>(undefined);
+
+  const cancel = useCallback(() => running.current?.abort(), []);
+  useEffect(() => cancel, [judge, kind, cancel]);
+
+  const run = useCallback<UseVerdict<K>["run"]>(
+    async (task, options) => {
+      running.current?.abort();
+      const stopping = new AbortController();
+      running.current = stopping;
+      const become = (next: VerdictState<K>) => {
+        if (running.current === stopping) setState(next);
+      };
+      let critique = "";
+      const onToken = (text: string) => {
+        critique += text;
+        become({ ...IDLE, state: "running", critique });
+      };
+      become({ ...IDLE, state: "running" });
+      try {
+        const watched = { ...options, onToken, signal: stopping.signal } as CompareOptions & JudgeOptions;
+        const verdict = await judgeTask(judge, kind, task, watched);
+        become({ ...IDLE, state: "done", critique, verdict });
+        return verdict;
+      } catch (error) {
+        if (stopping.signal.aborted) become({ ...IDLE, state: "canceled", critique });
+        else become({ ...IDLE, state: "error", critique, error: asError(error) });
+        return undefined;
+      }
+    },
+    [judge, kind],
+  );
+  return { ...state, run, cancel };
+}
+
+function judgeTask<K extends VerdictKind>(
+  judge: Judge | undefined,
+  kind: K,
+  task: VerdictTasks[K]["task"],
+  options: CompareOptions & JudgeOptions,
+): Promise<VerdictTasks[K]["verdict"]> {
+  if (judge === undefined) {
+    throw new LunetteError("invalid-argument", "There is no judge yet. Wait until useJudge says that it is ready.");
+  }
+  const judged: { [kind in VerdictKind]: (task: never) => Promise<VerdictTasks[kind]["verdict"]> } = {
+    score: (task: ScoreTask) => judge.score(task, options),
+    classify: (task: ClassifyTask) => judge.classify(task, options),
+    compare: (task: CompareTask) => judge.compare(task, options),
+  };
+  return judged[kind](task as never);
+}

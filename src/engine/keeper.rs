@@ -1,0 +1,242 @@
+//! Keeps a model on a device: puts it there, and on another one when that is lost.
+
+use super::load::{Backend, LoadOptions, Place, Target, request, wants};
+use super::losses::{Losses, Verdict};
+use super::plan::Planner;
+use super::recovery::{OnRecovery, Recovery, RecoveryPhase};
+use crate::gguf::{Header, TensorInfo};
+use crate::gpu::Gpu;
+use crate::model::{Config, Incoming, KvShape, Progress, Runner};
+use crate::source::ModelBytes;
+use crate::{Control, Error, Result, checkpoint};
+use futures_timer::Delay;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+use web_time::Instant;
+
+pub(super) struct Keeper {
+    bytes: Rc<dyn ModelBytes>,
+    options: LoadOptions,
+    config: Config,
+    kv: KvShape,
+    /// What the file holds, to know it again.
+    tensors: Vec<TensorInfo>,
+    /// The device that the model is on.
+    gpu: RefCell<Option<Gpu>>,
+    losses: RefCell<Losses>,
+    /// Why the last device was lost.
+    reason: RefCell<String>,
+    tell: RefCell<Option<Rc<dyn Fn(&Recovery)>>>,
+    /// Whether the GPU was given up.
+    on_cpu: Cell<bool>,
+}
+
+impl Keeper {
+    pub fn new(
+        bytes: Rc<dyn ModelBytes>,
+        options: &LoadOptions,
+        header: &Header,
+        config: &Config,
+        kv: KvShape,
+    ) -> Keeper {
+        Keeper {
+            bytes,
+            options: options.clone(),
+            config: config.clone(),
+            kv,
+            tensors: header.tensors.clone(),
+            gpu: RefCell::default(),
+            losses: RefCell::default(),
+            reason: RefCell::default(),
+            tell: RefCell::default(),
+            on_cpu: Cell::new(false),
+        }
+    }
+
+    /// Whom to tell of losses.
+    pub fn tell(&self, tell: OnRecovery) {
+        self.tell.replace(Some(tell.into()));
+    }
+
+    /// The model's files.
+    pub fn bytes(&self) -> &Rc<dyn ModelBytes> {
+        &self.bytes
+    }
+
+    /// The device that the model is on, if it is on a GPU.
+    pub fn gpu(&self) -> Option<Gpu> {
+        self.gpu.borrow().clone()
+    }
+
+    /// Puts the model where it is to run, from `incoming`, of which only the header was read.
+    pub async fn first(
+        &self,
+        target: Target,
+        header: &Header,
+        planner: &Planner<'_>,
+        incoming: &mut Incoming<'_>,
+        progress: &mut dyn FnMut(Progress),
+        control: &dyn Control,
+    ) -> Result<Box<dyn Runner>> {
+        let placed = async {
+            let place = match self.place(target, header).await {
+                // WebGPU says only now what there is no room for.
+                Err(Error::OutOfMemory(why)) if self.options.backend == Backend::Auto => {
+                    planner.instead(&why)?.ok_or(Error::OutOfMemory(why))?;
+                    self.place(Target::Cpu, header).await?
+                }
+                place => place?,
+            };
+            place.fill(header, &self.config, incoming, progress, control).await
+        };
+        match placed.await {
+            Err(Error::DeviceLost(reason)) => {
+                self.lost(reason);
+                let runner = self.again(progress, control).await?;
+                self.recovered();
+                Ok(runner)
+            }
+            placed => placed,
+        }
+    }
+
+    /// Allocates what the model needs.
+    async fn place(&self, target: Target, header: &Header) -> Result<Place> {
+        let (config, kv) = (&self.config, self.kv);
+        self.gpu.take();
+        match target {
+            Target::Cpu => Place::on_cpu(header, config, kv, self.options.kv_type),
+            Target::Gpu(gpu) => {
+                self.gpu.replace(Some((*gpu).clone()));
+                Place::on_gpu(&gpu, header, config, kv).await
+            }
+        }
+    }
+
+    /// Notes that the device was lost.
+    pub fn lost(&self, reason: String) {
+        let destroyed = self.gpu.take().is_some_and(|gpu| gpu.was_destroyed());
+        self.losses.borrow_mut().note(Instant::now(), destroyed);
+        log::warn!("the GPU device was lost: {reason}");
+        self.reason.replace(reason);
+        self.report(RecoveryPhase::Lost);
+    }
+
+    /// Says that the model that [`Keeper::again`] has put somewhere is in its place.
+    pub fn recovered(&self) {
+        let fallback = self.on_cpu.get();
+        self.report(if fallback { RecoveryPhase::Fallback } else { RecoveryPhase::Recovered });
+    }
+
+    /// Whether the model is on the GPU, on whatever device.
+    pub fn is_on_gpu(&self) -> bool {
+        !self.on_cpu.get()
+    }
+
+    fn report(&self, phase: RecoveryPhase) {
+        let event = Recovery {
+            phase,
+            reason: self.reason.borrow().clone(),
+            losses: self.losses.borrow().count(),
+            backend: if self.on_cpu.get() { "wasm" } else { "webgpu" },
+        };
+        // Not while it is borrowed: whoever is told may want to be told in another way from now on.
+        let tell = self.tell.borrow().clone();
+        if let Some(tell) = tell {
+            tell(&event);
+        }
+    }
+
+    /// Puts the model on a device again, after [`Keeper::lost`]: on a new one, or on the CPU where that repeats.
+    pub async fn again(
+        &self,
+        progress: &mut dyn FnMut(Progress),
+        control: &dyn Control,
+    ) -> Result<Box<dyn Runner>> {
+        loop {
+            let verdict = self.losses.borrow_mut().verdict(Instant::now());
+            match verdict {
+                Verdict::GiveUp => return self.fall_back(progress, control).await,
+                Verdict::Again(delay) => rest(delay, control).await?,
+            }
+            match self.place_again(progress, control).await {
+                Ok(Some(runner)) => return Ok(runner),
+                Ok(None) => return self.fall_back(progress, control).await,
+                Err(Error::DeviceLost(reason) | Error::NoGpu(reason) | Error::OutOfMemory(reason)) => {
+                    self.lost(reason);
+                }
+                Err(other) => return Err(other),
+            }
+        }
+    }
+
+    /// On a new device; `None` where there is none that is wanted.
+    async fn place_again(
+        &self,
+        progress: &mut dyn FnMut(Progress),
+        control: &dyn Control,
+    ) -> Result<Option<Box<dyn Runner>>> {
+        let gpu = request(&self.options).await?;
+        if !wants(&self.options, &gpu) {
+            return Ok(None);
+        }
+        let (header, mut incoming) = self.open().await?;
+        let placed = async {
+            let place = self.place(Target::Gpu(Box::new(gpu)), &header).await?;
+            place.fill(&header, &self.config, &mut incoming, progress, control).await
+        };
+        let placed = placed.await;
+        if !matches!(placed, Ok(_) | Err(Error::DeviceLost(_))) {
+            // What is there of it is given back.
+            self.gpu.take();
+        }
+        placed.map(Some)
+    }
+
+    async fn fall_back(
+        &self,
+        progress: &mut dyn FnMut(Progress),
+        control: &dyn Control,
+    ) -> Result<Box<dyn Runner>> {
+        let (header, mut incoming) = self.open().await?;
+        let plan = Planner::new(&header, &self.config, &incoming, &self.options)?.on_cpu()?;
+        plan.check().map_err(|error| match error {
+            Error::OutOfMemory(why) => {
+                let (losses, reason) = (self.losses.borrow().count(), self.reason.borrow().clone());
+                Error::DeviceLost(format!(
+                    "{losses} times, at last because {reason}; and the CPU cannot take over: {why}"
+                ))
+            }
+            other => other,
+        })?;
+        let place = self.place(Target::Cpu, &header).await?;
+        let runner = place.fill(&header, &self.config, &mut incoming, progress, control).await?;
+        self.on_cpu.set(true);
+        Ok(runner)
+    }
+
+    /// The model's bytes once more, if they are still the same.
+    async fn open(&self) -> Result<(Header, Incoming<'_>)> {
+        let (header, incoming) = Incoming::headers(&*self.bytes).await?;
+        if Config::from_header(&header)? != self.config || header.tensors != self.tensors {
+            return Err(Error::Source(
+                "it is another file than the one that was loaded. Load the model again".into(),
+            ));
+        }
+        Ok((header, incoming))
+    }
+}
+
+/// Waits, and looks now and then whether anybody still does.
+async fn rest(mut left: Duration, control: &dyn Control) -> Result<()> {
+    const NAP: Duration = Duration::from_millis(50);
+    checkpoint(control).await?;
+    while !left.is_zero() {
+        let nap = left.min(NAP);
+        Delay::new(nap).await;
+        left -= nap;
+        checkpoint(control).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! Buffers that are counted while they live, and given back the moment nobody holds them.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A buffer, shared. The last holder's end is the buffer's: a browser would else keep its memory until it collects garbage,
+/// which the few bytes of a handle give it no reason to do.
+#[derive(Debug, Clone)]
+pub(super) struct Buffer(Arc<Owned>);
+
+#[derive(Debug)]
+struct Owned {
+    raw: wgpu::Buffer,
+    /// What it stands for: on a device that rehearses more than it takes.
+    bytes: u64,
+    live: Live,
+}
+
+impl Buffer {
+    pub(super) fn new(raw: wgpu::Buffer, bytes: u64, live: &Live) -> Buffer {
+        live.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+        live.0.buffers.fetch_add(1, Ordering::Relaxed);
+        Buffer(Arc::new(Owned { raw, bytes, live: live.clone() }))
+    }
+}
+
+impl Deref for Buffer {
+    type Target = wgpu::Buffer;
+
+    fn deref(&self) -> &wgpu::Buffer {
+        &self.0.raw
+    }
+}
+
+/// Whether they are the same buffer.
+impl PartialEq for Buffer {
+    fn eq(&self, other: &Buffer) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        self.live.0.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.live.0.buffers.fetch_sub(1, Ordering::Relaxed);
+        self.raw.destroy();
+    }
+}
+
+/// What a device's buffers take at the moment.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Live(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    bytes: AtomicU64,
+    buffers: AtomicU64,
+}
+
+impl Live {
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn buffers(&self) -> u64 {
+        self.0.buffers.load(Ordering::Relaxed)
+    }
+}

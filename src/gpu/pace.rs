@@ -1,0 +1,94 @@
+//! How much is submitted at a time, so that a step is cut into submits that are short on any GPU: an operating system
+//! resets a GPU that is busy with one for seconds, a page cannot draw meanwhile, and a call can be cancelled only between
+//! two. Where it is cut changes nothing about what is computed.
+
+use super::Gpu;
+use super::decide::{self, Capabilities};
+use crate::{Control, Error, Result};
+use futures::channel::oneshot;
+use std::time::Duration;
+use web_time::Instant;
+
+/// How fast steps have been so far: those of few rows, which wait for the weights, and those of many, which compute.
+pub(super) struct Pace {
+    /// Products that a submit may have.
+    few: f64,
+    many: f64,
+}
+
+impl Pace {
+    pub(super) fn new(capabilities: &Capabilities) -> Pace {
+        let first = decide::first_submit(capabilities);
+        Pace { few: first, many: first }
+    }
+
+    pub(super) fn products(&self, many: bool) -> f64 {
+        if many { self.many } else { self.few }
+    }
+
+    fn note(&mut self, many: bool, products: f64, took: Duration) {
+        let known = if many { &mut self.many } else { &mut self.few };
+        *known = decide::next_submit(*known, products, took);
+    }
+}
+
+/// The submits of a step (or of several, one after the other), and how long each takes.
+pub(super) struct Submits<'a> {
+    gpu: &'a Gpu,
+    pace: &'a mut Pace,
+    many: bool,
+    /// When the last that is known to be done was done.
+    since: Instant,
+    /// Products of those submitted since.
+    products: f64,
+    /// Told when the last piece is done.
+    last: Option<oneshot::Receiver<()>>,
+}
+
+impl<'a> Submits<'a> {
+    pub(super) fn new(gpu: &'a Gpu, pace: &'a mut Pace, many: bool) -> Submits<'a> {
+        Submits { gpu, pace, many, since: Instant::now(), products: 0.0, last: None }
+    }
+
+    pub(super) fn gpu(&self) -> &'a Gpu {
+        self.gpu
+    }
+
+    /// Products that the next submit may have.
+    pub(super) fn room(&self) -> f64 {
+        self.pace.products(self.many)
+    }
+
+    /// Submits a step's end, or all of it.
+    pub(super) fn submit(&mut self, encoder: wgpu::CommandEncoder, products: f64) {
+        self.gpu.queue.submit([encoder.finish()]);
+        self.products += products;
+    }
+
+    /// Submits a piece of a step, and waits for the one before it: the GPU always has something to do, and never much.
+    pub(super) async fn piece(
+        &mut self,
+        encoder: wgpu::CommandEncoder,
+        products: f64,
+        control: &dyn Control,
+    ) -> Result<()> {
+        self.submit(encoder, products);
+        if let Some(before) = self.last.replace(self.gpu.done()) {
+            self.gpu.until(before).await?;
+            self.note(self.products - products);
+        }
+        if control.aborted() { Err(Error::Aborted) } else { Ok(()) }
+    }
+
+    /// All are done.
+    pub(super) fn end(mut self) {
+        self.note(self.products);
+    }
+
+    fn note(&mut self, products: f64) {
+        let now = Instant::now();
+        self.pace.note(self.many, products, now - self.since);
+        self.since = now;
+        self.products -= products;
+    }
+}

@@ -1,0 +1,23 @@
+// What golden values are compared by.
+
+/** Little-endian float32 values. */
+export function floats(buffer) {
+  return Float32Array.from({ length: buffer.length / 4 }, (_, i) => buffer.readFloatLE(4 * i));
+}
+
+/** KL(p ‖ q) of two vectors of logits, in double precision. */
+export function divergence(p, q) {
+  const [logP, logQ] = [logSoftmax(p), logSoftmax(q)];
+  return logP.reduce((sum, lp, i) => sum + Math.exp(lp) * (lp - logQ[i]), 0);
+}
+
+function logSoftmax(logits) {
+  const values = Float64Array.from(logits);
+  const max = values.reduce((a, b) => Math.max(a, b));
+  const norm = max + Math.log(values.reduce((sum, value) => sum + Math.exp(value - max), 0));
+  return values.map((value) => value - norm);
+}
+
+export function perplexity(logprobs) {
+  return Math.exp(-logprobs.reduce((sum, value) => sum + value, 0) / logprobs.length);
+}

@@ -1,0 +1,57 @@
+// Every example app, with the package from its tarball: built, served by a plain static host, opened in a real browser.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { browser, minutes } from "../session.mjs";
+import { project, run } from "../tarball.mjs";
+import { serve } from "./serve.mjs";
+import { isGolden } from "./spider.mjs";
+
+// name, what is served, and at which path: a build must work below any.
+const APPS = [
+  ["script-tag", ".", "/"],
+  ["vite", "dist", "/apps/vite/"],
+  ["webpack", "dist", "/apps/webpack/"],
+  ["esbuild", "dist", "/apps/esbuild/"],
+  ["next", "out", "/apps/next/"],
+];
+
+/** Opens the app at `url`, presses its button, and waits for the verdict. */
+export async function verdictOf(url) {
+  const page = await (await browser()).newPage();
+  const said = [];
+  page.on("console", (message) => said.push(`${message.type()}: ${message.text()}`));
+  page.on("pageerror", (error) => said.push(`error: ${error.message}`));
+  try {
+    await page.goto(url);
+    await page.getByRole("button", { name: "Judge" }).click();
+    const output = page.locator("output").filter({ hasText: /\S/ });
+    await output.waitFor({ timeout: 4 * 60_000 });
+    const text = await output.innerText();
+    assert.match(text, /^\{/, text);
+    assert.deepEqual(said, [], "nothing to warn of");
+    return JSON.parse(text);
+  } finally {
+    await page.close();
+  }
+}
+
+// Two at a time: bundlers and browsers are glad of a second core.
+describe("example apps", { concurrency: 2 }, () => {
+  for (const [name, folder, base] of APPS) {
+    test(name, minutes(10), async () => {
+      const app = await project(name, name);
+      const env = { BASE_PATH: base.slice(0, -1), NEXT_TELEMETRY_DISABLED: "1" };
+      if (folder !== ".") await run("npm", ["run", "build"], app, env);
+      const host = await serve(join(app, folder), { base });
+      try {
+        isGolden(await verdictOf(host.url));
+        const outside = host.requests.filter((path) => !path.startsWith(base));
+        assert.deepEqual(outside, [], "everything is found below the app's own path");
+      } finally {
+        host.close();
+      }
+    });
+  }
+});

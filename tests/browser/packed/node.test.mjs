@@ -1,0 +1,169 @@
+// The installed package in Node, as an `import` finds it there.
+
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, symlinkSync } from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
+import { performance } from "node:perf_hooks";
+import { after, before, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { golden, model } from "../lib.mjs";
+import { divergence, floats } from "../numbers.mjs";
+import { minutes, quick } from "../session.mjs";
+import { project, run } from "../tarball.mjs";
+import { serve } from "./serve.mjs";
+import { isGolden, task } from "./spider.mjs";
+
+const KL_LIMIT = 1e-4;
+
+let folder;
+let lunette;
+let judge;
+
+before(async () => {
+  folder = await project("in-node", "node");
+  lunette = await import(await entry());
+  judge = await lunette.Judge.load(model, { backend: "wasm" });
+});
+after(() => judge?.dispose());
+
+/** What `import "lunette"` means in the project. */
+const entry = async () =>
+  (await run("node", ["--input-type=module", "-e", 'console.log(import.meta.resolve("lunette"))'], folder)).trim();
+
+/** Runs a module in the project, in a process of its own. */
+const script = (code, env) => run("node", ["--input-type=module", "-e", code], folder, env);
+
+describe("in Node, on wasm", () => {
+  test("the example prints one verdict, and ends", minutes(5), async () => {
+    const printed = await run("node", ["judge.js", model, "wasm"], folder);
+    const { backend, ...verdict } = JSON.parse(printed);
+    assert.equal(backend, "wasm");
+    isGolden(verdict);
+  });
+
+  test("the engine has a thread of its own", minutes(5), async () => {
+    const begun = performance.eventLoopUtilization();
+    isGolden(await judge.score(task, { critique: false }));
+    const { utilization } = performance.eventLoopUtilization(begun);
+    assert.ok(utilization < 0.5, `this thread was busy for ${utilization} of the time`);
+  });
+
+  test("worker: false runs it on the caller's", minutes(5), async () => {
+    const here = await lunette.Judge.load(model, { worker: false });
+    assert.equal(here.info.backend, "wasm");
+    isGolden(await here.score(task, { critique: false }));
+    await here.dispose();
+  });
+
+  test("a process that forgets to dispose ends all the same", minutes(5), async () => {
+    const code = `
+      import { Engine } from "lunette";
+      const engine = await Engine.load(${JSON.stringify(model)}, { backend: "wasm" });
+      console.log((await engine.tokenize("the end")).length);`;
+    assert.match(await script(code), /^\d+\n$/);
+  });
+
+  test("a call that is awaited keeps the process alive", minutes(5), async () => {
+    const code = `
+      import { Engine } from "lunette";
+      for (const worker of [true, false]) {
+        const engine = await Engine.load(${JSON.stringify(model)}, { backend: "wasm", worker });
+        engine.generate("Once", { maxTokens: 4 }).then(({ tokens }) => console.log(tokens.length));
+      }`;
+    assert.equal(await script(code), "4\n4\n");
+  });
+
+  test("a model by URL, by file: URL, by relative path, as bytes", minutes(5), async () => {
+    const host = await serve(dirname(model));
+    try {
+      const path = relative(process.cwd(), model);
+      const sources = [`${host.url}models/${basename(model)}`, pathToFileURL(model), path, readFileSync(model).buffer];
+      for (const source of sources) {
+        const engine = await lunette.Engine.load(source, { backend: "wasm" });
+        assert.equal((await engine.tokenize("<|im_end|>", { special: true })).length, 1);
+        await engine.dispose();
+      }
+    } finally {
+      host.close();
+    }
+  });
+
+  test("what cannot be had is a typed error", minutes(2), async () => {
+    for (const [source, code] of [
+      ["absent.gguf", "source"],
+      [dirname(model), "source"],
+      [join(folder, "package.json"), "invalid-file"],
+    ]) {
+      await assert.rejects(lunette.Engine.load(source, { backend: "wasm" }), (error) => {
+        assert.ok(error instanceof lunette.LunetteError);
+        assert.equal(error.code, code, error.message);
+        return true;
+      });
+    }
+  });
+
+  test("what needs no model", minutes(1), async () => {
+    const results = [
+      { a: 0, b: 1, winner: "a" },
+      { a: 1, b: 0, winner: "b" },
+    ];
+    assert.deepEqual((await lunette.rankResults(results)).order, [0, 1]);
+    assert.equal(typeof (await lunette.parseRubric("objective: Is it true?")), "string");
+  });
+
+  test("CommonJS can require it, where Node lets it", minutes(1), async (t) => {
+    if (!process.features.require_module) return t.skip("this Node cannot require ES modules");
+    const code = 'console.log(typeof require("lunette").Judge.load)';
+    assert.equal(await run("node", ["--input-type=commonjs", "-e", code], folder), "function\n");
+  });
+});
+
+// A skipped suite would not be counted; a skipped test is.
+const noGolden = !existsSync(join(golden, "manifest.json")) && `there are no reference values in ${golden}`;
+const reference = (name) => floats(readFileSync(join(golden, `${name}.f32ref.f32`)));
+const tokensOf = (name) => JSON.parse(readFileSync(join(golden, "manifest.json"), "utf8")).prompts[name].token_ids;
+
+for (const name of quick ? ["short"] : ["short", "short2", "judge"]) {
+  test(`in Node, the golden logits of ${name}`, { ...minutes(5), skip: noGolden }, async (t) => {
+    const kl = divergence(reference(name), await judge.engine.logits(new Uint32Array(tokensOf(name))));
+    t.diagnostic(`KL(f32ref ‖ ours) = ${kl.toExponential(2)}`);
+    assert.ok(kl <= KL_LIMIT, `KL ${kl} is above ${KL_LIMIT}`);
+  });
+}
+
+describe("in Node, on WebGPU", () => {
+  // The manifest of a Vulkan driver that Dawn accepts; empty where the machine's own are to be used.
+  const driver = process.env.LUNETTE_DAWN_DRIVER;
+  const skip = driver === undefined && "no driver for Dawn is named in LUNETTE_DAWN_DRIVER";
+  const env = driver ? { VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver } : {};
+
+  before(() => {
+    if (skip) return;
+    // Beside the package, where npm puts what a user installs.
+    const from = join(import.meta.dirname, "../node_modules/webgpu");
+    symlinkSync(from, join(folder, "node_modules/webgpu"), "dir");
+  });
+
+  test("Dawn runs the model, and agrees with llama.cpp", { ...minutes(10), skip: skip || noGolden }, async (t) => {
+    const code = `
+      import { Engine } from "lunette";
+      const engine = await Engine.load(${JSON.stringify(model)}, { backend: "webgpu", contextLength: 256 });
+      const logits = await engine.logits(new Uint32Array(${JSON.stringify(tokensOf("short"))}));
+      console.log(JSON.stringify({ info: engine.info, logits: Array.from(logits) }));`;
+    const { info, logits } = JSON.parse(await script(code, env));
+    t.diagnostic(`${info.adapter}; ${info.capabilities.join(", ")}`);
+    assert.equal(info.backend, "webgpu");
+    assert.ok(info.gpuBytes > 90e6);
+    const kl = divergence(reference("short"), Float32Array.from(logits));
+    t.diagnostic(`KL(f32ref ‖ ours) = ${kl.toExponential(2)}`);
+    assert.ok(kl <= KL_LIMIT, `KL ${kl} is above ${KL_LIMIT}`);
+  });
+
+  test("a flag that Dawn refuses is a typed error", { ...minutes(5), skip }, async () => {
+    const code = `
+      import { Engine, setDawnFlags } from "lunette/node";
+      setDawnFlags(["adapter=there is none of this name"]);
+      await Engine.load(${JSON.stringify(model)}, { backend: "webgpu" }).catch(({ code }) => console.log(code));`;
+    assert.match(await script(code, env), /^no-gpu$/m);
+  });
+});

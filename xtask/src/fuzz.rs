@@ -1,0 +1,132 @@
+//! Fuzzing: inputs that are made to do harm, for each target until its time is up. libFuzzer makes them, guided by what
+//! of the code they reach; the stable compiler can build what it needs.
+
+use crate::run::{Run, cargo, which};
+use crate::setup::apt;
+use crate::{repo, say};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[derive(Args)]
+pub struct Options {
+    /// Only these targets
+    targets: Vec<String>,
+    /// For each target
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+}
+
+/// Seconds for each target where all are tests among others: about a minute in all.
+const SMOKE: u64 = 8;
+/// Seconds that one input may take on a busy machine. The targets themselves count the processor's time.
+const TIMEOUT: u64 = 60;
+const MAX_MIB: u64 = 3072;
+const MAX_INPUT: u64 = 16 << 10;
+/// KiB of stack: less than browsers give WebAssembly.
+const STACK: u64 = 768;
+/// Counters for the branches of all code, and a word to the engine at each comparison.
+const FLAGS: [&str; 5] = [
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+];
+
+pub fn fuzz(options: &Options) -> Result<()> {
+    let known = targets()?;
+    if let Some(unknown) = options.targets.iter().find(|name| !known.contains(name)) {
+        bail!("there is no target {unknown}; there are {}", known.join(", "));
+    }
+    let chosen = if options.targets.is_empty() { &known } else { &options.targets };
+    each(chosen, options.seconds, &mut |_| ())
+}
+
+/// All targets for a short time; whether each held is told to `held`.
+pub fn smoke(held: &mut dyn FnMut(bool)) -> Result<()> {
+    each(&targets()?, SMOKE, held)
+}
+
+fn each(targets: &[String], seconds: u64, held: &mut dyn FnMut(bool)) -> Result<()> {
+    let programs = build()?;
+    let mut broken = Vec::new();
+    for target in targets {
+        say!("fuzz: {target}, {seconds} s");
+        let result = run(&programs.join(target), target, seconds);
+        held(result.is_ok());
+        if let Err(error) = result {
+            eprintln!("{error:#}");
+            broken.push(target.as_str());
+        }
+    }
+    if !broken.is_empty() {
+        bail!(
+            "broken: {}. `target/fuzz/artifacts` has the inputs; the target's program in {} takes one as its argument. \
+             Keep it in fuzz/regressions, where tests replay it",
+            broken.join(", "),
+            programs.display()
+        );
+    }
+    Ok(())
+}
+
+/// Each has a program of its own.
+fn targets() -> Result<Vec<String>> {
+    let folder = repo::path("fuzz/fuzz_targets");
+    let entries = fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
+    let names =
+        entries.map(|entry| Ok(entry?.path().file_stem().unwrap_or_default().to_string_lossy().into_owned()));
+    let mut names = names.collect::<Result<Vec<_>>>()?;
+    names.sort();
+    Ok(names)
+}
+
+/// Builds the targets apart from everything else, since their flags are not those of other builds. Returns the folder
+/// with the programs.
+fn build() -> Result<PathBuf> {
+    if std::env::var_os("CXX").is_none() && which(&["c++", "g++", "clang++"]).is_none() {
+        apt::install(&["g++"], "a C++ compiler, for the fuzzing engine,")?;
+    }
+    let version = Run::new("rustc").arg("-vV").output()?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    let host = host.context("rustc does not say what it runs on")?;
+    let folder = folder();
+    // With a target named, the flags are not for build scripts.
+    cargo()
+        .args(["build", "--package", "lunette-fuzz", "--features", "engine", "--bins"])
+        .args(["--profile", "fuzz", "--target", host, "--target-dir"])
+        .arg(&folder)
+        .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f"))
+        .run()?;
+    Ok(folder.join(host).join("fuzz"))
+}
+
+fn folder() -> PathBuf {
+    repo::target().join("fuzz")
+}
+
+fn run(program: &Path, target: &str, seconds: u64) -> Result<()> {
+    let corpus = folder().join("corpus").join(target);
+    let artifacts = folder().join("artifacts");
+    for folder in [&corpus, &artifacts] {
+        fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    }
+    let mut command = Run::new("sh")
+        .args(["-c", &format!("ulimit -s {STACK} && exec \"$0\" \"$@\"")])
+        .arg(program)
+        .arg(format!("-max_total_time={seconds}"))
+        .arg(format!("-timeout={TIMEOUT}"))
+        .arg(format!("-rss_limit_mb={MAX_MIB}"))
+        .arg(format!("-max_len={MAX_INPUT}"))
+        .arg(format!("-artifact_prefix={}/{target}-", artifacts.display()))
+        .args(["-verbosity=0", "-print_funcs=0", "-print_final_stats=1"]);
+    let words = repo::path("fuzz/dict").join(format!("{target}.dict"));
+    if words.is_file() {
+        command = command.arg(format!("-dict={}", words.display()));
+    }
+    // What it finds goes to the first folder.
+    let kept = ["corpus", "regressions"].map(|kind| repo::path("fuzz").join(kind).join(target));
+    command.arg(corpus).args(kept.iter().filter(|folder| folder.is_dir())).run()
+}
