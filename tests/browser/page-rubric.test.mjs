@@ -89,10 +89,7 @@ describe("the page's rubrics", () => {
     const objective = await part(page, "objective").inputValue();
     const levels = await values(part(page, "level"));
     for (const format of ["yaml", "json"]) {
-      const [download] = await Promise.all([
-        page.waitForEvent("download"),
-        part(page, `export-${format}`).click(),
-      ]);
+      const [download] = await Promise.all([page.waitForEvent("download"), part(page, `export-${format}`).click()]);
       assert.equal(download.suggestedFilename(), `rubric.${format}`);
       const file = await download.path();
       await part(page, "objective").fill("Something else?");
@@ -122,7 +119,8 @@ describe("the page's rubrics", () => {
 });
 
 const PREFIX = "#lunette-1.";
-const packed = (what) => PREFIX + deflateRawSync(typeof what === "string" ? what : JSON.stringify(what)).toString("base64url");
+const packed = (what) =>
+  PREFIX + deflateRawSync(typeof what === "string" ? what : JSON.stringify(what)).toString("base64url");
 
 describe("links to a case", () => {
   test("a link carries the whole form, in its fragment alone", minutes(3), async () => {
@@ -166,7 +164,13 @@ describe("links to a case", () => {
       "a field too many": packed({ ...unpacked(good), constructor: 1 }),
       "levels out of order": packed({
         tab: "score",
-        draft: { ...unpacked(good).draft, levels: [{ score: 2, description: "b" }, { score: 1, description: "a" }] },
+        draft: {
+          ...unpacked(good).draft,
+          levels: [
+            { score: 2, description: "b" },
+            { score: 1, description: "a" },
+          ],
+        },
       }),
       "a bomb": packed(JSON.stringify({ tab: "score", draft: "0".repeat(50_000_000) })),
     };

@@ -59,7 +59,9 @@ describe("the demo page", () => {
     await openTab(page, "score");
     await part(page, "critique-toggle").check();
     await part(page, "score-button").click();
-    await part(page, "critique").filter({ hasText: /\w+ \w+/ }).waitFor();
+    await part(page, "critique")
+      .filter({ hasText: /\w+ \w+/ })
+      .waitFor();
     const early = (await part(page, "critique").innerText()).length;
     await page.waitForFunction(
       (early) => document.querySelector('[data-testid="critique"]').textContent.length > early,

@@ -93,8 +93,8 @@ export class JudgeState {
       requests.mark();
     } catch (error) {
       this.#fail(error);
-      // What has come of it is kept. After a success nobody looks at the shelf: it is read again when it is opened.
-      void shelf.refresh();
+      // What has come of it is kept, to be gone on with. After a success nobody looks at the shelf.
+      void shelf.refresh().then(() => (shelf.open ||= shelf.models.length > 0));
     }
   }
 
