@@ -143,6 +143,21 @@ fn buffers_are_as_planned() {
     }
 }
 
+/// The whole of an 8B judge: some 6 GB of memory. `cargo test --test plan -- --ignored --nocapture`.
+#[test]
+#[ignore = "takes 6 GB of memory"]
+fn the_buffers_of_8b_are_as_planned() {
+    let _alone = alone();
+    let _driver = gpu_support::gpu(None, &[], KvType::F16);
+    let model = hollow("llama-3.1-8b", "q4_k_m", 32);
+    let options = options(Backend::Webgpu, 8192);
+    let plan = plan(&*model, &options).unwrap();
+    println!("planned {:#?}", plan);
+    let taken = load(model, &options).unwrap().info().backend.gpu_bytes;
+    println!("taken {taken}");
+    assert_eq!(plan.memory.total, taken);
+}
+
 /// The same with the limits of the smallest browser, and both families of kernels.
 #[test]
 fn a_rehearsal_takes_what_the_runner_takes() {

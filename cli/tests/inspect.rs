@@ -52,7 +52,8 @@ fn what_cannot_run_says_why() {
 fn a_plan_says_whether_it_fits() {
     let place = Workplace::new("inspect-plan");
     fs::write(place.path("tiny.gguf"), tiny::file(BlockType::F16)).unwrap();
-    let run = place.run(&["inspect", "tiny.gguf", "--plan", "--backend", "cpu", "--context", "64", "--json"], "");
+    let run =
+        place.run(&["inspect", "tiny.gguf", "--plan", "--backend", "cpu", "--context", "64", "--json"], "");
     assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
     let plan = &serde_json::from_str::<Value>(&run.stdout).unwrap()["plan"];
     assert_eq!((&plan["verdict"], &plan["contextLength"]), (&"fits".into(), &64.into()));

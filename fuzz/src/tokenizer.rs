@@ -58,7 +58,10 @@ pub fn run(data: &[u8]) {
     for special in [false, true] {
         let tokens = within((1 << 20) + text.len() * 2048, 2.0, || tokenizer.encode(&text, special));
         let tokens = tokens.unwrap_or_else(|error| panic!("{error}: {text:?}"));
-        assert!(special || !tokens.iter().any(|token| tokenizer.is_control(*token)), "{text:?} has a control token");
+        assert!(
+            special || !tokens.iter().any(|token| tokenizer.is_control(*token)),
+            "{text:?} has a control token"
+        );
         let back = tokenizer.decode(&tokens).expect("these tokens exist");
         if case.bytes {
             assert_eq!(back, text);
@@ -97,7 +100,8 @@ impl Case {
     fn metadata(&self, names: &[String]) -> Metadata {
         let text = |text: &str| Value::String(text.into());
         let alphabet = names.len() - self.tokens.len();
-        let kinds = (0..alphabet).map(|_| 1).chain(self.tokens.iter().map(|(_, kind)| i64::from(*kind % KINDS)));
+        let kinds =
+            (0..alphabet).map(|_| 1).chain(self.tokens.iter().map(|(_, kind)| i64::from(*kind % KINDS)));
         let merges = self.merges.iter().filter_map(|(a, b)| {
             let (a, b) = (names.get(usize::from(*a))?, names.get(usize::from(*b))?);
             Some(Value::String(format!("{a} {b}")))

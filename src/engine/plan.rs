@@ -170,11 +170,11 @@ impl<'a> Planner<'a> {
         let Some(gpu) = gpu(self.options).await? else { return Ok((Target::Cpu, self.on_cpu()?)) };
         let plan = self.on_gpu(&gpu).await?;
         if plan.verdict == Verdict::Fits || self.options.backend != Backend::Auto {
-            return Ok((Target::Gpu(gpu), plan));
+            return Ok((Target::Gpu(Box::new(gpu)), plan));
         }
         match self.instead(&plan.reasons.join(" "))? {
             Some(plan) => Ok((Target::Cpu, plan)),
-            None => Ok((Target::Gpu(gpu), plan)),
+            None => Ok((Target::Gpu(Box::new(gpu)), plan)),
         }
     }
 

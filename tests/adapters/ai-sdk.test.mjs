@@ -5,7 +5,8 @@ import { describe, test } from "node:test";
 import { generateObject, generateText, Output, stepCountIs, streamObject, streamText, tool } from "ai";
 import { createLanguageModel } from "lunette/ai-sdk";
 import { z } from "zod";
-import { judge, minutes, refused, works } from "./session.mjs";
+import { minutes, refused } from "./common.mjs";
+import { judge, works } from "./session.mjs";
 
 const model = createLanguageModel(judge);
 const prompt = "Name a colour.";

@@ -5,7 +5,8 @@ import { describe, test } from "node:test";
 import { Battle, Factuality, init, LLMClassifierFromTemplate } from "autoevals";
 import { createBattle, createScorer } from "lunette/autoevals";
 import { createOpenAI } from "lunette/openai";
-import { judge, LABELS, minutes, near, refused, SCALE } from "./session.mjs";
+import { LABELS, minutes, near, refused, SCALE } from "./common.mjs";
+import { judge } from "./session.mjs";
 
 const client = createOpenAI(judge);
 const task = { input: "What is the capital of France?", output: "Paris", expected: "It is Paris." };

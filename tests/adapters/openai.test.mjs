@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { LunetteError } from "lunette";
 import { createOpenAI, LunetteApiError } from "lunette/openai";
-import { judge, minutes, near, refused, works } from "./session.mjs";
+import { minutes, near, refused } from "./common.mjs";
+import { judge, works } from "./session.mjs";
 
 const { completions } = createOpenAI(judge).chat;
 const messages = [{ role: "user", content: "Name a colour." }];

@@ -5,7 +5,8 @@ import { describe, test } from "node:test";
 import { createOpenAI } from "lunette/openai";
 import { createJudgeEvaluator } from "lunette/openevals";
 import { CORRECTNESS_PROMPT, createLLMAsJudge } from "openevals";
-import { judge, LABELS, minutes, near, refused, SCALE } from "./session.mjs";
+import { LABELS, minutes, near, refused, SCALE } from "./common.mjs";
+import { judge } from "./session.mjs";
 
 const client = createOpenAI(judge, { maxTokens: 60 });
 const task = { inputs: "What is the capital of France?", outputs: "Paris", referenceOutputs: "Paris" };

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { after, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { JSDOM } from "jsdom";
-import { LABELS, minutes, MODEL, SCALE } from "./session.mjs";
+import { LABELS, minutes, MODEL, SCALE } from "./common.mjs";
 
 const { window } = new JSDOM("<!doctype html><div id=root></div>");
 Object.assign(globalThis, { window, document: window.document });
@@ -63,13 +63,14 @@ for (const [version, folder] of [
       const { judge } = first.last();
       assert.equal(second.last().judge, judge, "one judge");
       assert.equal(judge.info.contextLength, 512);
-      const progress = first.seen.flatMap((seen) => (seen.state === "loading" && seen.progress ? [seen.progress.phase] : []));
+      const progress = first.seen.flatMap((seen) =>
+        seen.state === "loading" && seen.progress ? [seen.progress.phase] : [],
+      );
       assert.ok(progress.length > 0, "it says how far it is");
       first.unmount();
       await new Promise((resolve) => setTimeout(resolve, 50));
       assert.ok((await judge.score(task, { critique: false })).score, "the other component still has it");
       second.unmount();
-      await until(() => second.last().state === "ready", "nothing");
       await new Promise((resolve) => setTimeout(resolve, 50));
       await assert.rejects(judge.score(task), { code: "disposed" });
     });

@@ -76,7 +76,8 @@ fn each(targets: &[String], seconds: u64, held: &mut dyn FnMut(bool)) -> Result<
 fn targets() -> Result<Vec<String>> {
     let folder = repo::path("fuzz/fuzz_targets");
     let entries = fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
-    let names = entries.map(|entry| Ok(entry?.path().file_stem().unwrap_or_default().to_string_lossy().into_owned()));
+    let names =
+        entries.map(|entry| Ok(entry?.path().file_stem().unwrap_or_default().to_string_lossy().into_owned()));
     let mut names = names.collect::<Result<Vec<_>>>()?;
     names.sort();
     Ok(names)

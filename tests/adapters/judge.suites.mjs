@@ -1,5 +1,6 @@
-// All the suites in one process, so that they share one loaded judge.
+// The suites that share one loaded judge, in one process.
 
 import "./openai.test.mjs";
 import "./openevals.test.mjs";
 import "./autoevals.test.mjs";
+import "./ai-sdk.test.mjs";
