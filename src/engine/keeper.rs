@@ -108,8 +108,8 @@ impl Keeper {
         match target {
             Target::Cpu => Place::on_cpu(header, config, kv, self.options.kv_type),
             Target::Gpu(gpu) => {
-                self.gpu.replace(Some(gpu.clone()));
-                Place::on_gpu(gpu, header, config, kv).await
+                self.gpu.replace(Some((*gpu).clone()));
+                Place::on_gpu(&gpu, header, config, kv).await
             }
         }
     }
@@ -183,7 +183,7 @@ impl Keeper {
         }
         let (header, mut incoming) = self.open().await?;
         let placed = async {
-            let place = self.place(Target::Gpu(gpu), &header).await?;
+            let place = self.place(Target::Gpu(Box::new(gpu)), &header).await?;
             place.fill(&header, &self.config, &mut incoming, progress, control).await
         };
         let placed = placed.await;
