@@ -34,7 +34,7 @@ impl Case {
         let engine = block_on(Engine::load(Rc::new(model), &options, &mut |_| (), &Uninterrupted)).unwrap();
         let events = Rc::new(RefCell::new(Vec::new()));
         let heard = events.clone();
-        engine.on_recovery(Box::new(move |event| heard.borrow_mut().push(event.clone())));
+        engine.on_recovery(Rc::new(move |event| heard.borrow_mut().push(event.clone())));
         Case { engine, events }
     }
 
