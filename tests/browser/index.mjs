@@ -2,9 +2,16 @@
 
 import "./faults.test.mjs";
 import "./arrival.test.mjs";
+import "./memory.test.mjs";
+import "./recovery.test.mjs";
 import "./golden.test.mjs";
 import "./score.test.mjs";
 import "./judge.test.mjs";
 import "./guides.test.mjs";
 import "./structured.test.mjs";
+import "./page-budget.test.mjs";
+import "./page-rubric.test.mjs";
+import "./page-hostile.test.mjs";
+import "./page-load.test.mjs";
+import "./page-access.test.mjs";
 import "./page.test.mjs";
