@@ -44,7 +44,10 @@ pub enum Error {
         "the model does not fit: {0}. Choose a smaller model or quantization, a shorter `contextLength`, or another `backend`."
     )]
     OutOfMemory(String),
-    #[error("the GPU device was lost: {0}. Load the model again.")]
+    /// The device went away, and the model could not be put on another one.
+    #[error(
+        "the GPU device was lost: {0}. Load the model again, with backend \"wasm\" if that happens again."
+    )]
     DeviceLost(String),
     /// The bytes of the model could not be fetched or read.
     #[error("the model could not be read: {0}")]

@@ -8,8 +8,8 @@
 //! | [`judge`] | tasks, prompt templates, verdicts and their distributions | `engine`, `statistics` |
 //! | [`engine`] | sequences over a paged KV cache, generation, log-probabilities | `model`, `tokenizer` |
 //! | [`model`] | architectures, written once over the ops of a backend; loading | `gguf`, `quant`, `source` |
-//! | [`gpu`] | the ops on WebGPU: devices, weights, plans, kernels in `shaders/` | `model::ops` |
-//! | [`cpu`] | the ops on one core with SIMD; the reference that the GPU is tested against | `model::ops` |
+//! | [`gpu`] | the ops on WebGPU: devices, weights, plans, kernels in `shaders/` | `model` |
+//! | [`cpu`] | the ops on one core with SIMD; the reference that the GPU is tested against | `model`, `gguf` |
 //! | [`tokenizer`] | text to tokens and back; chat templates | `gguf` |
 //! | [`gguf`] | the container: header, metadata, tensor table | |
 //! | [`quant`] | quantized block formats | |

@@ -7,6 +7,7 @@ use lunette::engine::{Backend, Engine, LoadOptions};
 use lunette::gguf::{Header, Value};
 use lunette::quant::BlockType;
 use lunette::source::MemoryModel;
+use lunette::tokenizer::Tokenizer;
 use lunette::{Error, Result, Uninterrupted};
 use proptest::prelude::*;
 use std::rc::Rc;
@@ -119,6 +120,71 @@ fn a_bad_tokenizer_and_a_bad_template() {
     let at = bytes.windows(6).position(|w| w == b"{% for").unwrap();
     bytes[at..at + 6].copy_from_slice(b"{% far");
     assert_eq!(refused(bytes, &["chat template"]).code(), "chat-template");
+}
+
+/// What a header says before its first tensor, in bytes that no writer would write.
+fn one_key(name: &[u8], rest: &[u8]) -> Vec<u8> {
+    let len = (name.len() as u64).to_le_bytes();
+    [b"GGUF\x03\0\0\0", &[0; 8][..], &1u64.to_le_bytes(), &len, name, rest].concat()
+}
+
+#[test]
+fn claims_are_refused_before_they_are_believed() {
+    let array =
+        |kind: u32, count: u64| [&9u32.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes()].concat();
+    for (header, word) in [
+        (one_key(b"list", &array(0, 5_000_000)), "5000000 array elements"),
+        (one_key(b"list", &array(9, 1)), "an array of arrays"),
+        (one_key(&[b'a'; 70_000], &[]), "70000 bytes of a name"),
+    ] {
+        let error = Header::parse(&header).unwrap_err().to_string();
+        assert!(error.contains(word), "{error}");
+    }
+}
+
+const NORMAL: i64 = 1;
+const CONTROL: i64 = 3;
+
+/// The tokenizer of the tiny model with one token more, of this kind, and these merges.
+fn tokenizer(name: &str, kind: i64, merges: &[&str]) -> Result<Tokenizer> {
+    let text = |text: &str| Value::String(text.into());
+    let keys = tiny::keys().into_iter().map(|(key, mut value)| {
+        if let Value::Array(values) = &mut value {
+            match key.as_str() {
+                "tokenizer.ggml.tokens" => values.push(text(name)),
+                "tokenizer.ggml.token_type" => values.push(Value::Signed(kind)),
+                _ => values.extend(merges.iter().map(|merge| text(merge))),
+            }
+        }
+        (key, value)
+    });
+    Tokenizer::from_metadata(&keys.collect())
+}
+
+#[test]
+fn vocabularies_that_nobody_can_mean() {
+    for (name, kind, merge, word) in [
+        ("th", NORMAL, "q z", "do not fit"),
+        ("th", NORMAL, "th", "is not a pair"),
+        ("th", NORMAL, "th th", "makes no token"),
+        (&"x".repeat(300), CONTROL, "t h", "300"),
+    ] {
+        let error = tokenizer(name, kind, &[merge]).err().expect(word);
+        assert_eq!(error.code(), "unsupported-tokenizer");
+        assert!(error.to_string().contains(word), "{error}");
+    }
+    let sound = tokenizer("th", NORMAL, &["t h"]).unwrap();
+    assert_eq!(sound.encode("th", false).unwrap().len(), 1);
+}
+
+/// Nothing could be put into its name to tell a user's text from it.
+#[test]
+fn a_control_token_of_one_character_is_not_looked_for() {
+    for (name, found) in [("x", false), ("xy", true)] {
+        let tokenizer = tokenizer(name, CONTROL, &[]).unwrap();
+        let tokens = tokenizer.encode(name, true).unwrap();
+        assert_eq!(tokens.iter().any(|token| tokenizer.is_control(*token)), found, "{name}");
+    }
 }
 
 proptest! {

@@ -31,8 +31,7 @@ impl Case {
         // Points the loader at lavapipe where nothing else is asked for.
         drop(gpu_support::gpu(None, &[], KvType::F16));
         let options = LoadOptions { backend: Backend::Webgpu, ..options };
-        let engine =
-            block_on(Engine::load(Rc::new(model), &options, &mut |_| (), &Uninterrupted)).unwrap();
+        let engine = block_on(Engine::load(Rc::new(model), &options, &mut |_| (), &Uninterrupted)).unwrap();
         let events = Rc::new(RefCell::new(Vec::new()));
         let heard = events.clone();
         engine.on_recovery(Box::new(move |event| heard.borrow_mut().push(event.clone())));
@@ -167,7 +166,10 @@ fn no_row_is_lost_with_ten_devices() {
     let disturbed = run(&saboteur);
     let lost = case.phases().iter().filter(|phase| **phase == RecoveryPhase::Lost).count();
     for (row, (got, expected)) in disturbed.iter().zip(&undisturbed).enumerate() {
-        assert!(got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "row {row}: {got:?} {expected:?}");
+        assert!(
+            got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6),
+            "row {row}: {got:?} {expected:?}"
+        );
     }
     assert!(lost >= 2, "{lost} devices were lost");
     assert!(!case.phases().contains(&RecoveryPhase::Fallback));

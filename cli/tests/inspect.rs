@@ -5,7 +5,7 @@ mod support;
 use lunette::quant::BlockType;
 use serde_json::Value;
 use std::fs;
-use support::{Workplace, default_model, tiny};
+use support::{Workplace, default_model, split, tiny};
 
 #[test]
 fn the_default_model_runs() {
@@ -46,6 +46,38 @@ fn what_cannot_run_says_why() {
         assert_eq!(run.code, 1, "{name}: {}", run.stderr);
         assert!(run.stdout.contains(why), "{name}: {}", run.stdout);
     }
+}
+
+#[test]
+fn a_plan_says_whether_it_fits() {
+    let place = Workplace::new("inspect-plan");
+    fs::write(place.path("tiny.gguf"), tiny::file(BlockType::F16)).unwrap();
+    let run =
+        place.run(&["inspect", "tiny.gguf", "--plan", "--backend", "cpu", "--context", "64", "--json"], "");
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let plan = &serde_json::from_str::<Value>(&run.stdout).unwrap()["plan"];
+    assert_eq!((&plan["verdict"], &plan["contextLength"]), (&"fits".into(), &64.into()));
+    // K and V of two layers of two heads of 64 elements, in half precision.
+    assert!(plan["memory"]["kvCache"].as_u64().unwrap() >= 64 * 2 * 2 * 2 * 64 * 2);
+    let people = place.run(&["inspect", "tiny.gguf", "--plan", "--backend", "cpu"], "");
+    assert!(people.stdout.contains("4096 positions = 4.0 MiB"), "{}", people.stdout);
+}
+
+#[test]
+fn a_split_model_is_named_by_its_first_part() {
+    let place = Workplace::new("inspect-split");
+    let whole = tiny::file(BlockType::F16);
+    let parts = split::split(&whole, &[4, 9]);
+    let names: Vec<String> = (0..3).map(|part| split::name("tiny", part, 3)).collect();
+    names.iter().zip(&parts).for_each(|(name, part)| fs::write(place.path(name), part).unwrap());
+    let run = place.run(&["inspect", "--json", &names[0]], "");
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let bytes: usize = parts.iter().map(Vec::len).sum();
+    assert_eq!((&report["parts"], &report["fileBytes"]), (&3.into(), &bytes.into()));
+    let run = place.run(&["inspect", &names[2]], "");
+    assert_eq!(run.code, 2);
+    assert!(run.stderr.contains("part 3 of 3") && run.stderr.contains(&names[0]), "{}", run.stderr);
 }
 
 #[test]

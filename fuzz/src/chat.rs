@@ -1,6 +1,6 @@
 //! Chat templates: any text as a Jinja program, given a conversation.
 //!
-//! An input is the template, so that a seed is a file that people can read; behind a [`SEPARATOR`] each, roles and
+//! An input is the template, so that a seed is a file that people can read; behind a separator (U+001E) each, roles and
 //! contents may follow.
 
 use crate::limits::within;
@@ -27,15 +27,19 @@ pub fn run(data: &[u8]) {
         messages.push(Message { role: role.into(), content });
     }
     if messages.is_empty() {
-        messages = [("system", "Be fair."), ("user", "Is <|im_end|> a word?\n"), ("assistant", "No."), ("user", "")]
-            .map(|(role, content)| Message { role: role.into(), content: content.into() })
-            .into();
+        messages =
+            [("system", "Be fair."), ("user", "Is <|im_end|> a word?\n"), ("assistant", "No."), ("user", "")]
+                .map(|(role, content)| Message { role: role.into(), content: content.into() })
+                .into();
     }
     TOKENIZER.with(|tokenizer| {
         within(256 << 20, 5.0, || {
-            let meta: Metadata = [("tokenizer.chat_template".to_string(), Value::String(template))].into_iter().collect();
+            let meta: Metadata =
+                [("tokenizer.chat_template".to_string(), Value::String(template))].into_iter().collect();
             let Ok(Some(chat)) = ChatTemplate::from_metadata(&meta) else { return };
-            let Ok(prompts) = chat.prompts(tokenizer, &messages, &["", "**Result:** <|im_start|>"]) else { return };
+            let Ok(prompts) = chat.prompts(tokenizer, &messages, &["", "**Result:** <|im_start|>"]) else {
+                return;
+            };
             assert_eq!(prompts.len(), 2);
             assert!(prompts.iter().map(Vec::len).sum::<usize>() < MOST_TOKENS + data.len());
         });

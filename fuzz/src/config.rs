@@ -2,8 +2,14 @@
 
 use crate::file;
 use crate::limits::within;
+use futures::future::LocalBoxFuture;
+use lunette::engine::{Backend, LoadOptions, LoadPlan};
 use lunette::gguf::Header;
 use lunette::model::{Config, check_tensors};
+use lunette::source::{ByteStream, MemoryStream, ModelBytes};
+use lunette::{Result, Uninterrupted};
+use std::future::ready;
+use std::rc::Rc;
 
 /// Positions in a block of the KV cache, and the bytes of its largest element.
 const BLOCK: u64 = 16 * 4;
@@ -35,4 +41,37 @@ pub fn run(data: &[u8]) {
         assert!(bytes < 1 << 31, "{bytes} bytes: {config:?}");
     }
     assert!(config.matmul_weights() > 0);
+    let options = LoadOptions { backend: Backend::Wasm, ..Default::default() };
+    let model = OfUnknownSize(Rc::new(bytes));
+    let plan = within(32 << 20, 2.0, || pollster::block_on(LoadPlan::new(&model, &options, &Uninterrupted)));
+    if let Ok(plan) = plan {
+        assert!(plan.memory.total >= plan.memory.weights && plan.memory.weights > 0, "{plan:?}");
+        assert!(plan.context_length <= config.context_length, "{plan:?}");
+    }
+}
+
+/// A file whose length nobody has said, so that its table is all there is to go by.
+struct OfUnknownSize(Rc<Vec<u8>>);
+
+impl ModelBytes for OfUnknownSize {
+    fn parts(&self) -> usize {
+        1
+    }
+
+    fn open(&self, _part: usize) -> LocalBoxFuture<'_, Result<Box<dyn ByteStream>>> {
+        let stream: Box<dyn ByteStream> = Box::new(UnknownSize(MemoryStream::new(self.0.clone())));
+        Box::pin(ready(Ok(stream)))
+    }
+}
+
+struct UnknownSize(MemoryStream);
+
+impl ByteStream for UnknownSize {
+    fn size(&self) -> Option<u64> {
+        None
+    }
+
+    fn next(&mut self) -> LocalBoxFuture<'_, Result<Option<Vec<u8>>>> {
+        self.0.next()
+    }
 }

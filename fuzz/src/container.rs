@@ -36,7 +36,9 @@ fn same(a: &Result<Header, String>, b: &Result<Header, String>) -> bool {
     match (a, b) {
         (Err(a), Err(b)) => a == b,
         // Not `==`: a number may be no number.
-        (Ok(a), Ok(b)) => format!("{:?} {:?}", a.metadata, a.tensors) == format!("{:?} {:?}", b.metadata, b.tensors),
+        (Ok(a), Ok(b)) => {
+            format!("{:?} {:?}", a.metadata, a.tensors) == format!("{:?} {:?}", b.metadata, b.tensors)
+        }
         _ => false,
     }
 }

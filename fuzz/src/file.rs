@@ -85,7 +85,10 @@ impl File {
             Lie::Float { key, number } => self.set(key, Value::Float(number)),
             Lie::Text { key, text } => self.set(key, Value::String(text)),
             Lie::List { key, numbers } => {
-                self.set(key, Value::Array(numbers.into_iter().map(|n| Value::Unsigned(n.value())).collect()));
+                self.set(
+                    key,
+                    Value::Array(numbers.into_iter().map(|n| Value::Unsigned(n.value())).collect()),
+                );
             }
             Lie::Forget { key } => {
                 let at = usize::from(key) % self.keys.len();
@@ -118,9 +121,9 @@ impl File {
     }
 
     fn set(&mut self, key: u8, value: Value) {
-        let (name, _) = match OTHER_KEYS.get(usize::from(key)) {
-            Some(name) => (name.to_string(), ()),
-            None => (self.keys[usize::from(key) % self.keys.len()].0.clone(), ()),
+        let name = match OTHER_KEYS.get(usize::from(key)) {
+            Some(name) => name.to_string(),
+            None => self.keys[usize::from(key) % self.keys.len()].0.clone(),
         };
         set(&mut self.keys, &name, value);
     }

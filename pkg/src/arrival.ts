@@ -91,7 +91,8 @@ export class Arrival implements ModelBytes {
   /** Reads what the engine did not want, and waits until the whole is known to be right. */
   async verify(): Promise<void> {
     const session = await this.#session;
-    if (session === undefined) return;
+    // A plan has read all that it wanted.
+    if (session === undefined || session.purpose === "plan") return;
     try {
       if (session.parts.some((part) => part.remote)) {
         this.settings.meter.bytes("verify", arrivedOf(session), this.#total(session));

@@ -47,7 +47,8 @@ export async function openHere(): Promise<Transport> {
 
 /** Browsers do not say why a script failed to load, so the likeliest reasons are. */
 export function unavailable(what: "worker" | "code", cause?: unknown): LunetteError {
-  const policy = what === "worker" ? "worker-src, script-src" : "script-src";
+  const policy =
+    what === "worker" ? "worker-src, script-src; under Trusted Types, start it with `options.worker`" : "script-src";
   return new LunetteError(
     "engine-unavailable",
     `The engine's ${what} could not be started. Check that all files of the package are served, from the page's own ` +

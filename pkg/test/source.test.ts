@@ -1,154 +1,190 @@
-import { createServer } from "node:http";
-import type { RequestListener, Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
-import { openSource } from "../src/bytes.js";
+import { describe, expect, it } from "vitest";
+import { plainUrl } from "../src/cache/address.js";
+import { entryOf, register } from "../src/catalogue.js";
+import { Models } from "../src/models.js";
 import { describeSource } from "../src/source.js";
+import { BlobPart } from "../src/source/blob.js";
+import { partBlobs, partOf, partUrls } from "../src/source/split.js";
 import type { ModelSource } from "../src/types.js";
-import { drain } from "./fake-engine.js";
+import { drain, FakeSha256 } from "./fake-engine.js";
 
-let server: Server | undefined;
-afterEach(() => {
-  server?.closeAllConnections();
-  server?.close();
-});
-
-async function serving(listener: RequestListener): Promise<string> {
-  const started = (server = createServer(listener));
-  await new Promise<void>((resolve) => started.listen(0, "127.0.0.1", resolve));
-  return `http://127.0.0.1:${(started.address() as AddressInfo).port}/model.gguf`;
-}
-
-const open = (model: ModelSource, signal = new AbortController().signal) => openSource(describeSource(model), signal);
+const invalid = expect.objectContaining({ code: "invalid-argument" }) as Error;
+const sha256 = "ab".repeat(32);
 
 describe("describeSource", () => {
+  const url = "https://models.example/judge.gguf";
+
   it("takes a URL as text, as an object and with what is known of it", () => {
-    const url = "https://models.example/judge.gguf";
-    expect(describeSource(url)).toEqual({ kind: "url", parts: [url] });
+    expect(describeSource(`${url}#top`)).toEqual({ kind: "url", parts: [url] });
     expect(describeSource(new URL(url))).toEqual({ kind: "url", parts: [url] });
-    expect(describeSource({ url, bytes: 5, license: "MIT" })).toEqual({
+    expect(describeSource({ url, bytes: 5, license: "MIT", sha256: sha256.toUpperCase() })).toEqual({
       kind: "url",
       parts: [url],
       bytes: 5,
       license: "MIT",
+      sha256: [sha256],
     });
   });
 
-  it.each<[unknown]>([["models/judge.gguf"], [""], [null], [undefined], [7], [{}], [{ url: 7 }], [new Uint8Array(4)]])(
-    "refuses %j",
-    (model) => {
-      expect(() => describeSource(model as ModelSource)).toThrow(expect.objectContaining({ code: "invalid-argument" }));
-    },
-  );
+  it("takes a hash beside any source of one file, but not two different ones", () => {
+    expect(describeSource(url, sha256).sha256).toEqual([sha256]);
+    expect(describeSource(new Blob(["x"]), sha256).sha256).toEqual([sha256]);
+    expect(() => describeSource({ url, sha256 }, "cd".repeat(32))).toThrow(invalid);
+    expect(() => describeSource([new Blob(), new Blob()], sha256)).toThrow(invalid);
+  });
+
+  it("finds the parts of a split file by name, with a hash for each", () => {
+    const first = "https://models.example/a/judge-00001-of-00003.gguf?v=1";
+    const source = describeSource({ url: first, sha256: [sha256, sha256, sha256] });
+    expect(source.parts).toEqual([1, 2, 3].map((n) => `https://models.example/a/judge-0000${n}-of-00003.gguf?v=1`));
+    expect(() => describeSource({ url: first, sha256 })).toThrow(invalid);
+  });
+
+  it.each<[unknown]>([
+    ["models/judge.gguf"],
+    [""],
+    [null],
+    [undefined],
+    [7],
+    [{}],
+    [{ url: 7 }],
+    [new Uint8Array(4)],
+    [[]],
+    [["a.gguf"]],
+    [{ url, sha256: "abc" }],
+    ["https://name:secret@models.example/judge.gguf"],
+  ])("refuses %j", (model) => {
+    expect(() => describeSource(model as ModelSource)).toThrow(invalid);
+  });
+});
+
+describe("the parts of a split file", () => {
+  it("are recognized by name", () => {
+    expect(partOf("a-00002-of-00010.gguf")).toEqual({ stem: "a", part: 2, parts: 10 });
+    for (const name of ["a.gguf", "a-2-of-3.gguf", "a-00002-of-00010.bin"]) expect(partOf(name)).toBeUndefined();
+    for (const name of ["a-00000-of-00002.gguf", "a-00003-of-00002.gguf", "a-00001-of-99999.gguf"]) {
+      expect(() => partOf(name)).toThrow(invalid);
+    }
+  });
+
+  it("begin with the first", () => {
+    expect(() => partUrls("https://x.example/a-00002-of-00003.gguf")).toThrow(invalid);
+    expect(partUrls("https://x.example/a.gguf")).toEqual(["https://x.example/a.gguf"]);
+  });
+
+  it("are put in order, and counted", () => {
+    const part = (n: number) => new File([String(n)], `a-0000${n}-of-00003.gguf`);
+    const [one, two, three] = [part(1), part(2), part(3)];
+    expect(partBlobs([three, one, two])).toEqual([one, two, three]);
+    expect(() => partBlobs([three, one])).toThrow(/a-00002-of-00003\.gguf is not among those/);
+    expect(() => partBlobs([one])).toThrow(invalid);
+    const unnamed = [new Blob(["2"]), new Blob(["1"])];
+    expect(partBlobs(unnamed)).toEqual(unnamed);
+  });
 });
 
 describe("a file", () => {
   const bytes = Uint8Array.from({ length: (4 << 20) + 3 }, (_, index) => index);
+  const part = (blob: Blob, hash?: string) =>
+    new BlobPart(blob, hash, {
+      Sha256: FakeSha256,
+      signal: new AbortController().signal,
+      onBytes: () => undefined,
+      onNote: () => undefined,
+    });
 
-  it.each([
-    ["Blob", new Blob([bytes])],
-    ["ArrayBuffer", bytes.buffer],
-  ])("is read in slices from a %s", async (_, model) => {
-    const source = await open(model);
-    expect(source.size).toBe(bytes.length);
-    const first = await source.next();
-    const second = await source.next();
-    expect(first?.length).toBe(4 << 20);
-    expect(Buffer.compare(Buffer.concat([first ?? bytes, second ?? bytes]), bytes)).toBe(0);
-    expect(await source.next()).toBeNull();
-  });
-
-  it("leaves the caller's ArrayBuffer usable", async () => {
-    const { buffer } = new Uint8Array(8);
-    await drain(await open(buffer));
-    expect(buffer.byteLength).toBe(8);
+  it("is read in slices, as often as it is opened", async () => {
+    const file = part(new Blob([bytes]));
+    for (let pass = 0; pass < 2; pass += 1) {
+      const source = await file.open();
+      expect(source.size).toBe(bytes.length);
+      const first = await source.next();
+      const second = await source.next();
+      expect(first?.length).toBe(4 << 20);
+      expect(Buffer.compare(Buffer.concat([first ?? bytes, second ?? bytes]), bytes)).toBe(0);
+      expect(await source.next()).toBeNull();
+    }
   });
 
   it("that has changed since it was chosen is a typed error", async () => {
     const blob = new Blob(["abc"]);
     blob.slice = () =>
       ({ size: 3, arrayBuffer: () => Promise.reject(new DOMException("gone", "NotReadableError")) }) as unknown as Blob;
-    await expect((await open(blob)).next()).rejects.toMatchObject({
+    await expect((await part(blob).open()).next()).rejects.toMatchObject({
       code: "source",
       cause: { name: "NotReadableError" },
     });
   });
+
+  it("is compared with its hash, also in what the engine does not read", async () => {
+    const right = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const abc = new Blob(["abc"]);
+    expect(await drain(await part(abc, right).open())).toBe(3);
+    await part(abc, right).finish();
+    for (const reads of [true, false]) {
+      const wrong = part(abc, sha256);
+      const reading = reads ? wrong.open().then(drain) : wrong.finish();
+      await expect(reading).rejects.toMatchObject({
+        code: "integrity",
+        message: expect.stringMatching(new RegExp(`${right}.*${sha256}`)) as string,
+      });
+    }
+  });
 });
 
-describe("a URL", () => {
-  it("is streamed, in one request", async () => {
-    let requests = 0;
-    const url = await serving((_, response) => {
-      requests += 1;
-      response.end(Buffer.alloc(300_000));
-    });
-    const source = await open(url);
-    expect(await drain(source)).toBe(300_000);
-    expect(requests).toBe(1);
+describe("the name of a model in the cache", () => {
+  it.each([
+    ["https://x.example/a.gguf?v=2#part", "https://x.example/a.gguf?v=2"],
+    ["https://x.example/a.gguf?X-Amz-Signature=1&X-Amz-Date=2&v=3", "https://x.example/a.gguf?v=3"],
+    ["https://x.example/a.gguf?Expires=1&Signature=2&Key-Pair-Id=3", "https://x.example/a.gguf"],
+    ["https://x.example/a.gguf?sv=1&sig=2&se=3", "https://x.example/a.gguf"],
+    ["https://x.example/a.gguf?sv=1", "https://x.example/a.gguf?sv=1"],
+  ])("leaves out what signs an address: %s", (address, plain) => {
+    expect(plainUrl(address)).toBe(plain);
+  });
+});
+
+describe("the catalogue", () => {
+  it("says of each model what one has to know before it is fetched", () => {
+    for (const entry of Models.catalogue()) {
+      expect(entry.url).toBe(`https://huggingface.co/${entry.repository}/resolve/main/${entry.file}`);
+      expect(entry.license).not.toBe("");
+      expect(describeSource(entry.id)).toMatchObject({ kind: "url", parts: [entry.url], bytes: entry.bytes });
+      // The size of a model is that of its weights.
+      const bits = (entry.bytes * 8) / entry.parameters;
+      expect(bits).toBeGreaterThan(2.5);
+      expect(bits).toBeLessThan(9);
+    }
+    expect(Models.catalogue().map(({ id }) => id)).toEqual(
+      expect.arrayContaining(["selene-1-mini", "selene-1-mini-q8_0", "smollm2-135m"]),
+    );
   });
 
-  it("says its size, or takes the caller's word for it", async () => {
-    const url = await serving((request, response) => {
-      if (request.url?.endsWith("?sized")) response.setHeader("content-length", 4);
-      response.write("abcd");
-      response.end();
-    });
-    expect((await open(`${url}?sized`)).size).toBe(4);
-    expect((await open(url)).size).toBeUndefined();
-    expect((await open({ url, bytes: 4 })).size).toBe(4);
+  it("names only models whose block types can be read", () => {
+    for (const { quantization } of Models.catalogue()) expect(quantization).not.toMatch(/^IQ[123]/);
   });
 
-  it("that is not there is a typed error with the status", async () => {
-    const url = await serving((_, response) => response.writeHead(404).end());
-    await expect(open(url)).rejects.toMatchObject({
-      code: "source",
-      message: expect.stringContaining("404 Not Found") as string,
-    });
+  it("takes names of the caller's own", () => {
+    register("mine", { url: "https://models.example/mine.gguf", license: "MIT" });
+    expect(describeSource("mine")).toMatchObject({ parts: ["https://models.example/mine.gguf"], license: "MIT" });
+    expect(Models.catalogue().some(({ id }) => id === "mine")).toBe(false);
+    const [entry] = Models.catalogue();
+    if (entry === undefined) throw new Error("the catalogue is empty");
+    register("full", { ...entry, name: "Mine" });
+    expect(Models.catalogue().at(-1)).toMatchObject({ id: "full", name: "Mine" });
+    expect(entryOf("nobody's")).toBeUndefined();
   });
 
-  it("that answers with a page is a typed error", async () => {
-    const url = await serving((_, response) => response.writeHead(200, { "content-type": "text/html" }).end("<html>"));
-    await expect(open(url)).rejects.toMatchObject({
-      code: "source",
-      message: expect.stringContaining("a web page") as string,
-    });
-  });
-
-  it("that nobody serves is a typed error with its cause", async () => {
-    const url = await serving(() => undefined);
-    server?.close();
-    await expect(open(url)).rejects.toMatchObject({ code: "source", cause: expect.any(TypeError) as TypeError });
-  });
-
-  it("that breaks off says how far it came", async () => {
-    const url = await serving((_, response) => {
-      response.writeHead(200, { "content-length": 1000 });
-      response.write("x".repeat(100), () => {
-        setTimeout(() => {
-          response.destroy();
-        }, 20);
-      });
-    });
-    const source = await open(url);
-    await expect(drain(source)).rejects.toMatchObject({
-      code: "source",
-      message: expect.stringContaining("after 100 bytes") as string,
-    });
-    expect(source.failure?.code).toBe("source");
-  });
-
-  it("lets go when aborted", async () => {
-    let closed: () => void = () => undefined;
-    const closing = new Promise<void>((resolve) => {
-      closed = resolve;
-    });
-    const url = await serving((_, response) => {
-      response.on("close", closed);
-      response.write("begin");
-    });
-    const aborting = new AbortController();
-    await (await open(url, aborting.signal)).next();
-    aborting.abort();
-    await closing;
+  it("refuses what is no name or no reference", () => {
+    for (const [id, ref] of [
+      ["a/b", { url: "https://x.example/a" }],
+      ["", { url: "https://x.example/a" }],
+      ["a", {}],
+      ["a", { url: "https://x.example/a", quantization: "Q4_0" }],
+    ] as [string, never][]) {
+      expect(() => {
+        Models.register(id, ref);
+      }).toThrow(invalid);
+    }
   });
 });

@@ -27,16 +27,9 @@ pub(super) struct Keeper {
     losses: RefCell<Losses>,
     /// Why the last device was lost.
     reason: RefCell<String>,
-    tell: RefCell<Option<OnRecovery>>,
+    tell: RefCell<Option<Rc<dyn Fn(&Recovery)>>>,
     /// Whether the GPU was given up.
     on_cpu: Cell<bool>,
-}
-
-/// A runner in place of one whose device was lost.
-pub(super) struct Replacement {
-    pub runner: Box<dyn Runner>,
-    /// Whether it is of the same kind, and so computes the same bits.
-    pub alike: bool,
 }
 
 impl Keeper {
@@ -63,7 +56,7 @@ impl Keeper {
 
     /// Whom to tell of losses.
     pub fn tell(&self, tell: OnRecovery) {
-        self.tell.replace(Some(tell));
+        self.tell.replace(Some(tell.into()));
     }
 
     /// The model's files.
@@ -100,7 +93,9 @@ impl Keeper {
         match placed.await {
             Err(Error::DeviceLost(reason)) => {
                 self.lost(reason);
-                Ok(self.again(progress, control).await?.runner)
+                let runner = self.again(progress, control).await?;
+                self.recovered();
+                Ok(runner)
             }
             placed => placed,
         }
@@ -113,8 +108,8 @@ impl Keeper {
         match target {
             Target::Cpu => Place::on_cpu(header, config, kv, self.options.kv_type),
             Target::Gpu(gpu) => {
-                self.gpu.replace(Some(gpu.clone()));
-                Place::on_gpu(gpu, header, config, kv).await
+                self.gpu.replace(Some((*gpu).clone()));
+                Place::on_gpu(&gpu, header, config, kv).await
             }
         }
     }
@@ -128,6 +123,17 @@ impl Keeper {
         self.report(RecoveryPhase::Lost);
     }
 
+    /// Says that the model that [`Keeper::again`] has put somewhere is in its place.
+    pub fn recovered(&self) {
+        let fallback = self.on_cpu.get();
+        self.report(if fallback { RecoveryPhase::Fallback } else { RecoveryPhase::Recovered });
+    }
+
+    /// Whether the model is on the GPU, on whatever device.
+    pub fn is_on_gpu(&self) -> bool {
+        !self.on_cpu.get()
+    }
+
     fn report(&self, phase: RecoveryPhase) {
         let event = Recovery {
             phase,
@@ -135,7 +141,9 @@ impl Keeper {
             losses: self.losses.borrow().count(),
             backend: if self.on_cpu.get() { "wasm" } else { "webgpu" },
         };
-        if let Some(tell) = &*self.tell.borrow() {
+        // Not while it is borrowed: whoever is told may want to be told in another way from now on.
+        let tell = self.tell.borrow().clone();
+        if let Some(tell) = tell {
             tell(&event);
         }
     }
@@ -145,7 +153,7 @@ impl Keeper {
         &self,
         progress: &mut dyn FnMut(Progress),
         control: &dyn Control,
-    ) -> Result<Replacement> {
+    ) -> Result<Box<dyn Runner>> {
         loop {
             let verdict = self.losses.borrow_mut().verdict(Instant::now());
             match verdict {
@@ -153,10 +161,7 @@ impl Keeper {
                 Verdict::Again(delay) => rest(delay, control).await?,
             }
             match self.place_again(progress, control).await {
-                Ok(Some(runner)) => {
-                    self.report(RecoveryPhase::Recovered);
-                    return Ok(Replacement { runner, alike: true });
-                }
+                Ok(Some(runner)) => return Ok(runner),
                 Ok(None) => return self.fall_back(progress, control).await,
                 Err(Error::DeviceLost(reason) | Error::NoGpu(reason) | Error::OutOfMemory(reason)) => {
                     self.lost(reason);
@@ -178,7 +183,7 @@ impl Keeper {
         }
         let (header, mut incoming) = self.open().await?;
         let placed = async {
-            let place = self.place(Target::Gpu(gpu), &header).await?;
+            let place = self.place(Target::Gpu(Box::new(gpu)), &header).await?;
             place.fill(&header, &self.config, &mut incoming, progress, control).await
         };
         let placed = placed.await;
@@ -193,20 +198,22 @@ impl Keeper {
         &self,
         progress: &mut dyn FnMut(Progress),
         control: &dyn Control,
-    ) -> Result<Replacement> {
+    ) -> Result<Box<dyn Runner>> {
         let (header, mut incoming) = self.open().await?;
         let plan = Planner::new(&header, &self.config, &incoming, &self.options)?.on_cpu()?;
-        if let Err(why) = plan.check() {
-            let (losses, reason) = (self.losses.borrow().count(), self.reason.borrow().clone());
-            return Err(Error::DeviceLost(format!(
-                "{losses} times, at last because {reason}; and the CPU cannot take over: {why}"
-            )));
-        }
+        plan.check().map_err(|error| match error {
+            Error::OutOfMemory(why) => {
+                let (losses, reason) = (self.losses.borrow().count(), self.reason.borrow().clone());
+                Error::DeviceLost(format!(
+                    "{losses} times, at last because {reason}; and the CPU cannot take over: {why}"
+                ))
+            }
+            other => other,
+        })?;
         let place = self.place(Target::Cpu, &header).await?;
         let runner = place.fill(&header, &self.config, &mut incoming, progress, control).await?;
         self.on_cpu.set(true);
-        self.report(RecoveryPhase::Fallback);
-        Ok(Replacement { runner, alike: false })
+        Ok(runner)
     }
 
     /// The model's bytes once more, if they are still the same.

@@ -148,13 +148,13 @@ pub(super) fn wants(options: &LoadOptions, gpu: &Gpu) -> bool {
 
 /// Where a model is to run.
 pub(super) enum Target {
-    Gpu(Gpu),
+    Gpu(Box<Gpu>),
     Cpu,
 }
 
 /// Everything large that a model needs on a backend, allocated before anything of it is fetched.
 pub(super) enum Place {
-    Gpu { store: GpuStore, room: Room<GpuWeight>, cache: KvBuffers, gpu: Gpu },
+    Gpu { store: Box<GpuStore>, room: Room<GpuWeight>, cache: KvBuffers },
     Cpu { room: Room<CpuWeight>, kv: KvShape, kv_type: KvType },
 }
 
@@ -163,12 +163,12 @@ impl Place {
         Ok(Place::Cpu { room: model::allocate(header, config, &mut CpuStore)?, kv, kv_type })
     }
 
-    pub async fn on_gpu(gpu: Gpu, header: &Header, config: &Config, kv: KvShape) -> Result<Place> {
-        let mut store = GpuStore::new(&gpu);
-        let room = model::allocate(header, config, &mut store)?;
-        let cache = KvBuffers::new(&gpu, kv).await?;
+    pub async fn on_gpu(gpu: &Gpu, header: &Header, config: &Config, kv: KvShape) -> Result<Place> {
+        let mut store = Box::new(GpuStore::new(gpu));
+        let room = model::allocate(header, config, &mut *store)?;
+        let cache = KvBuffers::new(gpu, kv).await?;
         store.settle().await?;
-        Ok(Place::Gpu { store, room, cache, gpu })
+        Ok(Place::Gpu { store, room, cache })
     }
 
     /// Streams the weights there.
@@ -186,12 +186,12 @@ impl Place {
                 let model = model::fill(config, room, header, incoming, store, progress, control).await?;
                 Ok(Box::new(CpuRunner::new(model, kv, kv_type)))
             }
-            Place::Gpu { mut store, room, cache, gpu } => {
+            Place::Gpu { mut store, room, cache } => {
                 let model =
-                    model::fill(config, room, header, incoming, &mut store, progress, control).await?;
+                    model::fill(config, room, header, incoming, &mut *store, progress, control).await?;
                 let mut compiled =
                     |loaded, total| progress(Progress { phase: Phase::Compile, loaded, total: Some(total) });
-                Ok(Box::new(GpuRunner::with_cache(gpu, model, cache, &mut compiled).await?))
+                Ok(Box::new(GpuRunner::with_cache(store.gpu(), model, cache, &mut compiled).await?))
             }
         }
     }

@@ -138,6 +138,16 @@ impl<'a> Planner<'a> {
         incoming: &Incoming,
         options: &'a LoadOptions,
     ) -> Result<Planner<'a>> {
+        let bytes = incoming.total().unwrap_or_else(|| header.bytes());
+        Planner::of_files(header, config, (bytes, incoming.parts()), options)
+    }
+
+    fn of_files(
+        header: &'a Header,
+        config: &'a Config,
+        (bytes, parts): (u64, usize),
+        options: &'a LoadOptions,
+    ) -> Result<Planner<'a>> {
         let context = context_length(options, config)?;
         let text = |key: &str| header.metadata.str(key).map(str::to_string);
         let model = PlannedModel {
@@ -147,8 +157,8 @@ impl<'a> Planner<'a> {
             parameters: header.tensors.iter().map(|t| t.elements()).sum(),
             context_length: config.context_length,
             license: text("general.license"),
-            bytes: incoming.total().unwrap_or_else(|| header.bytes()),
-            parts: incoming.parts(),
+            bytes,
+            parts,
         };
         let (kv, max_batch) = (kv_shape(config, context), max_batch(options)?);
         Ok(Planner { header, config, options, kv, model, context, max_batch })
@@ -160,11 +170,11 @@ impl<'a> Planner<'a> {
         let Some(gpu) = gpu(self.options).await? else { return Ok((Target::Cpu, self.on_cpu()?)) };
         let plan = self.on_gpu(&gpu).await?;
         if plan.verdict == Verdict::Fits || self.options.backend != Backend::Auto {
-            return Ok((Target::Gpu(gpu), plan));
+            return Ok((Target::Gpu(Box::new(gpu)), plan));
         }
         match self.instead(&plan.reasons.join(" "))? {
             Some(plan) => Ok((Target::Cpu, plan)),
-            None => Ok((Target::Gpu(gpu), plan)),
+            None => Ok((Target::Gpu(Box::new(gpu)), plan)),
         }
     }
 
@@ -349,4 +359,96 @@ fn positions(kv: &KvShape, kv_type: KvType, bytes: u64) -> usize {
 
 fn mib(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gguf::{Value, Writer};
+    use crate::quant::BlockType;
+
+    const MIB: u64 = 1 << 20;
+
+    /// The header of a model with the layers of Llama 3.2 3B, `layers` of them, and a vocabulary of a few tokens.
+    fn header(layers: u64, block_type: BlockType) -> Header {
+        let (d, kv, mlp, vocab) = (3072, 1024, 8192, 4096);
+        let mut w = Writer::default();
+        w.set("general.architecture", Value::String("llama".into()));
+        for (key, n) in [
+            ("context_length", 131_072),
+            ("embedding_length", d),
+            ("block_count", layers),
+            ("feed_forward_length", mlp),
+            ("attention.head_count", 24),
+            ("attention.head_count_kv", 8),
+        ] {
+            w.set(&format!("llama.{key}"), Value::Unsigned(n));
+        }
+        w.tensor("token_embd.weight", &[d, vocab], block_type);
+        w.tensor("output_norm.weight", &[d], BlockType::F32);
+        for layer in 0..layers {
+            for (part, dims) in [
+                ("attn_norm", vec![d]),
+                ("attn_q", vec![d, d]),
+                ("attn_k", vec![d, kv]),
+                ("attn_v", vec![d, kv]),
+                ("attn_output", vec![d, d]),
+                ("ffn_norm", vec![d]),
+                ("ffn_gate", vec![d, mlp]),
+                ("ffn_up", vec![d, mlp]),
+                ("ffn_down", vec![mlp, d]),
+            ] {
+                let block_type = if dims.len() == 1 { BlockType::F32 } else { block_type };
+                w.tensor(&format!("blk.{layer}.{part}.weight"), &dims, block_type);
+            }
+        }
+        Header::parse(&w.header()).unwrap().unwrap()
+    }
+
+    fn plan(header: &Header, context: usize, heap: u64) -> LoadPlan {
+        let config = Config::from_header(header).unwrap();
+        let options = LoadOptions { context_length: Some(context), ..Default::default() };
+        Planner::of_files(header, &config, (header.bytes(), 1), &options)
+            .unwrap()
+            .in_heap(Some(heap))
+            .unwrap()
+    }
+
+    #[test]
+    fn the_heap_of_a_page_holds_so_much() {
+        const HEAP: u64 = 4096 * MIB;
+        let table = [
+            // 28 layers of 60.8 MiB, and 7 KiB × 16 for a position.
+            (28, BlockType::Q4_K, 8192, Verdict::Fits),
+            (28, BlockType::Q4_K, 131_072, Verdict::FitsWithSmallerContext),
+            (28, BlockType::Q8_0, 8192, Verdict::FitsWithSmallerContext),
+            (28, BlockType::F16, 16, Verdict::DoesNotFit),
+        ];
+        for (layers, block_type, context, verdict) in table {
+            let header = header(layers, block_type);
+            let made = plan(&header, context, HEAP);
+            assert_eq!(made.verdict, verdict, "{block_type:?}, {context}: {:?}", made.reasons);
+            assert_eq!(made.limits.heap_bytes, Some(HEAP));
+            assert_eq!(made.check().is_ok(), verdict == Verdict::Fits);
+            assert_eq!(made.memory.kv_cache / MIB, (context as u64 * 112) >> 10);
+            if let Some(fitting) = made.fitting_context_length {
+                assert!(fitting.is_multiple_of(16) && fitting < context);
+                assert_eq!(plan(&header, fitting, HEAP).verdict, Verdict::Fits);
+                assert_eq!(plan(&header, fitting + 16, HEAP).fitting_context_length, Some(fitting));
+                let said = made.check().unwrap_err().to_string();
+                assert!(said.contains(&format!("A context length of {fitting} would fit")), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_sentences_show_the_arithmetic() {
+        let reasons = plan(&header(28, BlockType::Q4_K), 8192, 4096 * MIB).reasons.join(" ");
+        let product = "2 × 28 layers × 8 heads × 128 × 2 bytes × 8192 positions = 896.0 MiB";
+        assert!(reasons.contains(product), "{reasons}");
+        assert!(
+            reasons.contains("A WebAssembly program has 4096.0 MiB at most, 64.0 MiB of which"),
+            "{reasons}"
+        );
+    }
 }

@@ -8,7 +8,7 @@
 //! on another device first. A work knows all its tokens, so that it begins anew by itself.
 
 use super::cache::Cache;
-use super::keeper::{Keeper, Replacement};
+use super::keeper::Keeper;
 use super::sequence::{Manner, Sequence};
 use crate::model::{BackendInfo, Draw, Output, Reading, Readout, Row, Runner, Step};
 use crate::{Control, Error, Result, checkpoint};
@@ -209,11 +209,13 @@ impl Scheduler {
         let awaited = || self.queue.borrow().iter().any(|work| work.is_awaited(leader));
         let control = Shared { scheduler: self, control, awaited: &awaited };
         match self.keeper.again(&mut |_| (), &control).await {
-            Ok(Replacement { runner, alike }) => {
-                self.cache.borrow_mut().reset(runner.idle_blocks(), alike);
+            Ok(runner) => {
+                // Another device of the same kind computes the same bits.
+                self.cache.borrow_mut().reset(runner.idle_blocks(), self.keeper.is_on_gpu());
                 self.steps_ahead.set(self.limits.steps_ahead.unwrap_or(runner.steps_ahead()).max(1));
                 self.backend.replace(runner.backend());
                 *seat = Some(runner);
+                self.keeper.recovered();
                 Ok(())
             }
             Err(Error::Aborted) => Err(Error::Aborted),
@@ -227,7 +229,12 @@ impl Scheduler {
 
     /// Runs one step of what is queued; `false` when nothing could be, and an error if the device was lost and the works of
     /// the step are queued again.
-    async fn step(&self, runner: &mut dyn Runner, leader: u64, control: &dyn Control) -> Result<bool, String> {
+    async fn step(
+        &self,
+        runner: &mut dyn Runner,
+        leader: u64,
+        control: &dyn Control,
+    ) -> Result<bool, String> {
         let (parts, kind, step) = self.compose(runner);
         if parts.is_empty() {
             return Ok(false);

@@ -166,6 +166,12 @@ impl Gpu {
         self
     }
 
+    /// As if the adapter's buffers held no more than `bytes`.
+    pub fn with_buffer_limit(mut self, bytes: u64) -> Gpu {
+        self.limits.max_buffer_size = self.limits.max_buffer_size.min(bytes);
+        self
+    }
+
     /// The same device for planning: what is allocated on it is counted as it would be, and takes no memory.
     pub fn rehearsal(&self) -> Gpu {
         Gpu { rehearses: true, live: Live::default(), deferred: Rc::default(), ..self.clone() }

@@ -161,7 +161,12 @@ impl Plan {
     }
 
     /// All dispatches.
-    pub(super) fn encode(&self, pass: &mut wgpu::ComputePass, pipelines: &Pipelines, load: &Load) -> Result<()> {
+    pub(super) fn encode(
+        &self,
+        pass: &mut wgpu::ComputePass,
+        pipelines: &Pipelines,
+        load: &Load,
+    ) -> Result<()> {
         self.encode_some(pass, pipelines, load, 0..self.dispatches.len())
     }
 

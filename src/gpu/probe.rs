@@ -33,7 +33,12 @@ impl Probe {
             let operands =
                 vec![(0, Access::Read, Operand::whole(&from)), (1, Access::Write, Operand::whole(&to))];
             let bindings = operands.iter().map(|(binding, access, _)| (*binding, *access)).collect();
-            let draft = Draft { pipeline: pipelines.add(kernel, bindings), operands, grid, products: Products::default() };
+            let draft = Draft {
+                pipeline: pipelines.add(kernel, bindings),
+                operands,
+                grid,
+                products: Products::default(),
+            };
             Plan::link(gpu, &mut pipelines, &Scratch::default(), 1, vec![draft])
         };
         let entries = bytes / 16;

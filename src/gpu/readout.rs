@@ -70,7 +70,12 @@ impl Readouts {
             let operands: Vec<_> =
                 bound.map(|((access, buffer), at)| (at, *access, Operand::whole(buffer))).collect();
             let bindings = operands.iter().map(|(at, access, _)| (*at, *access)).collect();
-            let draft = Draft { pipeline: pipelines.add(kernel, bindings), operands, grid, products: Products::default() };
+            let draft = Draft {
+                pipeline: pipelines.add(kernel, bindings),
+                operands,
+                grid,
+                products: Products::default(),
+            };
             Plan::link(gpu, pipelines, &Scratch::default(), most, vec![draft])
         };
         use Access::{Read, Uniform, Write};

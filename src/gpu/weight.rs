@@ -104,14 +104,14 @@ impl Stack {
         });
         let stack = Stack { block_type, cols, tensors: tensors.collect(), buffer: None };
         let aligned = |plane: &Plane, first| {
-            ((stack.blocks(first) * plane.stride) as u64).is_multiple_of(PLANE_ALIGNMENT)
+            (stack.blocks(first) * plane.stride as u64).is_multiple_of(PLANE_ALIGNMENT)
         };
         let all = stack.planes().0;
         stack.tensors.iter().all(|(_, first, _)| all.iter().all(|p| aligned(p, *first))).then_some(stack)
     }
 
-    fn blocks(&self, rows: usize) -> usize {
-        rows * self.cols / self.block_type.block_len()
+    fn blocks(&self, rows: usize) -> u64 {
+        blocks(self.block_type, rows, self.cols)
     }
 
     /// The planes of all the tensors together, and the bytes of them.
@@ -124,8 +124,8 @@ impl Stack {
     fn part(&self, name: &str) -> Option<(Vec<Plane>, usize)> {
         let (_, first, rows) = self.tensors.iter().find(|(of, ..)| of == name)?;
         let part = |plane: Plane| Plane {
-            offset: plane.offset + (self.blocks(*first) * plane.stride) as u64,
-            size: ((self.blocks(*rows) * plane.stride) as u64).next_multiple_of(16),
+            offset: plane.offset + self.blocks(*first) * plane.stride as u64,
+            size: (self.blocks(*rows) * plane.stride as u64).next_multiple_of(16),
             ..plane
         };
         Some((self.planes().0.into_iter().map(part).collect(), *rows))
@@ -160,6 +160,11 @@ impl GpuStore {
             most: gpu.weight_limit(),
             stacks: Vec::new(),
         }
+    }
+
+    /// The device that they go to.
+    pub fn gpu(&self) -> Gpu {
+        self.gpu.clone()
     }
 
     /// Splits tensors into smaller buffers than the adapter demands.
@@ -288,15 +293,20 @@ fn shard_rows(block_type: BlockType, rows: usize, cols: usize, most: u64) -> Opt
     (fit > 0).then_some(fit)
 }
 
+/// Blocks of a matrix: of several together there may be more elements than 32 bits count.
+fn blocks(block_type: BlockType, rows: usize, cols: usize) -> u64 {
+    rows as u64 * cols as u64 / block_type.block_len() as u64
+}
+
 /// The planes of `rows × cols` elements in one buffer, and the bytes of it.
 fn planes(block_type: BlockType, rows: usize, cols: usize) -> (Vec<Plane>, u64) {
-    let blocks = rows * cols / block_type.block_len();
+    let blocks = blocks(block_type, rows, cols);
     let sizes = layout(block_type);
     let (mut planes, mut end) = (Vec::new(), 0u64);
     for (binding, stride) in [(QUANTS, sizes.quants), (SCALES, sizes.scales), (HIGH, sizes.high)] {
         if stride > 0 {
             let offset = end.next_multiple_of(PLANE_ALIGNMENT);
-            let size = ((blocks * stride) as u64).next_multiple_of(16);
+            let size = (blocks * stride as u64).next_multiple_of(16);
             planes.push(Plane { binding, offset, size, stride });
             end = offset + size;
         }

@@ -227,11 +227,8 @@ impl Tokenizer {
 /// The tokens that text can become, and how they grow out of bytes.
 fn model(meta: &Metadata, tokens: &[&str], kinds: &[u64], whole_words_first: bool) -> Result<BPE> {
     let unusable = |why: String| Error::UnsupportedTokenizer(why);
-    let plain = tokens
-        .iter()
-        .zip(kinds)
-        .enumerate()
-        .filter(|(_, (_, kind))| !matches!(**kind, CONTROL | UNUSED));
+    let plain =
+        tokens.iter().zip(kinds).enumerate().filter(|(_, (_, kind))| !matches!(**kind, CONTROL | UNUSED));
     let vocabulary: Vocab = plain.map(|(id, (token, _))| (token.to_string(), id as u32)).collect();
     let longest = vocabulary.keys().map(String::len).max().unwrap_or(0);
     let merges = strings(meta, "tokenizer.ggml.merges")?
@@ -259,7 +256,9 @@ fn strings<'a>(meta: &'a Metadata, key: &str) -> Result<Vec<&'a str>> {
     let bytes: usize = values.iter().map(|text| text.len()).sum();
     match values.len() <= MAX_VOCABULARY && bytes <= MAX_TEXT_BYTES {
         true => Ok(values),
-        false => Err(Error::UnsupportedTokenizer(format!("{key} has {} entries of {bytes} bytes", values.len()))),
+        false => {
+            Err(Error::UnsupportedTokenizer(format!("{key} has {} entries of {bytes} bytes", values.len())))
+        }
     }
 }
 

@@ -8,30 +8,22 @@ impl TextStream {
     /// The text that is complete now. Bytes that cannot be UTF-8 become U+FFFD.
     pub fn push(&mut self, bytes: &[u8]) -> String {
         self.pending.extend_from_slice(bytes);
-        let mut text = String::new();
-        loop {
-            match std::str::from_utf8(&self.pending) {
-                Ok(all) => {
-                    text.push_str(all);
-                    self.pending.clear();
-                    return text;
+        let mut text = String::with_capacity(self.pending.len());
+        let mut incomplete = 0;
+        let mut chunks = self.pending.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            text.push_str(chunk.valid());
+            match std::str::from_utf8(chunk.invalid()) {
+                Ok(_) => {}
+                // More bytes may complete what stands at the end.
+                Err(error) if error.error_len().is_none() && chunks.peek().is_none() => {
+                    incomplete = chunk.invalid().len();
                 }
-                Err(error) => {
-                    let valid = error.valid_up_to();
-                    text.push_str(&String::from_utf8_lossy(&self.pending[..valid]));
-                    match error.error_len() {
-                        None => {
-                            self.pending.drain(..valid);
-                            return text;
-                        }
-                        Some(bad) => {
-                            text.push('\u{fffd}');
-                            self.pending.drain(..valid + bad);
-                        }
-                    }
-                }
+                Err(_) => text.push('\u{fffd}'),
             }
         }
+        self.pending.drain(..self.pending.len() - incomplete);
+        text
     }
 
     /// What is left at the end: U+FFFD for a character that never became complete.
@@ -53,6 +45,8 @@ mod tests {
         assert_eq!(stream.push(&moon[..3]), "");
         assert_eq!(stream.push(&moon[3..]), "🌙");
         assert_eq!(stream.push(b"a\xffb"), "a\u{fffd}b");
+        assert_eq!(stream.push(b"\xf0c\xf0\x9f"), "\u{fffd}c");
+        assert_eq!(stream.push(b"\x8cd"), "\u{fffd}d");
         assert_eq!(stream.push(&moon[..2]), "");
         assert_eq!(stream.finish(), "\u{fffd}");
     }

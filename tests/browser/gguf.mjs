@@ -49,8 +49,8 @@ function valueBytes({ type, value, of }) {
 }
 
 /**
- * The bytes of a file. `tensors` are `{ name, shape, type?, offset? }` (shape innermost first, as GGUF has it), all of
- * small pseudo-random F32 values; `counts` overrides what the header says of their number.
+ * The bytes of a file. `tensors` are `{ name, shape, type?, offset?, around? }` (shape innermost first, as GGUF has it), all
+ * of pseudo-random F32 values close to `around`, which is 0; `counts` overrides what the header says of their number.
  */
 export function gguf(metadata, tensors, { magic = "GGUF", counts = {} } = {}) {
   const align = (n) => Math.ceil(n / ALIGNMENT) * ALIGNMENT;
@@ -73,9 +73,14 @@ export function gguf(metadata, tensors, { magic = "GGUF", counts = {} } = {}) {
   const head = Buffer.concat(parts);
   const data = Buffer.alloc(end);
   let state = 1;
-  for (let i = 0; i < end; i += 4) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    data.writeFloatLE((state / 2 ** 32 - 0.5) / 8, i);
+  let start = 0;
+  for (const { shape, around = 0 } of tensors) {
+    const size = align(4 * elements(shape));
+    for (let i = start; i < start + size; i += 4) {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      data.writeFloatLE(around + (state / 2 ** 32 - 0.5) / 8, i);
+    }
+    start += size;
   }
   return { head: head.length, file: Buffer.concat([head, Buffer.alloc(align(head.length) - head.length), data]) };
 }
@@ -133,4 +138,17 @@ export function tinyTensors(blocks = 1) {
     ...Array.from({ length: blocks }, (_, i) => block(i)).flat(),
     { name: "output_norm.weight", shape: [WIDTH] },
   ];
+}
+
+/** A file of that model that can judge: with room for a prompt, a chat template, and norms that let signals through. */
+export function tinyJudge() {
+  const metadata = {
+    ...tinyMetadata(),
+    "llama.context_length": u32(4096),
+    "tokenizer.chat_template": string(
+      "{% for m in messages %}{{ m.role }}: {{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}",
+    ),
+  };
+  const tensors = tinyTensors().map((tensor) => (tensor.name.includes("norm") ? { ...tensor, around: 1 } : tensor));
+  return gguf(metadata, tensors).file;
 }

@@ -89,8 +89,11 @@ export function launch() {
   });
 }
 
-/** A page that has imported the built package as `globalThis.lunette`, as its package.json exports it. */
-export async function openPackage(browser, origin) {
+/**
+ * A page that has imported the built package as `globalThis.lunette`, as its package.json exports it. `at`: where the package
+ * is served.
+ */
+export async function openPackage(browser, origin, at = "/pkg/") {
   const page = await browser.newPage();
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) console.error(`[browser] ${message.text()}`);
@@ -99,7 +102,7 @@ export async function openPackage(browser, origin) {
   page.on("crash", () => console.error("[browser] the page crashed"));
   await page.goto(`${origin}/blank.html`);
   const manifest = JSON.parse(readFileSync(join(root, "pkg/package.json"), "utf8"));
-  const entry = new URL(manifest.exports["."].default, `${origin}/pkg/`).href;
+  const entry = new URL(manifest.exports["."].default, `${origin}${at}`).href;
   await page.evaluate(async (entry) => {
     globalThis.lunette = await import(entry);
   }, entry);

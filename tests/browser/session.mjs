@@ -14,7 +14,7 @@ export const minutes = (n) => ({ timeout: n * 60_000 });
 const made = [];
 
 /** Makes a thing when it is first asked for, and has it closed when the tests are over. */
-function once(make) {
+export function once(make) {
   let thing;
   return () => {
     if (!thing) made.push((thing = make()));

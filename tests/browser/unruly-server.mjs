@@ -84,7 +84,12 @@ export class UnrulyServer {
     }
     response.writeHead(entry.status, headers);
     if (request.method === "HEAD") return void response.end();
-    const most = Math.min(body.length, order.cut ?? Infinity, order.stall ?? Infinity, body.length + Math.min(0, order.claim ?? 0));
+    const most = Math.min(
+      body.length,
+      order.cut ?? Infinity,
+      order.stall ?? Infinity,
+      body.length + Math.min(0, order.claim ?? 0),
+    );
     send(response, body.subarray(0, most), entry, () => {
       if (order.stall !== undefined) return;
       if (most < body.length || order.claim) response.socket?.end();

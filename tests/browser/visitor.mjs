@@ -1,21 +1,70 @@
 // What a visitor of the demo page does.
 
-const LOADED = 4 * 60_000;
-const SCORED = 4 * 60_000;
+import assert from "node:assert/strict";
+import { browser, once, server } from "./session.mjs";
 
-/** Loads the default model and scores what the form holds. Returns the score as it is shown. */
-export async function scoreExample(page) {
-  const part = (id) => page.getByTestId(id);
-  await part("load").click();
-  await part("progress").waitFor({ state: "attached" });
-  for (const [id, text] of [
-    ["input", "Why is the sky blue?"],
-    ["response", "Air scatters blue light more than red light, so blue comes from all over the sky."],
-  ]) {
-    if ((await part(id).inputValue()) === "") await part(id).fill(text);
-  }
-  // A click waits until the button is enabled, which is when the model is loaded.
-  await part("score-button").click({ timeout: LOADED });
-  await part("score").filter({ hasText: /\d/ }).waitFor({ timeout: SCORED });
-  return part("score").innerText();
+export const LOADED = 4 * 60_000;
+export const JUDGED = 4 * 60_000;
+
+/** Opens the page in a profile of its own. `troubles` gathers what no visit may have: errors and broken policies. */
+export async function visit({ path = "/", origin, ...options } = {}) {
+  const context = await (await browser()).newContext({ reducedMotion: "reduce", ...options });
+  const page = await context.newPage();
+  const troubles = [];
+  const requests = [];
+  context.on("request", (request) => requests.push(request.url()));
+  page.on("pageerror", (error) => troubles.push(`error: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error") troubles.push(`console: ${message.text()}`);
+  });
+  await page.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sample }) => {
+      console.error(`policy: ${effectiveDirective} ${blockedURI} ${sample}`);
+    });
+  });
+  await page.goto((origin ?? (await server()).origin) + path);
+  await part(page, "tab-score").waitFor();
+  return { page, context, troubles, requests };
+}
+
+export const part = (page, id) => page.getByTestId(id);
+
+/** Loads the default model. */
+export async function load(page, backend = "wasm") {
+  await part(page, "backend").selectOption(backend);
+  await part(page, "load").click();
+  await part(page, "judge-facts").waitFor({ timeout: LOADED });
+}
+
+export async function openTab(page, tab) {
+  await part(page, `tab-${tab}`).click();
+  await part(page, "score-button").waitFor();
+}
+
+/** Judges what the form of the open tab holds, and waits for the verdict. */
+export async function judge(page, { critique = false } = {}) {
+  await part(page, "critique-toggle").setChecked(critique);
+  await part(page, "score-button").click({ timeout: LOADED });
+  await part(page, "spent").waitFor({ timeout: JUDGED });
+}
+
+/** A page with the default model loaded on wasm, for all the tests that change nothing but forms. */
+export const loadedPage = once(async () => {
+  const visited = await visit();
+  await load(visited.page);
+  return { ...visited, close: () => visited.context.close() };
+});
+
+/** A form with texts so short that a judge is done in a moment. */
+export async function fill(page, texts) {
+  for (const [id, text] of Object.entries(texts)) await part(page, id).fill(text);
+}
+
+/** That nothing on the page is wider than its window. */
+export async function assertNoSideways(page) {
+  const [wide, room] = await page.evaluate(() => [
+    document.documentElement.scrollWidth,
+    document.documentElement.clientWidth,
+  ]);
+  assert.ok(wide <= room, `${wide} pixels wide in a window of ${room}`);
 }

@@ -41,25 +41,31 @@ async function activate(): Promise<void> {
 }
 
 worker.addEventListener("fetch", (event) => {
-  const { request, clientId } = event;
-  event.waitUntil(tell(request, clientId, Date.now()));
+  const { request } = event;
   if (request.method !== "GET" && request.method !== "HEAD") {
+    event.waitUntil(tell(event, "refused"));
     event.respondWith(Response.error());
     return;
   }
   const { origin, pathname } = new URL(request.url);
   const file = origin + pathname;
-  if (file === base || kept.has(file)) event.respondWith(answer(request, file === base ? page : file));
+  if (file === base || kept.has(file)) event.respondWith(answer(event, file === base ? page : file));
+  else event.waitUntil(tell(event, "network"));
 });
 
-async function answer(request: Request, file: string): Promise<Response> {
+async function answer(event: FetchEvent, file: string): Promise<Response> {
   const cached = await caches.match(file, { cacheName });
-  return cached ?? fetch(request);
+  event.waitUntil(tell(event, cached ? "kept" : "network"));
+  return cached ?? fetch(event.request);
 }
 
 /** A worker's owner is not known, so its requests are told to every page of this site that is open. */
-async function tell({ url, method }: Request, from: string, at: number): Promise<void> {
+async function tell({ request, clientId }: FetchEvent, answered: "kept" | "network" | "refused"): Promise<void> {
+  const at = Date.now();
+  const { url, method } = request;
   const pages = await worker.clients.matchAll({ type: "window" });
-  const asking = pages.filter((client) => client.id === from);
-  for (const client of asking.length > 0 ? asking : pages) client.postMessage({ type: "request", url, method, at });
+  const asking = pages.filter(({ id }) => id === clientId);
+  for (const client of asking.length > 0 ? asking : pages) {
+    client.postMessage({ type: "request", url, method, answered, at });
+  }
 }

@@ -76,7 +76,8 @@ fn each(targets: &[String], seconds: u64, held: &mut dyn FnMut(bool)) -> Result<
 fn targets() -> Result<Vec<String>> {
     let folder = repo::path("fuzz/fuzz_targets");
     let entries = fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
-    let names = entries.map(|entry| Ok(entry?.path().file_stem().unwrap_or_default().to_string_lossy().into_owned()));
+    let names =
+        entries.map(|entry| Ok(entry?.path().file_stem().unwrap_or_default().to_string_lossy().into_owned()));
     let mut names = names.collect::<Result<Vec<_>>>()?;
     names.sort();
     Ok(names)
@@ -94,12 +95,12 @@ fn build() -> Result<PathBuf> {
     let folder = folder();
     // With a target named, the flags are not for build scripts.
     cargo()
-        .args(["build", "--package", "lunette-fuzz", "--features", "engine", "--bins", "--target", host])
-        .arg("--target-dir")
+        .args(["build", "--package", "lunette-fuzz", "--features", "engine", "--bins"])
+        .args(["--profile", "fuzz", "--target", host, "--target-dir"])
         .arg(&folder)
         .env("CARGO_ENCODED_RUSTFLAGS", FLAGS.join("\x1f"))
         .run()?;
-    Ok(folder.join(host).join("debug"))
+    Ok(folder.join(host).join("fuzz"))
 }
 
 fn folder() -> PathBuf {

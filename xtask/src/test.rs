@@ -1,7 +1,7 @@
 //! Every test there is, as a list of timed steps.
 
 use crate::run::{Run, cargo};
-use crate::setup::{browser as chrome, drivers, node};
+use crate::setup::{browser as chrome, dawn, drivers, firefox, node};
 use crate::wasm::Profile;
 use crate::{browser, check, fuzz, model, pkg, repo, say};
 use anyhow::{Result, bail};
@@ -34,10 +34,20 @@ enum Step {
     Package,
     /// The built package and page in headless Chromium
     Browser,
+    /// The packed package as users have it: in example apps, in Node, in Firefox
+    Packed,
 }
 
-const STEPS: [Step; 7] =
-    [Step::Setup, Step::Build, Step::Check, Step::Native, Step::Fuzz, Step::Package, Step::Browser];
+const STEPS: [Step; 8] = [
+    Step::Setup,
+    Step::Build,
+    Step::Check,
+    Step::Native,
+    Step::Fuzz,
+    Step::Package,
+    Step::Browser,
+    Step::Packed,
+];
 
 /// Tests, counted by their runners.
 #[derive(Clone, Copy, Default)]
@@ -88,7 +98,7 @@ fn name(step: Step) -> String {
 }
 
 fn needs_build(step: Step) -> bool {
-    matches!(step, Step::Check | Step::Package | Step::Browser)
+    matches!(step, Step::Check | Step::Package | Step::Browser | Step::Packed)
 }
 
 fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
@@ -96,6 +106,7 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
         Step::Setup => {
             node::node()?;
             chrome::chrome()?;
+            firefox::firefox()?;
             drivers::vulkan()?;
             model::fetch()?;
             ["pkg", "www", "tests/browser"].into_iter().try_for_each(node::packages)
@@ -122,6 +133,14 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
         Step::Package => counted(node::npm("pkg").args(["test"]), count),
         Step::Browser => {
             let script = browser::script("index.mjs")?;
+            counted(if quick { script.env("LUNETTE_QUICK", "1") } else { script }, count)
+        }
+        Step::Packed => {
+            let script = browser::script("packed.mjs")?.env("FIREFOX", firefox::firefox()?);
+            let script = match dawn::driver()? {
+                Some(driver) => script.env("LUNETTE_DAWN_DRIVER", driver),
+                None => script,
+            };
             counted(if quick { script.env("LUNETTE_QUICK", "1") } else { script }, count)
         }
     }

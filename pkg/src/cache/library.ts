@@ -42,11 +42,13 @@ export class Library {
   /** @throws {LunetteError} `in-use` while the model is being loaded. Harmless when there is no such model. */
   async delete(id: string): Promise<undefined> {
     const found = await this.#find(id);
-    const [first] = found;
-    if (first === undefined) return undefined;
-    const release = await this.store.tryLock(first.model, "exclusive");
+    // Of a load that has just begun there may be no record yet.
+    const model = found[0]?.model ?? (URL.canParse(id) ? await modelKey(id) : undefined);
+    if (model === undefined) return undefined;
+    const release = await this.store.tryLock(model, "exclusive");
     if (release === undefined) {
-      throw new LunetteError("in-use", `"${first.name}" is being loaded, here or in another tab. Delete it later.`);
+      const name = found[0]?.name ?? id;
+      throw new LunetteError("in-use", `"${name}" is being loaded, here or in another tab. Delete it later.`);
     }
     try {
       for (const { model, part } of found) await this.store.remove(fileKey(model, part));

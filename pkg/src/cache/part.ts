@@ -1,4 +1,4 @@
-import { LunetteError } from "../errors.js";
+import { codeOf, LunetteError } from "../errors.js";
 import { Changed, Download } from "../source/http.js";
 import { compareSizes, StartOver } from "../source/part.js";
 import type { Expected, Part, Surroundings } from "../source/part.js";
@@ -239,12 +239,11 @@ export class CachedPart implements Part {
   /** What a failure means for the load, and for what lies on the disk. */
   async #consequence(error: Error): Promise<Error> {
     if (error instanceof Changed) {
-      await this.#forget();
-      return new StartOver(`${error.message} It is read again from the start.`, false, { cause: error });
+      const again = new StartOver(`${error.message} It is read again from the start.`, false, { cause: error });
+      return this.#forget(again);
     }
-    if (error instanceof StartOver && error.uncached) await this.#forget();
-    if (error instanceof LunetteError && error.code === "integrity") await this.#forget();
-    return error;
+    const useless = error instanceof StartOver ? error.uncached : codeOf(error) === "integrity";
+    return useless ? this.#forget(error) : error;
   }
 
   /** Work on the disk, whose failures are no reason to fail. */
@@ -254,8 +253,7 @@ export class CachedPart implements Part {
     } catch (error) {
       if (error instanceof LunetteError) throw error;
       if (error instanceof Damaged) {
-        await this.#forget();
-        throw (this.#failure = new StartOver(`${error.message} It is fetched again.`, false, { cause: error }));
+        throw await this.#forget(new StartOver(`${error.message} It is fetched again.`, false, { cause: error }));
       }
       throw (this.#failure = this.#unkept(error as Error));
     }
@@ -266,10 +264,14 @@ export class CachedPart implements Part {
     return new StartOver(`The model is not kept: ${why}.`, true, { cause: error });
   }
 
-  async #forget(): Promise<void> {
+  /** Removes the file; from now on this part fails. */
+  async #forget(because: Error): Promise<Error> {
+    // Before anything is awaited, so that no reader opens the file anew.
+    this.#failure ??= because;
     this.#running?.stop.abort();
     this.#close();
     await this.place.store.remove(this.#name).catch(() => undefined);
+    return because;
   }
 
   #close(): void {

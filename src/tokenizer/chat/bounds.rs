@@ -48,7 +48,10 @@ pub(super) fn with_checks(source: &str, syntax: &SyntaxConfig) -> Result<String,
             token => tag.push((token, span)),
         }
         if tag.len() > MAX_TOKENS {
-            return Err(refused(format!("line {} has a tag of more than {MAX_TOKENS} parts", span.start_line)));
+            return Err(refused(format!(
+                "line {} has a tag of more than {MAX_TOKENS} parts",
+                span.start_line
+            )));
         }
     }
     out.push_str(&source[copied..]);
@@ -78,7 +81,10 @@ fn accepted(tag: &[(Token, Span)]) -> Result<(), Error> {
             _ => true,
         };
         if !harmless {
-            return Err(refused(format!("line {} multiplies a list or has a recursive loop", span.start_line)));
+            return Err(refused(format!(
+                "line {} multiplies a list or has a recursive loop",
+                span.start_line
+            )));
         }
     }
     Ok(())
@@ -89,7 +95,9 @@ fn insertions(tag: &[(Token, Span)], end: &str, closed: Span) -> Vec<(usize, Str
     let [(Token::Ident(kind), _), rest @ ..] = tag else { return Vec::new() };
     let names: Vec<&str> = match *kind {
         "set" => {
-            let Some(assign) = top_level(rest, |token| matches!(token, Token::Assign)) else { return Vec::new() };
+            let Some(assign) = top_level(rest, |token| matches!(token, Token::Assign)) else {
+                return Vec::new();
+            };
             let part = rest[..assign].iter().any(|(token, _)| matches!(token, Token::Dot));
             let check = if part { CHECK_PART } else { CHECK };
             let value = rest[assign].1.end_offset as usize;
@@ -110,7 +118,8 @@ fn insertions(tag: &[(Token, Span)], end: &str, closed: Span) -> Vec<(usize, Str
         "call" => parameters(rest),
         _ => Vec::new(),
     };
-    let checks = names.iter().map(|name| format!("{{% set {name} = {CHECK}({name}) {end}")).collect::<String>();
+    let checks =
+        names.iter().map(|name| format!("{{% set {name} = {CHECK}({name}) {end}")).collect::<String>();
     vec![(closed.end_offset as usize, checks)]
 }
 
@@ -172,7 +181,8 @@ impl Bounds {
         let namespace = environment.globals().find(|(name, _)| *name == "namespace").map(|(_, value)| value);
         environment.add_filter("join", join);
         environment.add_function(CHECK, move |state: &State, value: Value| self.check(state, value, false));
-        environment.add_function(CHECK_PART, move |state: &State, value: Value| self.check(state, value, true));
+        environment
+            .add_function(CHECK_PART, move |state: &State, value: Value| self.check(state, value, true));
         if let Some(namespace) = namespace {
             environment.add_function("namespace", move |state: &mut State, parts: Kwargs| {
                 for name in parts.args() {
@@ -307,12 +317,18 @@ mod tests {
     fn what_has_no_end_is_refused() {
         let long = format!("{{{{ a{} }}}}", "+a".repeat(MAX_TOKENS));
         for (source, reason) in [
-            ("{% set ns = namespace() %}{% for i in range(99) %}{% set ns.a = [ns.a] %}{% endfor %}", "too deep"),
+            (
+                "{% set ns = namespace() %}{% for i in range(99) %}{% set ns.a = [ns.a] %}{% endfor %}",
+                "too deep",
+            ),
             ("{% set ns = namespace() %}{% set ns.me = ns %}{{ ns }}", "no data"),
             ("{% set ns = namespace() %}{% set ns.me = [ns] %}{{ ns }}", "no data"),
             ("{% set a = namespace() %}{% set b = namespace(a=a) %}", "no data"),
             ("{% set ns = namespace() %}{% for i in [1] %}{% set ns.l = loop %}{% endfor %}", "no data"),
-            ("{% set a = [1, 1] %}{% set b = [a, a, a, a, a, a] %}{% set c = [b, b, b, b, b, b] %}{% set d = [c, c, c, c] %}{% set e = [d, d, d, d] %}", "too large"),
+            (
+                "{% set a = [1, 1] %}{% set b = [a, a, a, a, a, a] %}{% set c = [b, b, b, b, b, b] %}{% set d = [c, c, c, c] %}{% set e = [d, d, d, d] %}",
+                "too large",
+            ),
             ("{% macro f(a) %}{{ f([a, a]) }}{% endmacro %}{{ f([1]) }}", "too large"),
             ("{% macro f(a) %}{{ f(a) }}{% endmacro %}{{ f([1]) }}", "recursion"),
             ("{% for a in [[1]] recursive %}{{ loop([a, a]) }}{% endfor %}", "recursive"),
@@ -320,7 +336,10 @@ mod tests {
             ("{{ (messages | list * 999) }}", "multiplies"),
             ("{{ messages * (999) }}", "multiplies"),
             ("{{ 999 * [messages] }}", "multiplies"),
-            ("{% set big = \"x\" * 50000 %}{{ (messages * 9999) | map(\"replace\", \"a\", big) | join }}", "fuel"),
+            (
+                "{% set big = \"x\" * 50000 %}{{ (messages * 9999) | map(\"replace\", \"a\", big) | join }}",
+                "fuel",
+            ),
             ("{% set big = \"x\" * 500000 %}{% set all = [big, big] * 1 %}", "multiplies"),
             ("{{ \"{:99999999999}\".format(1) }}", "method"),
             ("{{ lunette_checked(1) }}", "lunette_checked"),

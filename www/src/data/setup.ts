@@ -70,7 +70,7 @@ export type Setup = { [T in Tab]: { tab: T; draft: Drafts[T] } }[Tab];
 export const kindOf = { score: "scale", classify: "labels", compare: "criteria", rank: "criteria" } as const;
 
 /** A critique past this length goes round in circles, with a small judge. */
-export const DEFAULT_WAYS: Ways = { critique: true, maxTokens: 192, samples: 1, orders: 1, bothOrders: true };
+export const DEFAULT_WAYS: Ways = { critique: true, maxTokens: 128, samples: 1, orders: 1, bothOrders: true };
 
 /** Puts a rubric into a form of its kind, in place of the one there. Returns whether it was of that kind. */
 export function applyRubric(setup: Setup, rubric: RubricFile): boolean {

@@ -177,7 +177,11 @@ const EXAMPLES: { [T in Tab]: Example<T>[] } = {
         ...plain(),
         ways: { ...DEFAULT_WAYS, critique: false },
         input: "Write the subject line of a message that moves Thursday’s meeting from 10 to 14 o’clock.",
-        responses: ["Thursday’s meeting moves to 14:00", "A small change!", "Update regarding our upcoming meeting this week"],
+        responses: [
+          "Thursday’s meeting moves to 14:00",
+          "A small change!",
+          "Update regarding our upcoming meeting this week",
+        ],
         objective: "Which subject line tells the reader more of what they need to know?",
       }),
     },
@@ -195,4 +199,3 @@ export function firstDrafts(): Drafts {
   };
   return { score: first("score"), classify: first("classify"), compare: first("compare"), rank: first("rank") };
 }
-

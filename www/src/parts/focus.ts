@@ -24,7 +24,8 @@ export function afterRemoval(list: HTMLElement): () => void {
     if (row) last = [...list.children].indexOf(row);
   };
   const observer = new MutationObserver((records) => {
-    if (document.activeElement !== document.body || !records.some(({ removedNodes }) => removedNodes.length > 0)) return;
+    if (document.activeElement !== document.body || !records.some(({ removedNodes }) => removedNodes.length > 0))
+      return;
     const row = list.children[Math.min(last, list.children.length - 1)];
     row?.querySelector<HTMLElement>("input, textarea")?.focus({ preventScroll: true });
   });

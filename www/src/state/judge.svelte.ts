@@ -93,8 +93,8 @@ export class JudgeState {
       requests.mark();
     } catch (error) {
       this.#fail(error);
-    } finally {
-      void shelf.refresh();
+      // What has come of it is kept, to be gone on with. After a success nobody looks at the shelf.
+      void shelf.refresh().then(() => (shelf.open ||= shelf.models.length > 0));
     }
   }
 

@@ -12,6 +12,11 @@ export class Plan {
 
   #control: AbortController | undefined;
 
+  /** @param soon whether the question will be asked without anybody's doing. */
+  constructor(soon = false) {
+    this.asking = soon;
+  }
+
   /** The answer to the latest question is what stands. */
   async ask(model: ModelSource, { backend, contextLength }: Place): Promise<void> {
     this.#control?.abort();

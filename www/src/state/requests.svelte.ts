@@ -2,6 +2,8 @@
 export interface Seen {
   url: string;
   method: string;
+  /** From where: only `network` leaves this machine. The service worker refuses what would carry anything away. */
+  answered: "network" | "kept" | "refused";
   /** Milliseconds since the page was opened. */
   at: number;
 }
@@ -18,7 +20,8 @@ class Requests {
   /** Since the judge was loaded; undefined before. */
   readonly since = $derived.by(() => {
     const from = this.#from;
-    return from === undefined ? undefined : this.seen.filter(({ at }) => at > from).length;
+    if (from === undefined) return undefined;
+    return this.seen.filter(({ at, answered }) => at > from && answered === "network").length;
   });
 
   #from = $state<number>();
@@ -26,7 +29,11 @@ class Requests {
   start(): void {
     new PerformanceObserver((list) => {
       if (this.watched) return;
-      this.#add(list.getEntries().map(({ name, startTime }) => ({ url: name, method: "GET", at: startTime })));
+      this.#add(
+        list
+          .getEntries()
+          .map(({ name, startTime }) => ({ url: name, method: "GET", answered: "network", at: startTime })),
+      );
     }).observe({ type: "resource", buffered: true });
 
     // No service workers without a secure context.
@@ -36,7 +43,9 @@ class Requests {
     watch();
     container.addEventListener("controllerchange", watch);
     container.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
-      if (isSighting(data)) this.#add([{ url: data.url, method: data.method, at: data.at - performance.timeOrigin }]);
+      if (!isSighting(data)) return;
+      const { url, method, answered, at } = data;
+      this.#add([{ url, method, answered, at: at - performance.timeOrigin }]);
     });
     container.startMessages();
   }
@@ -51,12 +60,9 @@ class Requests {
   }
 }
 
-interface Sighting {
+/** As the service worker tells it: `at` is since the epoch. */
+interface Sighting extends Seen {
   type: "request";
-  url: string;
-  method: string;
-  /** Of the service worker's clock, since the epoch. */
-  at: number;
 }
 
 function isSighting(data: unknown): data is Sighting {

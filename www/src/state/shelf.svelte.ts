@@ -8,6 +8,8 @@ class Shelf {
   models = $state.raw<CachedModel[]>([]);
   usage = $state.raw<StorageUsage>();
   fault = $state.raw<Fault>();
+  /** Whether it is laid out to be seen. */
+  open = $state(false);
   /** Whether the browser was asked to keep them and would not promise. */
   refused = $state(false);
 

@@ -2,6 +2,8 @@
 
 pub mod apt;
 pub mod browser;
+pub mod dawn;
 pub mod drivers;
+pub mod firefox;
 pub mod node;
 pub mod tools;

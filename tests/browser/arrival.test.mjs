@@ -1,0 +1,472 @@
+// Models that arrive and stay, in a real browser, from a server that misbehaves on order: each case ends in the right model
+// or in the right error, and no byte is fetched twice that did not have to be.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { createServer } from "node:http";
+import { before, after, beforeEach, afterEach, describe, test } from "node:test";
+import { gguf, tinyMetadata, tinyTensors, u32 } from "./gguf.mjs";
+import { modelUrl, openPackage } from "./lib.mjs";
+import { browser, minutes, server } from "./session.mjs";
+import { random, UnrulyServer } from "./unruly-server.mjs";
+
+const BLOCKS = 10;
+const CHUNK = 4 << 20;
+const { file } = gguf(tinyMetadata(BLOCKS), tinyTensors(BLOCKS));
+const sha256 = hash(file);
+/** Another version of it, of the same size. */
+const other = flipped(file, 5_000_003);
+
+const unruly = new UnrulyServer();
+let origin;
+let reference;
+let context;
+
+function hash(bytes) {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function flipped(bytes, at) {
+  const copy = Buffer.from(bytes);
+  copy[at] ^= 1;
+  return copy;
+}
+
+/** A page in this test's own storage. */
+const visit = (at) => openPackage(context, origin, at);
+
+/** Loads a model in a page, as an app does; says what came of it. */
+function load(page, source, options = {}) {
+  return page.evaluate(
+    async ([source, options]) => {
+      const progress = [];
+      const started = performance.now();
+      try {
+        const model = source.files ? source.files.map((name) => globalThis[name]) : source;
+        const onProgress = (event) => progress.push(event);
+        const engine = await lunette.Engine.load(model, { backend: "wasm", onProgress, ...options });
+        const took = performance.now() - started;
+        const logits = [...(await engine.logits(await engine.tokenize("the")))];
+        const { info } = engine;
+        await engine.dispose();
+        return { logits, progress, info, took };
+      } catch (error) {
+        return { code: error.code, message: error.message, progress };
+      }
+    },
+    [source, options],
+  );
+}
+
+const models = (page) => page.evaluate(() => lunette.Models.list());
+const notes = ({ progress }) => progress.map(({ note }) => note ?? "").join("\n");
+
+/** The right model came of it. */
+function isRight(result) {
+  assert.equal(result.code, undefined, result.message);
+  assert.deepEqual(result.logits, reference);
+}
+
+/** It was refused, in words for people. */
+function isRefused(result, code, says = /./) {
+  assert.equal(result.code, code, result.message);
+  assert.match(result.message, says);
+  assert.match(result.message, /^\S.{20,}[.!?]$/su, "a sentence");
+}
+
+/** Nothing was fetched twice but what broke off: at each resumption, at most `torn` bytes. */
+function fetchedOnce(name, t, torn = 64 << 10) {
+  const twice = unruly.twice(name);
+  t.diagnostic(`${name}: ${unruly.requests(name).length} requests; sent twice: ${JSON.stringify(twice)}`);
+  const resumed = unruly.requests(name).length - 1;
+  const bytes = twice.reduce((sum, [from, to, times]) => sum + (to - from) * (times - 1), 0);
+  assert.ok(bytes <= resumed * torn, `${bytes} bytes were sent twice in ${resumed} resumptions`);
+}
+
+/** The package with one of its files changed: for what cannot be brought about from outside. */
+async function variant(name, path, change) {
+  const { routes } = await server();
+  const at = `/${name}/`;
+  routes.set(at, async (request, response) => {
+    const wanted = request.url.slice(at.length);
+    const original = await fetch(`${origin}/pkg/${wanted}`);
+    response.writeHead(original.status, { "content-type": original.headers.get("content-type") });
+    if (wanted === path) response.end(change(await original.text()));
+    else response.end(Buffer.from(await original.arrayBuffer()));
+  });
+  return at;
+}
+
+describe("models that arrive and stay", () => {
+  before(async () => {
+    const started = await server();
+    ({ origin } = started);
+    started.routes.set("/unruly/", unruly.handle);
+    unruly.put("whole.gguf", file);
+    context = await (await browser()).newContext();
+    const page = await visit();
+    const whole = await load(page, "/unruly/whole.gguf", { cache: false });
+    assert.equal(whole.code, undefined, whole.message);
+    reference = whole.logits;
+    await context.close();
+    // The waiting that is right for people would make these tests slow.
+    await variant("hasty", "dist/source/patience.js", (code) =>
+      code.replace(/firstDelayMs: [\d_]+/, "firstDelayMs: 5").replace(/stallMs: [\d_]+/, "stallMs: 1000"),
+    );
+  });
+  beforeEach(async () => {
+    context = await (await browser()).newContext();
+  });
+  afterEach(async () => {
+    await context.close();
+  });
+  after(async () => {
+    const { routes } = await server();
+    for (const at of ["/unruly/", "/hasty/", "/private/"]) routes.delete(at);
+  });
+
+  test("a model is fetched once, and then it is there, also offline", minutes(3), async () => {
+    unruly.put("once.gguf", file);
+    const page = await visit();
+    isRight(await load(page, "/unruly/once.gguf"));
+    const [model] = await models(page);
+    assert.deepEqual(
+      [model.name, model.bytes, model.complete, model.sha256, model.verified],
+      ["once.gguf", file.length, true, sha256, "recorded"],
+    );
+    unruly.put("once.gguf", file, { misbehave: () => ({ status: 503 }) });
+    const again = await load(await visit(), "/unruly/once.gguf");
+    isRight(again);
+    assert.equal(unruly.requests("once.gguf").length, 1);
+    assert.ok(again.progress.every(({ phase }) => phase !== "download"));
+  });
+
+  test("a connection that is cut 20 times at random bytes", minutes(4), async (t) => {
+    const next = random(20);
+    unruly.put("cut.gguf", file, {
+      misbehave: (request) => (request < 20 ? { cut: Math.floor(next() * 900_000) } : undefined),
+    });
+    const result = await load(await visit("/hasty/"), "/unruly/cut.gguf");
+    isRight(result);
+    fetchedOnce("cut.gguf", t);
+    assert.equal(unruly.requests("cut.gguf").length, 21);
+    const resumed = unruly.requests("cut.gguf").filter(({ from }) => from > 0);
+    assert.ok(
+      resumed.every(({ ifRange }) => ifRange === '"cut.gguf-1"'),
+      "If-Range names the version",
+    );
+    assert.match(notes(result), /Trying again/);
+  });
+
+  test("a server that ignores Range", minutes(3), async () => {
+    unruly.put("range.gguf", file, {
+      misbehave: (request) => ({ ignoreRange: true, cut: request < 3 ? 3_000_000 * (request + 1) : undefined }),
+    });
+    isRight(await load(await visit("/hasty/"), "/unruly/range.gguf"));
+  });
+
+  test("a server that announces more than it has", minutes(3), async () => {
+    unruly.put("long.gguf", file, { misbehave: () => ({ claim: 1000 }) });
+    isRefused(await load(await visit("/hasty/"), "/unruly/long.gguf"), "source", /given up/);
+    assert.deepEqual(await models(await visit()), []);
+  });
+
+  test("a server that announces less than it has", minutes(3), async () => {
+    unruly.put("short.gguf", file, { misbehave: () => ({ claim: -100_000 }) });
+    const page = await visit("/hasty/");
+    isRefused(await load(page, "/unruly/short.gguf"), "truncated");
+    isRefused(await load(page, { url: "/unruly/short.gguf", sha256, bytes: file.length }), "integrity", /bytes long/);
+    isRefused(await load(page, { url: "/unruly/short.gguf", sha256 }), "truncated");
+    assert.deepEqual(await models(page), []);
+  });
+
+  test("a server that announces nothing", minutes(3), async () => {
+    unruly.put("chunked.gguf", file, { misbehave: () => ({ chunked: true }) });
+    isRight(await load(await visit(), { url: "/unruly/chunked.gguf", sha256 }));
+  });
+
+  test("a file that changes while it is read", minutes(3), async () => {
+    unruly.put("changing.gguf", file, {
+      misbehave: (request) => (request === 0 ? { cut: 9_000_000, etag: '"old"', bytes: other } : undefined),
+    });
+    const result = await load(await visit("/hasty/"), "/unruly/changing.gguf");
+    isRight(result);
+    assert.match(notes(result), /was changed/);
+    unruly.put("restless.gguf", file, { misbehave: (request) => ({ cut: 9_000_000, etag: `"${request}"` }) });
+    isRefused(await load(await visit("/hasty/"), "/unruly/restless.gguf"), "source", /was changed.*given up/);
+  });
+
+  for (const cache of [true, false]) {
+    test(`a flipped bit, wherever it is (cache: ${cache})`, minutes(4), async () => {
+      const page = await visit();
+      const next = random(7);
+      for (const [i, at] of [next(), next(), 1 - 1e-9].map((at) => Math.floor(at * file.length)).entries()) {
+        const name = `flipped-${cache}-${i}.gguf`;
+        const headers = i === 1 ? { "x-linked-etag": `"${sha256}"` } : {};
+        unruly.put(name, file, { headers, misbehave: () => ({ flip: at }) });
+        const source = i === 1 ? `/unruly/${name}` : { url: `/unruly/${name}`, sha256 };
+        const result = await load(page, source, { cache });
+        // What the engine cannot read at all it refuses before the end.
+        if (!["invalid-file", "invalid-model"].includes(result.code)) {
+          isRefused(result, "integrity", new RegExp(`${hash(flipped(file, at))}.*${sha256}`));
+        }
+        unruly.put(name, file, { headers });
+        isRight(await load(page, source, { cache }));
+      }
+    });
+  }
+
+  test("a bit that flips in the cache", minutes(3), async () => {
+    unruly.put("rotten.gguf", file);
+    const page = await visit();
+    isRight(await load(page, "/unruly/rotten.gguf"));
+    const [{ id }] = await models(page);
+    await page.evaluate(
+      async ([name, at]) => {
+        let folder = await navigator.storage.getDirectory();
+        for (const step of ["lunette", "models"]) folder = await folder.getDirectoryHandle(step);
+        const handle = await folder.getFileHandle(name);
+        const bytes = new Uint8Array(await (await handle.getFile()).arrayBuffer());
+        const stream = await handle.createWritable({ keepExistingData: true });
+        await stream.write({ type: "write", position: at, data: Uint8Array.of(bytes[at] ^ 16) });
+        await stream.close();
+      },
+      [`${id}-0.gguf`, 11_111_111],
+    );
+    const result = await load(page, "/unruly/rotten.gguf");
+    isRight(result);
+    assert.match(notes(result), /damaged/);
+    assert.equal(unruly.requests("rotten.gguf").length, 2);
+  });
+
+  test("answers of 429 and 503, with and without a time to come back", minutes(3), async () => {
+    const answers = [{ status: 429, headers: { "retry-after": "1" } }, { status: 503 }, { status: 503 }];
+    unruly.put("busy.gguf", file, { misbehave: (request) => answers[request] });
+    const started = Date.now();
+    const result = await load(await visit("/hasty/"), "/unruly/busy.gguf");
+    isRight(result);
+    assert.ok(Date.now() - started >= 1000, "it waited as long as it was told to");
+    assert.match(notes(result), /429/);
+    unruly.put("down.gguf", file, { misbehave: () => ({ status: 503 }) });
+    isRefused(await load(await visit("/hasty/"), "/unruly/down.gguf"), "network", /503/);
+  });
+
+  test("an answer of 403, and of 404", minutes(2), async () => {
+    unruly.put("closed.gguf", file, { misbehave: () => ({ status: 403 }) });
+    const page = await visit();
+    isRefused(await load(page, "/unruly/closed.gguf"), "source", /403.*denied/);
+    isRefused(await load(page, "/unruly/nobody.gguf"), "source", /404/);
+    assert.equal(unruly.requests("closed.gguf").length, 1);
+  });
+
+  test("a connection that falls silent", minutes(3), async (t) => {
+    unruly.put("silent.gguf", file, { misbehave: (request) => (request < 2 ? { stall: 2_000_000 } : undefined) });
+    const result = await load(await visit("/hasty/"), "/unruly/silent.gguf");
+    isRight(result);
+    fetchedOnce("silent.gguf", t);
+    assert.match(notes(result), /Nothing came/);
+  });
+
+  test("a server that this page may not read from", minutes(2), async () => {
+    const elsewhere = createServer(unruly.handle);
+    await new Promise((listening) => elsewhere.listen(0, "127.0.0.1", listening));
+    try {
+      const url = `http://127.0.0.1:${elsewhere.address().port}/whole.gguf`;
+      const page = await visit();
+      isRefused(await load(page, url), "source", /Access-Control-Allow-Origin/);
+      const headers = { "access-control-allow-origin": "*" };
+      unruly.put("open.gguf", file, { headers, misbehave: (n) => (n === 0 ? { cut: 9_000_000 } : undefined) });
+      isRight(await load(page, url.replace("whole", "open")));
+      assert.equal(unruly.requests("open.gguf")[1].from > 0, true, "it resumed across origins");
+    } finally {
+      elsewhere.closeAllConnections();
+      elsewhere.close();
+    }
+  });
+
+  test("a tab that is closed in the middle", minutes(3), async (t) => {
+    unruly.put("closed-tab.gguf", file, {
+      misbehave: (request) => (request === 0 ? { stall: 10_000_000 } : undefined),
+    });
+    const first = await visit();
+    const loading = load(first, "/unruly/closed-tab.gguf").catch(() => "gone");
+    const second = await visit();
+    // Not before the second chunk has been written down.
+    while (((await models(second))[0]?.bytes ?? 0) < 2 * CHUNK) await new Promise((wait) => setTimeout(wait, 50));
+    await first.close();
+    assert.equal(await loading, "gone");
+    isRight(await load(second, "/unruly/closed-tab.gguf"));
+    assert.equal(unruly.requests("closed-tab.gguf")[1].from, 2 * CHUNK);
+    fetchedOnce("closed-tab.gguf", t, CHUNK);
+  });
+
+  test("a load that is aborted goes on at the very byte", minutes(3), async (t) => {
+    unruly.put("aborted.gguf", file, { misbehave: (request) => (request === 0 ? { stall: 10_000_000 } : undefined) });
+    const page = await visit();
+    const code = await page.evaluate(async () => {
+      const aborting = new AbortController();
+      const onProgress = ({ loaded }) => loaded === 10_000_000 && aborting.abort();
+      const options = { backend: "wasm", onProgress, signal: aborting.signal };
+      return lunette.Engine.load("/unruly/aborted.gguf", options).catch(({ code }) => code);
+    });
+    assert.equal(code, "aborted");
+    isRight(await load(page, "/unruly/aborted.gguf"));
+    assert.equal(unruly.requests("aborted.gguf")[1].from, 10_000_000);
+    fetchedOnce("aborted.gguf", t, 0);
+  });
+
+  test("two tabs that want the same model", minutes(3), async () => {
+    let go;
+    const gate = new Promise((resolve) => (go = resolve));
+    unruly.put("shared.gguf", file);
+    const plain = unruly.handle;
+    const { routes } = await server();
+    routes.set("/unruly/", (request, response) => void gate.then(() => plain(request, response)));
+    try {
+      const pages = [await visit(), await visit()];
+      const loads = pages.map((page) => load(page, "/unruly/shared.gguf"));
+      const third = await visit();
+      const remove = () => third.evaluate(() => lunette.Models.delete("/unruly/shared.gguf").catch(({ code }) => code));
+      while ((await remove()) !== "in-use") await new Promise((wait) => setTimeout(wait, 50));
+      setTimeout(go, 500);
+      const results = await Promise.all(loads);
+      results.forEach(isRight);
+      assert.equal(unruly.requests("shared.gguf").length, 1);
+      const waited = results.filter(({ progress }) => progress.some(({ phase }) => phase === "wait"));
+      assert.equal(waited.length, 1);
+      assert.match(notes(waited[0]), /Another tab/);
+      await remove();
+      assert.deepEqual(await models(third), []);
+    } finally {
+      go();
+      routes.set("/unruly/", plain);
+    }
+  });
+
+  test("a model that is split into parts", minutes(4), async () => {
+    const tensors = tinyTensors(BLOCKS);
+    const count = 6;
+    const size = Math.ceil(tensors.length / count);
+    const names = Array.from({ length: count }, (_, i) => `split-0000${i + 1}-of-0000${count}.gguf`);
+    const parts = names.map((_, i) => {
+      const place = { "split.no": u32(i), "split.count": u32(count), "split.tensors.count": u32(tensors.length) };
+      const metadata = i === 0 ? { ...tinyMetadata(BLOCKS), ...place } : place;
+      return gguf(metadata, tensors.slice(i * size, (i + 1) * size)).file;
+    });
+    names.forEach((name, i) =>
+      unruly.put(name, parts[i], { misbehave: (n) => (n === 0 && i === 2 ? { cut: 1000 } : undefined) }),
+    );
+    const page = await visit();
+    const streamed = await load(page, `/unruly/${names[0]}`, { cache: false });
+    assert.equal(streamed.code, undefined, streamed.message);
+    const cached = await load(page, { url: `/unruly/${names[0]}`, sha256: parts.map(hash) });
+    assert.deepEqual(cached.logits, streamed.logits);
+    const [model] = await models(page);
+    assert.deepEqual([model.complete, model.bytes], [true, parts.reduce((sum, { length }) => sum + length, 0)]);
+    const before = unruly.log.length;
+    const warm = await load(page, `/unruly/${names[0]}`);
+    assert.deepEqual(warm.logits, streamed.logits);
+    assert.equal(unruly.log.length, before);
+    // In any order, as people pick files.
+    await page.evaluate(async (names) => {
+      for (const name of names) globalThis[name] = new File([await (await fetch(`/unruly/${name}`)).blob()], name);
+    }, names);
+    assert.deepEqual((await load(page, { files: [...names].reverse() })).logits, streamed.logits);
+  });
+
+  test("a plan fetches the header, which is not fetched again", minutes(3), async (t) => {
+    unruly.put("planned.gguf", file);
+    const page = await visit();
+    const plan = await page.evaluate(() =>
+      lunette.planLoad({ url: "/unruly/planned.gguf", license: "MIT" }, { backend: "wasm" }),
+    );
+    t.diagnostic(JSON.stringify(plan));
+    assert.equal(plan.verdict, "fits");
+    assert.deepEqual([plan.model.license, plan.model.bytes, plan.model.parts], ["MIT", file.length, 1]);
+    assert.equal(plan.download.bytes + plan.download.cached, file.length);
+    assert.ok(plan.download.cached > 0 && plan.download.cached < CHUNK, `${plan.download.cached} bytes were fetched`);
+    assert.equal(plan.storage.available, true);
+    assert.ok(plan.storage.free > 0);
+    isRight(await load(page, "/unruly/planned.gguf"));
+    const [first, second] = unruly.requests("planned.gguf");
+    assert.equal(second.from, plan.download.cached, `after ${first.sent}`);
+    const again = await page.evaluate(() => lunette.planLoad("/unruly/planned.gguf", { backend: "wasm" }));
+    assert.deepEqual(again.download, { bytes: 0, cached: file.length });
+  });
+
+  test("storage that is too small", minutes(3), async () => {
+    unruly.put("large.gguf", file);
+    const page = await visit();
+    const devtools = await context.newCDPSession(page);
+    await devtools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 8e6 });
+    isRefused(await load(page, "/unruly/large.gguf"), "quota", /18\.6 MB.*left.*missing.*Models\.delete.*cache: false/);
+    const plan = await page.evaluate(() => lunette.planLoad("/unruly/large.gguf", { backend: "wasm" }));
+    assert.ok(plan.reasons.some((reason) => reason.includes("missing")));
+    isRight(await load(page, "/unruly/large.gguf", { cache: false }));
+    await devtools.send("Storage.overrideQuotaForOrigin", { origin });
+    isRight(await load(page, "/unruly/large.gguf"));
+  });
+
+  test("storage that is not there", minutes(3), async () => {
+    const refuse =
+      'StorageManager.prototype.getDirectory = async () => { throw new DOMException("no", "SecurityError") };\n';
+    const at = await variant("private", "dist/worker.js", (code) => refuse + code);
+    unruly.put("private.gguf", file);
+    const page = await visit(at);
+    const warnings = [];
+    page.on("console", (message) => warnings.push(message.text()));
+    const result = await load(page, "/unruly/private.gguf");
+    isRight(result);
+    assert.match(result.progress.at(-1).note, /not kept/);
+    assert.equal(warnings.filter((text) => text.includes("not kept")).length, 1);
+    const code = await page.evaluate(() => lunette.Models.list().catch(({ code }) => code));
+    assert.equal(code, "source");
+  });
+
+  test("models move in and out of the cache as files", minutes(3), async () => {
+    unruly.put("moving.gguf", file);
+    const page = await visit();
+    const found = await page.evaluate(async () => {
+      const { Models, Engine } = lunette;
+      const bytes = await (await fetch("/unruly/moving.gguf")).blob();
+      const imported = await Models.import(new File([bytes], "mine.gguf"), { url: "/unruly/moved.gguf", name: "Mine" });
+      const usage = await Models.usage();
+      const engine = await Engine.load("/unruly/moved.gguf", { backend: "wasm" });
+      await engine.dispose();
+      const exported = await Models.export("Mine");
+      const same = new Uint8Array(await exported.arrayBuffer());
+      const original = new Uint8Array(await bytes.arrayBuffer());
+      await Models.delete(imported.id);
+      const persisted = await Models.persist();
+      return {
+        imported,
+        usage,
+        persisted,
+        same: same.length === original.length && same.every((byte, i) => byte === original[i]),
+        left: await Models.list(),
+      };
+    });
+    assert.deepEqual(
+      [found.imported.sha256, found.imported.complete, found.same, found.left],
+      [sha256, true, true, []],
+    );
+    assert.equal(found.usage.models, file.length);
+    assert.equal(typeof found.persisted, "boolean");
+    assert.equal(unruly.requests("moved.gguf").length, 0);
+  });
+
+  test("the default model is ready from the cache", minutes(4), async (t) => {
+    const cold = await load(await visit(), modelUrl);
+    assert.equal(cold.code, undefined, cold.message);
+    const warm = [];
+    for (let i = 0; i < 3; i++) {
+      const page = await visit();
+      const result = await load(page, modelUrl);
+      assert.deepEqual(result.logits, cold.logits);
+      assert.ok(result.progress.every(({ phase }) => phase !== "download"));
+      warm.push(Math.round(result.took));
+      await page.close();
+    }
+    t.diagnostic(`first load ${Math.round(cold.took)} ms, then ${warm.join(", ")} ms, each checked chunk by chunk`);
+  });
+});

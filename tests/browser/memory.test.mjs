@@ -1,0 +1,136 @@
+// What a judge takes is given back when it is disposed of: counted over fifty of them in one page.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { tinyJudge } from "./gguf.mjs";
+import { openPackage } from "./lib.mjs";
+import { browser, minutes, server } from "./session.mjs";
+
+const CYCLES = 50;
+/** Cycles after which everything has been made that is made once. */
+const SETTLED = 10;
+const KIB = 1024;
+
+const task = {
+  input: "Say what a lunette is.",
+  response: "A small window above a door.",
+  rubric: { objective: "Is it right?", scale: { 1: "no", 2: "in part", 3: "yes" } },
+};
+
+/** A page that counts its GPU buffers, devices, workers and the memory of its wasm modules. */
+async function countingPage() {
+  const page = await openPackage(await browser(), (await server()).origin);
+  await page.evaluate(() => {
+    const counts = (globalThis.counts = { buffers: 0, devices: 0, workers: 0 });
+    const memories = (globalThis.memories = new Set());
+    const wrap = (prototype, name, around) => {
+      const original = prototype[name];
+      prototype[name] = function (...given) {
+        return around.call(this, (...changed) => original.apply(this, changed), ...given);
+      };
+    };
+    const alive = new WeakSet();
+    const begin = (thing, kind) => {
+      alive.add(thing);
+      counts[kind] += 1;
+      return thing;
+    };
+    const end = (thing, kind) => {
+      if (alive.delete(thing)) counts[kind] -= 1;
+    };
+    wrap(GPUAdapter.prototype, "requestDevice", async (request, ...options) =>
+      begin(await request(...options), "devices"),
+    );
+    wrap(GPUDevice.prototype, "createBuffer", (create, ...options) => begin(create(...options), "buffers"));
+    wrap(GPUDevice.prototype, "destroy", function (destroy) {
+      end(this, "devices");
+      destroy();
+    });
+    wrap(GPUBuffer.prototype, "destroy", function (destroy) {
+      end(this, "buffers");
+      destroy();
+    });
+    wrap(Worker.prototype, "terminate", function (terminate) {
+      end(this, "workers");
+      terminate();
+    });
+    globalThis.Worker = class extends Worker {
+      constructor(...given) {
+        super(...given);
+        begin(this, "workers");
+      }
+    };
+    for (const name of ["instantiate", "instantiateStreaming"]) {
+      wrap(WebAssembly, name, async (instantiate, ...given) => {
+        const made = await instantiate(...given);
+        memories.add((made.instance ?? made).exports.memory);
+        return made;
+      });
+    }
+  });
+  return page;
+}
+
+describe("fifty judges, one after the other", () => {
+  let page, session;
+
+  before(async () => {
+    (await server()).files.set("tiny-judge.gguf", tinyJudge());
+    page = await countingPage();
+    session = await page.context().newCDPSession(page);
+  });
+
+  after(() => page?.close());
+
+  /** Loads, judges and disposes; says what is there afterwards, in bytes and numbers. */
+  async function cycle(options) {
+    const { expected, during } = await page.evaluate(
+      async ([task, options]) => {
+        const judge = await lunette.Judge.load("/files/tiny-judge.gguf", { ...options, cache: false });
+        const { expected } = await judge.score(task, { critique: false });
+        const during = { ...globalThis.counts };
+        await judge.dispose();
+        return { expected, during };
+      },
+      [task, options],
+    );
+    return { expected, during };
+  }
+
+  async function left() {
+    await session.send("HeapProfiler.collectGarbage");
+    const { usedSize } = await session.send("Runtime.getHeapUsage");
+    const counted = await page.evaluate(() => ({
+      ...globalThis.counts,
+      wasm: [...globalThis.memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0),
+    }));
+    return { heap: usedSize, ...counted };
+  }
+
+  for (const options of [
+    { backend: "wasm", worker: false },
+    { backend: "webgpu", worker: false },
+    { backend: "wasm", worker: true },
+  ]) {
+    const name = `${options.backend}, ${options.worker ? "each in a worker" : "on the page's own thread"}`;
+    test(name, minutes(8), async () => {
+      let settled, first;
+      for (let i = 1; i <= CYCLES; i++) {
+        const { expected, during } = await cycle(options);
+        first ??= expected;
+        assert.equal(expected, first);
+        assert.equal(during.workers, options.worker ? 1 : 0);
+        assert.ok(options.backend === "wasm" || during.buffers > 10, "the GPU's buffers were not counted");
+        if (i === SETTLED) settled = await left();
+      }
+      const end = await left();
+      assert.deepEqual(
+        { buffers: end.buffers, devices: end.devices, workers: end.workers, wasm: end.wasm },
+        { buffers: 0, devices: 0, workers: 0, wasm: settled.wasm },
+      );
+      const grown = end.heap - settled.heap;
+      console.log(`# ${name}: ${(end.wasm / KIB).toFixed()} KiB of wasm, ${(grown / KIB).toFixed(1)} KiB more JS heap`);
+      assert.ok(grown < 256 * KIB, `the JS heap has grown by ${grown} bytes in ${CYCLES - SETTLED} cycles`);
+    });
+  }
+});

@@ -1,0 +1,7 @@
+// What users do with the tarball, in one process: tools, Node, policies, Firefox, and every example app.
+
+import "./packed/package.test.mjs";
+import "./packed/node.test.mjs";
+import "./packed/csp.test.mjs";
+import "./packed/firefox.test.mjs";
+import "./packed/examples.test.mjs";
