@@ -11,6 +11,7 @@ import { examples, folder } from "./guide.mjs";
 
 const home = join(import.meta.dirname, "promptfoo");
 const program = join(home, "node_modules/promptfoo/dist/src/entrypoint.js");
+const compiler = join(import.meta.dirname, "node_modules/typescript/bin/tsc");
 const state = mkdtempSync(join(tmpdir(), "promptfoo-"));
 after(() => rmSync(state, { recursive: true }));
 
@@ -57,6 +58,11 @@ const assertion = (config) => ({
 });
 
 describe("promptfoo", { skip }, () => {
+  test("its types are met", minutes(2), async () => {
+    const child = spawn(process.execPath, [compiler, "--project", home], { stdio: "inherit" });
+    assert.equal(await new Promise((resolve) => child.on("close", resolve)), 0);
+  });
+
   test("the guide's configuration: provider and assertion", minutes(4), async () => {
     const [config] = examples("adapters.md", "yaml");
     const { code, results, printed } = await evaluate(config);

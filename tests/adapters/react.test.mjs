@@ -90,6 +90,8 @@ for (const [version, folder] of [
       await until(() => states(shown.seen.slice(before)).join() === "loading,error", "the second error");
       shown.show({ model: MODEL, options: { backend: "gpu" } });
       await until(() => shown.last().error?.code === "invalid-argument", "the wrong option");
+      shown.show({ model: MODEL, options: { ...OPTIONS, onProgress: () => undefined } });
+      await until(() => /options\.onProgress/.test(shown.last().error?.message), "what the hook does itself");
       shown.show({ model: MODEL });
       await until(() => shown.last().state === "ready", "the judge");
       const { judge } = shown.last();
