@@ -7,7 +7,6 @@ mod gpu_support;
 use common::hollow::Hollow;
 use common::tiny;
 use lunette::engine::{Backend, Engine, LoadOptions, LoadPlan, Verdict};
-use lunette::gguf::Value;
 use lunette::gpu::{GpuRunner, GpuStore, KvType};
 use lunette::model::{Config, Incoming, KvShape, load as load_model, outline};
 use lunette::quant::BlockType;
