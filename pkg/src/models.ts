@@ -42,7 +42,7 @@ export const Models = {
    * @throws {LunetteError} `in-use` while it is being loaded, here or in another tab.
    */
   async delete(id: string): Promise<void> {
-    await call("deleteModel", [inCache(id)]);
+    await call("deleteModel", inCache(id));
   },
 
   /**
@@ -62,7 +62,7 @@ export const Models = {
    * @throws {LunetteError} `invalid-argument` when it is not there, or not complete.
    */
   async export(id: string): Promise<Blob> {
-    return call("exportModel", [inCache(id)]);
+    return call("exportModel", inCache(id));
   },
 
   /** Asks the browser not to clear this site's storage when space runs low. Resolves to whether it agreed. */
@@ -71,11 +71,14 @@ export const Models = {
   },
 };
 
-/** A name of the catalogue means the address behind it. */
-function inCache(id: string): string {
+/** What a model may be called by, and the address that this may be: of a name of the catalogue, the one behind it. */
+function inCache(id: string): [id: string, url: string | undefined] {
   const name = text(id, "id");
-  const ref = catalogue.entryOf(name);
-  return ref === undefined ? name : (describeRef(ref).parts[0] ?? name);
+  try {
+    return [name, describeRef(catalogue.entryOf(name) ?? { url: name }).parts[0]];
+  } catch {
+    return [name, undefined];
+  }
 }
 
 /** In a worker of its own, which is gone afterwards: files can be written there only. */

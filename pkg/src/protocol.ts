@@ -45,9 +45,9 @@ export interface Calls {
   plan: { args: [source: WireSource, options: WasmLoadOptions, arrival: ArrivalOptions]; result: LoadPlan };
   listModels: { args: []; result: CachedModel[] };
   storageUsage: { args: []; result: StorageUsage };
-  deleteModel: { args: [id: string]; result: undefined };
+  deleteModel: { args: [id: string, url: string | undefined]; result: undefined };
   importModel: { args: [file: Blob, source: WireUrl | undefined]; result: CachedModel };
-  exportModel: { args: [id: string]; result: Blob };
+  exportModel: { args: [id: string, url: string | undefined]; result: Blob };
   tokenize: { args: [text: string, special: boolean]; result: Uint32Array };
   detokenize: { args: [tokens: Uint32Array]; result: string };
   logits: { args: [tokens: Uint32Array]; result: Float32Array };

@@ -504,9 +504,10 @@ describe("the library", () => {
         license: "MIT",
       });
       const id = model?.[by] ?? "";
-      equal(Buffer.from(await (await library().export(id)).arrayBuffer()));
+      const address = by === "url" ? id : undefined;
+      equal(Buffer.from(await (await library().export(id, address)).arrayBuffer()));
       expect((await library().usage()).models).toBe(bytes.length);
-      await library().delete(id);
+      await library().delete(id, address);
       expect(await readdir(folder)).toEqual([]);
     }
     await library().delete("not there");
@@ -517,11 +518,11 @@ describe("the library", () => {
     const { url } = await serve();
     await load(url, {
       async work(model) {
-        await expect(library().delete(url)).rejects.toMatchObject({ code: "in-use" });
+        await expect(library().delete("", url)).rejects.toMatchObject({ code: "in-use" });
         return readAll(model);
       },
     });
-    await library().delete(url);
+    await library().delete("", url);
   });
 
   it("takes files in, which then need no network", async () => {

@@ -34,8 +34,35 @@ describe("an error that crosses the worker", () => {
   });
 });
 
-it("every code is in the README's table, and no other", () => {
-  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
-  const rows = [...readme.matchAll(/^\| `([a-z-]+)` \|/gm)].map((row) => row[1]);
-  expect(rows).toEqual([...ERROR_CODES]);
+describe("the codes", () => {
+  const text = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8");
+  const rows = (markdown: string) => [...markdown.matchAll(/^\| `([a-z-]+)` \|(.*)\|$/gm)];
+
+  it("are all in the README's table, and no others", () => {
+    expect(rows(text("../README.md")).map(([, code]) => code)).toEqual([...ERROR_CODES]);
+  });
+
+  it("are all in docs/errors.md, each with its cause, what the user sees and the way out", () => {
+    const table = rows(text("../../docs/errors.md"));
+    expect(table.map(([, code]) => code)).toEqual([...ERROR_CODES]);
+    for (const [, code, cells = ""] of table) {
+      const filled = cells.split("|").map((cell) => cell.trim());
+      expect(filled, code).toHaveLength(3);
+      for (const cell of filled) expect(cell, code).toMatch(/^\S.{8,}[.]$/s);
+    }
+  });
+
+  it("of the engine are all known here", () => {
+    const source = text("../../src/error.rs");
+    const thrown = [...source.matchAll(/^\s*Error::\w+(?:\(_\)| \{ \.\. \})? => "([a-z-]+)",$/gm)].map(
+      ([, code]) => code,
+    );
+    const list = /CODES: \[&str; \d+\] = \[(.*?)\]/s.exec(source)?.[1] ?? "";
+    const kept = [...list.matchAll(/"([a-z-]+)"/g)].map(([, code]) => code);
+    expect(thrown.length).toBeGreaterThan(10);
+    for (const code of [...thrown, ...kept]) expect(ERROR_CODES).toContain(code);
+    // Those that this side adds never pass through the engine.
+    const own = ERROR_CODES.filter((code) => !kept.includes(code));
+    expect(own).toEqual(["in-use", "disposed", "engine-unavailable"]);
+  });
 });

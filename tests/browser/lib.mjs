@@ -70,7 +70,7 @@ export async function startServer() {
  * A headless browser with WebGPU: on SwiftShader, which computes the same everywhere, unless LUNETTE_ADAPTER=default
  * leaves the choice to the browser.
  */
-export function launch() {
+export function launch(...more) {
   const adapter = process.env.LUNETTE_ADAPTER ?? "swiftshader";
   return chromium.launch({
     executablePath: chrome,
@@ -85,6 +85,7 @@ export function launch() {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...more,
     ],
   });
 }

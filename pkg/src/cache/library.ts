@@ -39,11 +39,14 @@ export class Library {
     return { usage: 0, quota: 0, persisted: false, ...space, models };
   }
 
-  /** @throws {LunetteError} `in-use` while the model is being loaded. Harmless when there is no such model. */
-  async delete(id: string): Promise<undefined> {
-    const found = await this.#find(id);
+  /**
+   * @param url the address that `id` may be.
+   * @throws {LunetteError} `in-use` while the model is being loaded. Harmless when there is no such model.
+   */
+  async delete(id: string, url?: string): Promise<undefined> {
+    const found = await this.#find(id, url);
     // Of a load that has just begun there may be no record yet.
-    const model = found[0]?.model ?? (URL.canParse(id) ? await modelKey(id) : undefined);
+    const model = found[0]?.model ?? (url === undefined ? undefined : await modelKey(url));
     if (model === undefined) return undefined;
     const release = await this.store.tryLock(model, "exclusive");
     if (release === undefined) {
@@ -58,10 +61,10 @@ export class Library {
     return undefined;
   }
 
-  async export(id: string): Promise<Blob> {
+  async export(id: string, url?: string): Promise<Blob> {
     const [, whole = id, part] = /^(.*)\/(\d+)$/.exec(id) ?? [];
-    const found = await this.#find(id);
-    const records = found.length > 0 ? found : await this.#find(whole);
+    const found = await this.#find(id, url);
+    const records = found.length > 0 ? found : await this.#find(whole, url?.replace(/\/\d+$/, ""));
     if (records.length === 0) throw new LunetteError("invalid-argument", `There is no model "${id}" in the cache.`);
     if (records.length > 1 && part === undefined) {
       throw new LunetteError(
@@ -140,8 +143,8 @@ export class Library {
   }
 
   /** By identity, name or address. */
-  async #find(id: string): Promise<FileRecord[]> {
-    const url = URL.canParse(id) ? plainUrl(id) : undefined;
+  async #find(id: string, address: string | undefined): Promise<FileRecord[]> {
+    const url = address === undefined ? undefined : plainUrl(address);
     const models = [...(await allModels(this.store)).values()];
     return (
       models.find(([first]) => first?.model === id) ??
