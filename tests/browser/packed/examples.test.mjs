@@ -14,6 +14,7 @@ const APPS = [
   ["vite", "dist", "/apps/vite/"],
   ["webpack", "dist", "/apps/webpack/"],
   ["esbuild", "dist", "/apps/esbuild/"],
+  ["react", "dist", "/apps/react/"],
   ["next", "out", "/apps/next/"],
 ];
 
@@ -25,7 +26,7 @@ export async function verdictOf(url) {
   page.on("pageerror", (error) => said.push(`error: ${error.message}`));
   try {
     await page.goto(url);
-    await page.getByRole("button", { name: "Judge" }).click();
+    await page.getByRole("button", { name: "Judge" }).click({ timeout: 2 * 60_000 });
     const output = page.locator("output").filter({ hasText: /\S/ });
     await output.waitFor({ timeout: 4 * 60_000 });
     const text = await output.innerText();
