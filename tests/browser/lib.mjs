@@ -70,9 +70,19 @@ export async function startServer() {
  * A headless browser with WebGPU: on SwiftShader, which computes the same everywhere, unless LUNETTE_ADAPTER=default
  * leaves the choice to the browser.
  */
-export function launch(...more) {
+export function launch() {
+  return chromium.launch(chromiumOptions());
+}
+
+/** The same with a profile on the disk, and so with an HTTP cache for files of any size. Returns its one context. */
+export function launchWithProfile(folder, ...more) {
+  const options = chromiumOptions();
+  return chromium.launchPersistentContext(folder, { ...options, args: [...options.args, ...more] });
+}
+
+function chromiumOptions() {
   const adapter = process.env.LUNETTE_ADAPTER ?? "swiftshader";
-  return chromium.launch({
+  return {
     executablePath: chrome,
     headless: true,
     args: [
@@ -85,9 +95,8 @@ export function launch(...more) {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
-      ...more,
     ],
-  });
+  };
 }
 
 /**
