@@ -2,13 +2,15 @@
 
 mod gpu_support;
 
+use futures::future::LocalBoxFuture;
 use gpu_support::gpu;
 use lunette::gpu::decide::Kernels;
 use lunette::gpu::{Gpu, GpuRunner, GpuStore, KvType};
 use lunette::model::{Config, Incoming, KvShape, Output, Reading, Row, Runner, Step, load};
 use lunette::source::FileModel;
-use lunette::{Error, Uninterrupted};
+use lunette::{Control, Error, Uninterrupted};
 use pollster::block_on;
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 
 const MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
@@ -249,4 +251,43 @@ fn a_cache_too_large_is_a_typed_error() {
         GpuRunner::new(gpu.clone(), model, kv, &mut |_, _| ()).await.err()
     });
     assert!(matches!(error, Some(Error::OutOfMemory(_))), "{error:?}");
+}
+
+/// Is aborted when it has been looked at so many times.
+struct Patience(Cell<usize>);
+
+impl Control for Patience {
+    fn aborted(&self) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        left == 0
+    }
+
+    fn pause(&self) -> LocalBoxFuture<'_, ()> {
+        Uninterrupted.pause()
+    }
+}
+
+/// A step that is cut between any two of its dispatches: the same bits, and an end to it within one of them.
+#[test]
+fn a_step_in_pieces_gives_the_same_bits_and_can_be_left_between_any_two() {
+    let whole = gpu(None, &[], KvType::F16).with_submits_of(f64::INFINITY);
+    let pieces = gpu(None, &[], KvType::F16).with_submits_of(1.0);
+    let tokens: Vec<u32> = (100..116).collect();
+    let run = |gpu: &Gpu| {
+        let (mut runner, kv) = runner(gpu, 64);
+        let logits = prefill(&mut runner, &kv, &tokens, 8);
+        let next = forward(&mut runner, &step(&kv, &[7], tokens.len(), vec![0]));
+        (runner, kv, logits, next)
+    };
+    let (_, _, expected, expected_next) = run(&whole);
+    let (mut runner, kv, got, got_next) = run(&pieces);
+    assert!(got == expected && got_next == expected_next);
+
+    let first = step(&kv, &tokens[..8], 0, vec![7]);
+    let looks = runner.dispatches(8).unwrap() / 4;
+    let patience = Patience(Cell::new(looks));
+    assert_eq!(block_on(runner.forward(&first, &patience)).unwrap_err(), Error::Aborted);
+    assert_eq!(patience.0.get(), 0);
+    assert!(prefill(&mut runner, &kv, &tokens, 8) == expected);
 }

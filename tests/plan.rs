@@ -7,7 +7,6 @@ mod gpu_support;
 use common::hollow::Hollow;
 use common::tiny;
 use lunette::engine::{Backend, Engine, LoadOptions, LoadPlan, Verdict};
-use lunette::gguf::Value;
 use lunette::gpu::{GpuRunner, GpuStore, KvType};
 use lunette::model::{Config, Incoming, KvShape, load as load_model, outline};
 use lunette::quant::BlockType;
@@ -139,8 +138,13 @@ fn buffers_are_as_planned() {
         println!("{name}: planned {:?}, taken {taken}", plan.memory);
         assert_eq!((plan.backend, plan.verdict, plan.context_length), ("webgpu", Verdict::Fits, context));
         assert_eq!(plan.adapter, engine.info().backend.adapter);
-        assert_eq!(plan.memory.total, taken, "{name}");
+        assert_planned(plan.memory.total, taken, name);
     }
+}
+
+/// Rotary frequencies are given back once the steps are planned; nothing else is.
+fn assert_planned(planned: u64, taken: u64, name: &str) {
+    assert!(taken <= planned && planned - taken <= 512, "{name}: planned {planned}, taken {taken}");
 }
 
 /// The whole of an 8B judge: some 6 GB of memory. `cargo test --test plan -- --ignored --nocapture`.
@@ -155,7 +159,7 @@ fn the_buffers_of_8b_are_as_planned() {
     println!("planned {:#?}", plan);
     let taken = load(model, &options).unwrap().info().backend.gpu_bytes;
     println!("taken {taken}");
-    assert_eq!(plan.memory.total, taken);
+    assert_planned(plan.memory.total, taken, "8B");
 }
 
 /// The same with the limits of the smallest browser, and both families of kernels.
@@ -182,7 +186,7 @@ fn a_rehearsal_takes_what_the_runner_takes() {
             let _runner = GpuRunner::new(gpu.clone(), model, kv, &mut |_, _| ()).await.unwrap();
             (rehearsed, gpu.bytes())
         });
-        assert_eq!(rehearsed, taken, "{kernels:?}");
+        assert_planned(rehearsed, taken, &format!("{kernels:?}"));
     }
 }
 

@@ -34,7 +34,7 @@ impl Case {
         let engine = block_on(Engine::load(Rc::new(model), &options, &mut |_| (), &Uninterrupted)).unwrap();
         let events = Rc::new(RefCell::new(Vec::new()));
         let heard = events.clone();
-        engine.on_recovery(Box::new(move |event| heard.borrow_mut().push(event.clone())));
+        engine.on_recovery(Rc::new(move |event| heard.borrow_mut().push(event.clone())));
         Case { engine, events }
     }
 
@@ -47,10 +47,10 @@ impl Case {
         self.events.borrow().iter().map(|event| event.phase).collect()
     }
 
-    fn destroy(&self) {
-        if let Some(gpu) = self.engine.gpu() {
-            gpu.destroy();
-        }
+    /// Destroys the device, if there is one at the moment.
+    fn destroy(&self) -> bool {
+        let device = self.engine.gpu().filter(|gpu| gpu.check().is_ok());
+        device.inspect(|gpu| gpu.destroy()).is_some()
     }
 }
 
@@ -70,10 +70,9 @@ impl<'a> Saboteur<'a> {
     fn look(&self) {
         self.looks.set(self.looks.get() + 1);
         let mut waits = self.waits.borrow_mut();
-        if waits.front().is_some_and(|wait| self.looks.get() > *wait) {
+        if waits.front().is_some_and(|wait| self.looks.get() >= *wait) && self.case.destroy() {
             waits.pop_front();
             self.looks.set(0);
-            self.case.destroy();
         }
     }
 }
@@ -147,31 +146,33 @@ fn a_device_that_goes_while_nobody_calls_is_replaced_by_the_next_call() {
     assert_eq!(case.engine.info().backend.backend, "webgpu");
 }
 
-/// Twenty rows at once, on the default model; ten losses at random times, among them some while another device is filled.
+/// Twenty rows at once, on the default model; ten losses at random times, be it while another device is filled.
 #[test]
 fn no_row_is_lost_with_ten_devices() {
     let options = LoadOptions { context_length: Some(1024), ..Default::default() };
     let case = Case::load(FileModel::open(common::model_path()).unwrap(), options);
-    let rows: Vec<Vec<u32>> = (0..20).map(|row| [tokens(0, 32), tokens(1 + row, 6)].concat()).collect();
+    let rows: Vec<Vec<u32>> = (0..20).map(|row| [tokens(0, 16), tokens(1 + row, 3)].concat()).collect();
     let run = |control: &dyn Control| {
         let calls = rows.iter().map(|row| async {
             case.engine.gather(&mut case.engine.sequence(), row, &[10, 20, 30], control).await.unwrap().0
         });
         block_on(join_all(calls))
     };
-    let undisturbed = run(&Uninterrupted);
+    let calm = Saboteur::new(&case, []);
+    let undisturbed = run(&calm);
+    // What was computed before must not help.
     case.destroy();
+    let most = calm.looks.get() / 10;
     let mut random = StdRng::seed_from_u64(11);
-    let saboteur = Saboteur::new(&case, (0..9).map(|_| random.random_range(20..400)));
-    let disturbed = run(&saboteur);
+    let disturbed = run(&Saboteur::new(&case, (0..9).map(|_| random.random_range(1..=most))));
     let lost = case.phases().iter().filter(|phase| **phase == RecoveryPhase::Lost).count();
     for (row, (got, expected)) in disturbed.iter().zip(&undisturbed).enumerate() {
         assert!(
-            got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6),
+            got.iter().zip(expected).all(|(a, b)| (a.exp() - b.exp()).abs() < 1e-6),
             "row {row}: {got:?} {expected:?}"
         );
     }
-    assert!(lost >= 2, "{lost} devices were lost");
+    assert_eq!(lost, 10);
     assert!(!case.phases().contains(&RecoveryPhase::Fallback));
 }
 

@@ -86,7 +86,7 @@ impl Run {
         interrupt: &Interrupt,
     ) -> Result<Tally, Stop> {
         let RunArguments { shard, batch, .. } = self.arguments;
-        let fingerprint = self.fingerprint(engine.info())?;
+        let fingerprint = self.fingerprint(&engine.info())?;
         let input = io::stdin();
         if input.is_terminal() && !self.arguments.quiet {
             eprintln!("lunette: reading rows from the terminal, one JSON object a line; Ctrl-D ends them");

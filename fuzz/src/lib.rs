@@ -16,8 +16,11 @@ pub mod load;
 mod tiny;
 pub mod tokenizer;
 
-/// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+/// A target's name, and what it does with bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 7] = [
     ("container", container::run),
     ("config", config::run),
     ("tokenizer", tokenizer::run),

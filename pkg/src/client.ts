@@ -151,6 +151,7 @@ function aborted(signal: AbortSignal | undefined): LunetteError {
 }
 
 function unsendable(cause: unknown): LunetteError {
+  if (cause instanceof LunetteError) return cause;
   const message = `What was passed cannot be handed to the engine's thread (${String(cause)}). Pass plain data.`;
   return new LunetteError("invalid-argument", message, { cause });
 }

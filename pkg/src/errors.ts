@@ -1,4 +1,4 @@
-/** Every code that a {@link LunetteError} may carry. docs/errors.md says what each one means and what to do. */
+/** Every code that a {@link LunetteError} may carry. README.md says what each one means and what to do. */
 export const ERROR_CODES = [
   "invalid-file",
   "truncated",
@@ -17,6 +17,7 @@ export const ERROR_CODES = [
   "integrity",
   "quota",
   "in-use",
+  "overloaded",
   "aborted",
   "disposed",
   "engine-unavailable",

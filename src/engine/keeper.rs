@@ -27,7 +27,7 @@ pub(super) struct Keeper {
     losses: RefCell<Losses>,
     /// Why the last device was lost.
     reason: RefCell<String>,
-    tell: RefCell<Option<Rc<dyn Fn(&Recovery)>>>,
+    tell: RefCell<Option<OnRecovery>>,
     /// Whether the GPU was given up.
     on_cpu: Cell<bool>,
 }
@@ -56,7 +56,7 @@ impl Keeper {
 
     /// Whom to tell of losses.
     pub fn tell(&self, tell: OnRecovery) {
-        self.tell.replace(Some(tell.into()));
+        self.tell.replace(Some(tell));
     }
 
     /// The model's files.

@@ -418,10 +418,10 @@ mod tests {
     fn the_heap_of_a_page_holds_so_much() {
         const HEAP: u64 = 4096 * MIB;
         let table = [
-            // 28 layers of 60.8 MiB, and 7 KiB × 16 for a position.
+            // A position takes 112 KiB.
             (28, BlockType::Q4_K, 8192, Verdict::Fits),
             (28, BlockType::Q4_K, 131_072, Verdict::FitsWithSmallerContext),
-            (28, BlockType::Q8_0, 8192, Verdict::FitsWithSmallerContext),
+            (28, BlockType::Q8_0, 16_384, Verdict::FitsWithSmallerContext),
             (28, BlockType::F16, 16, Verdict::DoesNotFit),
         ];
         for (layers, block_type, context, verdict) in table {

@@ -1,6 +1,7 @@
 //! What a caller is told when the device that a model runs on is lost.
 
 use serde::Serialize;
+use std::rc::Rc;
 
 /// A step on the way back from a lost device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,4 +27,4 @@ pub enum RecoveryPhase {
 }
 
 /// Is told of every step.
-pub type OnRecovery = Box<dyn Fn(&Recovery)>;
+pub type OnRecovery = Rc<dyn Fn(&Recovery)>;

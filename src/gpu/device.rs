@@ -41,6 +41,8 @@ pub struct Gpu {
     pub(super) kv_type: KvType,
     /// Whether ops are fused (see [`super::fuse`]).
     pub(super) fuses: bool,
+    /// Products that a submit may have, where that is not left to the adapter's pace.
+    pub(super) submit: Option<f64>,
     /// Whether buffers are only counted (see [`Gpu::rehearsal`]).
     pub(super) rehearses: bool,
     name: String,
@@ -140,6 +142,7 @@ impl Gpu {
             limits,
             kv_type: options.kv_type,
             fuses: true,
+            submit: None,
             rehearses: false,
             name,
             fault,
@@ -163,6 +166,13 @@ impl Gpu {
     /// Uses a dispatch for each op, as recorded: to test that nothing depends on their fusion.
     pub fn without_fusion(mut self) -> Gpu {
         self.fuses = false;
+        self
+    }
+
+    /// Cuts steps into submits of at most so many products, however fast the adapter is: to test that nothing depends on
+    /// where they are cut.
+    pub fn with_submits_of(mut self, products: f64) -> Gpu {
+        self.submit = Some(products);
         self
     }
 

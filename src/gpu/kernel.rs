@@ -136,7 +136,7 @@ impl Pipelines {
             let (kernel, bindings) = self.kernels[self.compiled.len()].clone();
             let scope = self.gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
             let pipeline = self.pipeline(&kernel, bindings);
-            let error = scope.pop().await;
+            let error = self.gpu.answered(Box::pin(scope.pop())).await?;
             if let Some(error) = error {
                 return Err(translate(&error, &format!("shader {}", kernel.shader)));
             }

@@ -3,7 +3,7 @@
 //! two. Where it is cut changes nothing about what is computed.
 
 use super::Gpu;
-use super::decide::{self, Capabilities};
+use super::decide;
 use crate::{Control, Error, Result};
 use futures::channel::oneshot;
 use std::time::Duration;
@@ -14,12 +14,14 @@ pub(super) struct Pace {
     /// Products that a submit may have.
     few: f64,
     many: f64,
+    /// Whether it stays as it is.
+    fixed: bool,
 }
 
 impl Pace {
-    pub(super) fn new(capabilities: &Capabilities) -> Pace {
-        let first = decide::first_submit(capabilities);
-        Pace { few: first, many: first }
+    pub(super) fn new(gpu: &Gpu) -> Pace {
+        let first = gpu.submit.unwrap_or_else(|| decide::first_submit(&gpu.capabilities));
+        Pace { few: first, many: first, fixed: gpu.submit.is_some() }
     }
 
     pub(super) fn products(&self, many: bool) -> f64 {
@@ -28,7 +30,9 @@ impl Pace {
 
     fn note(&mut self, many: bool, products: f64, took: Duration) {
         let known = if many { &mut self.many } else { &mut self.few };
-        *known = decide::next_submit(*known, products, took);
+        if !self.fixed {
+            *known = decide::next_submit(*known, products, took);
+        }
     }
 }
 

@@ -176,7 +176,7 @@ impl GpuRunner {
         let vocab = model.config.vocab;
         let (kv, staging, words) = (cache.shape, Some(staging), Vec::new());
         let steps_ahead = decide::steps_ahead(model.config.matmul_weights(), &gpu.capabilities);
-        let pace = Pace::new(&gpu.capabilities);
+        let pace = Pace::new(&gpu);
         let largest = bodies.iter().map(Plan::largest).max().unwrap_or(0);
         let stages = Stages { step, pipelines, bodies, tails, readouts };
         Ok(GpuRunner { gpu, vocab, kv, max_rows, steps_ahead, stages, pace, largest, staging, words })

@@ -35,7 +35,7 @@ impl WasmEngine {
             };
             let engine = Engine::load(Rc::new(model), &options, &mut progress, &control).await?;
             if let Some(on_recovery) = on_recovery {
-                engine.on_recovery(Box::new(move |event| {
+                engine.on_recovery(Rc::new(move |event| {
                     if let Ok(event) = plain(event) {
                         let _ = on_recovery.call1(&JsValue::NULL, &event);
                     }

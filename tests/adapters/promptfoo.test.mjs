@@ -6,12 +6,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { near } from "./common.mjs";
-import { LABELS, minutes, MODEL, SCALE } from "./common.mjs";
+import { LABELS, minutes, MODEL, near, SCALE } from "./common.mjs";
 import { examples, folder } from "./guide.mjs";
 
 const home = join(import.meta.dirname, "promptfoo");
 const program = join(home, "node_modules/promptfoo/dist/src/entrypoint.js");
+const compiler = join(import.meta.dirname, "node_modules/typescript/bin/tsc");
 const state = mkdtempSync(join(tmpdir(), "promptfoo-"));
 after(() => rmSync(state, { recursive: true }));
 
@@ -44,7 +44,8 @@ async function evaluate(config, files = {}) {
   } catch (error) {
     assert.fail(`${error}\n${printed}`);
   }
-  return { code, printed, results };
+  // They come in the order in which they were done.
+  return { code, printed, results: results.sort((a, b) => a.testIdx - b.testIdx) };
 }
 
 const json = (config) => JSON.stringify(config);
@@ -57,6 +58,11 @@ const assertion = (config) => ({
 });
 
 describe("promptfoo", { skip }, () => {
+  test("its types are met", minutes(2), async () => {
+    const child = spawn(process.execPath, [compiler, "--project", home], { stdio: "inherit" });
+    assert.equal(await new Promise((resolve) => child.on("close", resolve)), 0);
+  });
+
   test("the guide's configuration: provider and assertion", minutes(4), async () => {
     const [config] = examples("adapters.md", "yaml");
     const { code, results, printed } = await evaluate(config);
@@ -64,7 +70,7 @@ describe("promptfoo", { skip }, () => {
     const [{ response, gradingResult, namedScores, provider }] = results;
     assert.equal(response.tokenUsage.numRequests, 1);
     assert.ok(response.output.length > 0 && response.tokenUsage.completion <= 16);
-    assert.match(provider.id, /^lunette:/);
+    assert.equal(provider.id, "package:lunette/promptfoo:LunetteProvider");
     const [graded] = gradingResult.componentResults;
     assert.deepEqual(Object.keys(namedScores), ["right", "polite"]);
     near(graded.score, (namedScores.right + namedScores.polite) / 2, 1e-9, "the mean");
@@ -114,10 +120,10 @@ describe("promptfoo", { skip }, () => {
 
   test("a provider that cannot answer says why", minutes(4), async () => {
     const none = { ...provider, label: "none", config: { ...provider.config, model: "./none.gguf" } };
-    const { results } = await evaluate(json({ prompts: ["Say hi."], providers: [none], tests: [{}] }));
+    const { results } = await evaluate(json({ prompts: ["Say hi."], providers: [none], tests: [{ vars: {} }] }));
     assert.match(results[0].error, /^source: .*none\.gguf/);
     const misspelt = { ...provider, config: { ...provider.config, maxToken: 1 } };
-    const failed = evaluate(json({ prompts: ["Say hi."], providers: [misspelt], tests: [{}] }));
+    const failed = evaluate(json({ prompts: ["Say hi."], providers: [misspelt], tests: [{ vars: {} }] }));
     await assert.rejects(failed, /config\.maxToken is not supported/);
   });
 

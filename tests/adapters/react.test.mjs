@@ -1,17 +1,29 @@
 // `lunette/react` in a document of its own, under each major version of React that the package takes.
 
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { JSDOM } from "jsdom";
+import ts from "typescript";
 import { LABELS, minutes, MODEL, SCALE } from "./common.mjs";
+import { examples, folder } from "./guide.mjs";
 
 const { window } = new JSDOM("<!doctype html><div id=root></div>");
 Object.assign(globalThis, { window, document: window.document });
 // Later versions of Node have one of their own.
 globalThis.navigator ??= window.navigator;
 after(() => window.close());
+
+async function until(condition, what) {
+  const deadline = Date.now() + 60_000;
+  while (!condition()) {
+    assert.ok(Date.now() < deadline, `waited in vain for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
 
 const OPTIONS = { backend: "wasm", contextLength: 512 };
 const task = { input: "1 + 1?", response: "2", rubric: SCALE };
@@ -39,14 +51,6 @@ for (const [version, folder] of [
     const show = (props) => root.render(h(React.StrictMode, null, h(Component, props)));
     show({});
     return { seen, show, last: () => seen.at(-1), unmount: () => root.unmount() };
-  }
-
-  async function until(condition, what) {
-    const deadline = Date.now() + 60_000;
-    while (!condition()) {
-      assert.ok(Date.now() < deadline, `waited in vain for ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
   }
 
   const states = (seen) => seen.map(({ state }) => state).filter((state, i, all) => state !== all[i - 1]);
@@ -86,6 +90,8 @@ for (const [version, folder] of [
       await until(() => states(shown.seen.slice(before)).join() === "loading,error", "the second error");
       shown.show({ model: MODEL, options: { backend: "gpu" } });
       await until(() => shown.last().error?.code === "invalid-argument", "the wrong option");
+      shown.show({ model: MODEL, options: { ...OPTIONS, onProgress: () => undefined } });
+      await until(() => /options\.onProgress/.test(shown.last().error?.message), "what the hook does itself");
       shown.show({ model: MODEL });
       await until(() => shown.last().state === "ready", "the judge");
       const { judge } = shown.last();
@@ -165,3 +171,31 @@ for (const [version, folder] of [
     });
   });
 }
+
+test("the guide's example, as somebody uses it", minutes(4), async () => {
+  const [code, ...others] = examples("react.md", "tsx");
+  assert.deepEqual(others, []);
+  const jsx = ts.JsxEmit.ReactJSX;
+  const { ESNext } = ts.ModuleKind;
+  const { outputText } = ts.transpileModule(code.replace("/models/", "./"), {
+    compilerOptions: { jsx, module: ESNext, target: ts.ScriptTarget.ES2022 },
+  });
+  const at = folder(import.meta.dirname);
+  writeFileSync(join(at, "App.mjs"), outputText.replace("./SmolLM2", `${at}/SmolLM2`));
+  const { default: App } = await import(pathToFileURL(join(at, "App.mjs")));
+  const require = createRequire(import.meta.url);
+  const React = require("react");
+  const { createRoot } = require("react-dom/client");
+  const { document } = window;
+  const root = createRoot(document.getElementById("root"));
+  root.render(React.createElement(React.StrictMode, null, React.createElement(App)));
+  await until(() => document.querySelector("progress"), "the progress");
+  await until(() => document.querySelector("textarea"), "the form");
+  document.querySelector("form").requestSubmit();
+  await until(() => document.querySelector("p").textContent.length > 0, "the critique");
+  assert.ok(document.querySelector("button[type=button]"), "it can be stopped");
+  await until(() => document.querySelector("output"), "the verdict");
+  assert.match(document.querySelector("output").textContent, /^[123]\.\d\d$/);
+  assert.equal(document.querySelector("button[type=button]"), null);
+  root.unmount();
+});

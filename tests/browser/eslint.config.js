@@ -6,12 +6,17 @@ const names = (...names) => Object.fromEntries(names.map((name) => [name, "reado
 const NODE = names("Buffer", "URL", "clearTimeout", "console", "process", "setTimeout");
 const PAGE = names(
   "AbortController",
+  "DataTransfer",
   "File",
+  "PerformanceObserver",
   "WebAssembly",
   "Worker",
   "document",
   "fetch",
+  "getComputedStyle",
+  "innerWidth",
   "judge",
+  "location",
   "lunette",
   "navigator",
   "performance",

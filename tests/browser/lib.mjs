@@ -71,8 +71,18 @@ export async function startServer() {
  * leaves the choice to the browser.
  */
 export function launch() {
+  return chromium.launch(chromiumOptions());
+}
+
+/** The same with a profile on the disk, and so with an HTTP cache for files of any size. Returns its one context. */
+export function launchWithProfile(folder, ...more) {
+  const options = chromiumOptions();
+  return chromium.launchPersistentContext(folder, { ...options, args: [...options.args, ...more] });
+}
+
+function chromiumOptions() {
   const adapter = process.env.LUNETTE_ADAPTER ?? "swiftshader";
-  return chromium.launch({
+  return {
     executablePath: chrome,
     headless: true,
     args: [
@@ -86,7 +96,7 @@ export function launch() {
       "--disable-component-update",
       "--disable-sync",
     ],
-  });
+  };
 }
 
 /**

@@ -2,6 +2,8 @@
 
 import "./packed/package.test.mjs";
 import "./packed/node.test.mjs";
+import "./packed/overlap.test.mjs";
 import "./packed/csp.test.mjs";
+import "./packed/network.test.mjs";
 import "./packed/firefox.test.mjs";
 import "./packed/examples.test.mjs";

@@ -25,7 +25,8 @@ const TEXTS = {
 const plain = (text) => text.toWellFormed?.() ?? text;
 
 async function fillAll(page, tab, text) {
-  for (const summary of await page.locator("section.case details:not([open]) > summary").all()) await summary.click();
+  const closed = page.locator("section.case details:not([open]) > summary");
+  while ((await closed.count()) > 0) await closed.first().click();
   const short = text.replaceAll("\n", " ").slice(0, 60);
   for (const id of TEXTS[tab]) {
     for (const field of await part(page, id).all()) await field.fill(id === "label-name" ? short : text);

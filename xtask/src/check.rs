@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 type Check = (&'static str, fn() -> Result<()>);
 
-const CHECKS: [Check; 7] = [
+const CHECKS: [Check; 8] = [
     ("rustfmt", || cargo().args(["fmt", "--all", "--check"]).run()),
     ("clippy, native", || {
         cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()
@@ -29,6 +29,10 @@ const CHECKS: [Check; 7] = [
         lint("www")
     }),
     ("lint of tests/browser/", || lint("tests/browser")),
+    ("lint of tests/adapters/", || {
+        pkg::typescript()?;
+        lint("tests/adapters")
+    }),
 ];
 
 /// Runs every check, even after one has failed, and then names those that did.

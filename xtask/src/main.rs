@@ -1,5 +1,6 @@
 //! Every developer task: `cargo xtask <task>`. Each sets up what it needs first, and does again only what has changed.
 
+mod adapters;
 mod bench;
 mod bench_gpu;
 mod bench_peers;

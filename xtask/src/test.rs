@@ -3,7 +3,7 @@
 use crate::run::{Run, cargo};
 use crate::setup::{browser as chrome, dawn, drivers, firefox, node};
 use crate::wasm::Profile;
-use crate::{browser, check, fuzz, model, pkg, repo, say};
+use crate::{adapters, browser, check, fuzz, model, pkg, repo, say};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use std::time::{Duration, Instant};
@@ -32,19 +32,22 @@ enum Step {
     Fuzz,
     /// The npm package's own tests
     Package,
+    /// The built package under the libraries that its adapters are for
+    Adapters,
     /// The built package and page in headless Chromium
     Browser,
     /// The packed package as users have it: in example apps, in Node, in Firefox
     Packed,
 }
 
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 9] = [
     Step::Setup,
     Step::Build,
     Step::Check,
     Step::Native,
     Step::Fuzz,
     Step::Package,
+    Step::Adapters,
     Step::Browser,
     Step::Packed,
 ];
@@ -98,7 +101,7 @@ fn name(step: Step) -> String {
 }
 
 fn needs_build(step: Step) -> bool {
-    matches!(step, Step::Check | Step::Package | Step::Browser | Step::Packed)
+    matches!(step, Step::Check | Step::Package | Step::Adapters | Step::Browser | Step::Packed)
 }
 
 fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
@@ -109,7 +112,8 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
             firefox::firefox()?;
             drivers::vulkan()?;
             model::fetch()?;
-            ["pkg", "www", "tests/browser"].into_iter().try_for_each(node::packages)
+            ["pkg", "www", "tests/browser"].into_iter().try_for_each(node::packages)?;
+            adapters::packages()
         }
         Step::Build => {
             pkg::build(if quick { Profile::Dev } else { Profile::Release })?;
@@ -131,6 +135,7 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
             false => count.failed += 1,
         }),
         Step::Package => counted(node::npm("pkg").args(["test"]), count),
+        Step::Adapters => counted(adapters::tests()?, count),
         Step::Browser => {
             let script = browser::script("index.mjs")?;
             counted(if quick { script.env("LUNETTE_QUICK", "1") } else { script }, count)

@@ -53,6 +53,7 @@ class SharedJudge {
       if (this.#loading === loading) this.#become({ ...LOADING, progress });
     };
     try {
+      refuse(this.options, "onProgress", "onRecovery", "signal");
       const judge = await Judge.load(this.model, { ...this.options, onProgress, signal: loading.signal });
       if (loading.signal.aborted) await judge.dispose();
       else this.#become({ state: "ready", judge, progress: this.state.progress, error: undefined });
@@ -76,15 +77,16 @@ class SharedJudge {
 
 const shared = new Map<string, SharedJudge>();
 
-/** The load of a model, begun when somebody subscribes to it. */
-export function sharedJudge(key: string, model: ModelSource, options: UseJudgeOptions): SharedJudge {
-  const known = shared.get(key);
-  if (known !== undefined) return known;
-  const made: SharedJudge = new SharedJudge(model, options, () => {
-    if (shared.get(key) === made) shared.delete(key);
-  });
-  shared.set(key, made);
-  return made;
+/** The load that a key stands for, where somebody has subscribed to it. */
+export function loadOf(key: string): SharedJudge | undefined {
+  return shared.get(key);
+}
+
+/** Joins the load of a model, or begins it. Returns how to leave it. */
+export function join(key: string, model: ModelSource, options: UseJudgeOptions, listener: () => void): () => void {
+  const joined = shared.get(key) ?? new SharedJudge(model, options, () => shared.delete(key));
+  shared.set(key, joined);
+  return joined.subscribe(listener);
 }
 
 /** The same for the same model under the same options, whatever objects they come in. */
@@ -109,6 +111,14 @@ function identity(bytes: object): number {
   const id = identities.get(bytes) ?? ++known;
   identities.set(bytes, id);
   return id;
+}
+
+/** Refuses options that a hook sets itself. */
+export function refuse(options: object, ...names: string[]): void {
+  const given = new Map(Object.entries(options));
+  const name = names.find((name) => given.get(name) !== undefined);
+  if (name === undefined) return;
+  throw new LunetteError("invalid-argument", `options.${name} is not supported: the hook returns what it is for.`);
 }
 
 export function asError(error: unknown): LunetteError {

@@ -1,6 +1,6 @@
 import { useCallback, useMemo, useSyncExternalStore } from "react";
 import type { ModelSource } from "../types.js";
-import { IDLE, keyOf, LOADING, sharedJudge } from "./shared.js";
+import { IDLE, join, keyOf, loadOf, LOADING } from "./shared.js";
 import type { JudgeState, UseJudgeOptions } from "./shared.js";
 
 export type { JudgeState } from "./shared.js";
@@ -22,16 +22,18 @@ const nothing = () => undefined;
  */
 export function useJudge(model: ModelSource | null | undefined, options: UseJudgeOptions = {}): UseJudge {
   const key = model === null || model === undefined ? undefined : keyOf(model, options);
-  const entry = useCallback(
-    () => (key === undefined || model === null || model === undefined ? undefined : sharedJudge(key, model, options)),
+  const subscribe = useCallback(
+    (listener: () => void) =>
+      key === undefined || model === null || model === undefined ? nothing : join(key, model, options, listener),
     // The key says all that there is to the model and the options, which may be new objects with every rendering.
     [key],
   );
-  const state = useSyncExternalStore(
-    useCallback((listener: () => void) => entry()?.subscribe(listener) ?? nothing, [entry]),
-    () => entry()?.state ?? IDLE,
-    () => (key === undefined ? IDLE : LOADING),
-  );
-  const retry = useCallback(() => entry()?.retry(), [entry]);
+  // A rendering that is thrown away must leave nothing behind: the load begins when the component is there.
+  const waiting = key === undefined ? IDLE : LOADING;
+  const current = () => (key === undefined ? undefined : loadOf(key)?.state) ?? waiting;
+  const state = useSyncExternalStore(subscribe, current, () => waiting);
+  const retry = useCallback(() => {
+    if (key !== undefined) loadOf(key)?.retry();
+  }, [key]);
   return useMemo(() => ({ ...state, retry }), [state, retry]);
 }

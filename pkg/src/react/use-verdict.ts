@@ -11,7 +11,7 @@ import type {
   ScoreTask,
   ScoreVerdict,
 } from "../types.js";
-import { asError } from "./shared.js";
+import { asError, refuse } from "./shared.js";
 
 /** What can be judged, with what comes of it. */
 export interface VerdictTasks {
@@ -81,6 +81,7 @@ export function useVerdict<K extends VerdictKind = "score">(
       };
       become({ ...IDLE, state: "running" });
       try {
+        refuse(options ?? {}, "onToken", "signal");
         const watched = { ...options, onToken, signal: stopping.signal } as CompareOptions & JudgeOptions;
         const verdict = await judgeTask(judge, kind, task, watched);
         become({ ...IDLE, state: "done", critique, verdict });

@@ -7,13 +7,13 @@ import { model } from "../lib.mjs";
 
 /**
  * Serves `folder` at `base`, which ends in a slash, and the default model's folder at `models/` below it.
- * Every request is listed in `requests`.
+ * Every request is listed in `requests`. `maxAge`: for how many seconds a browser may keep the files, by default for none.
  */
-export async function serve(folder, { base = "/", headers = {} } = {}) {
+export async function serve(folder, { base = "/", headers = {}, maxAge } = {}) {
   const requests = [];
   const handlers = [
     [`${base}models/`, sirv(dirname(model), { dev: true })],
-    [base, sirv(folder, { dev: true })],
+    [base, sirv(folder, maxAge === undefined ? { dev: true } : { maxAge })],
   ];
   const server = createServer((request, response) => {
     requests.push(request.url);

@@ -26,6 +26,7 @@ const TITLES: Record<ErrorCode, string> = {
   integrity: "The model file is not the one it should be",
   quota: "There is not enough room for the model",
   "in-use": "The model is in use",
+  overloaded: "Too many calls are waiting",
   aborted: "Cancelled",
   disposed: "The judge was dismissed",
   "engine-unavailable": "The engine could not be started",

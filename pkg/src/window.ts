@@ -1,0 +1,78 @@
+import type { Transport } from "./client.js";
+import { LunetteError, toWire } from "./errors.js";
+import type { Method, Reply, Request } from "./protocol.js";
+
+/** More than go into a batch, so that the engine always has its next ones at hand. */
+const INSIDE = 256;
+/** Above the rows of any data set that is handed over at once; past it calls come faster than they can ever be answered. */
+const MOST_WAITING = 50_000;
+
+/** Calls that compute. The others are answered at once and need not wait. */
+const LONG: ReadonlySet<Method> = new Set<Method>(["generate", "judge", "logits", "logprobs"]);
+
+type LongCall = Request & { type: "call" };
+
+/**
+ * A channel that lets through as many calls as the engine can make use of. The others wait on this side, in their order,
+ * where they cost no more than their texts, and where one that is aborted is gone at once.
+ */
+export class Window implements Transport {
+  readonly #inside = new Set<number>();
+  readonly #waiting = new Map<number, LongCall>();
+  #onReply: ((reply: Reply) => void) | undefined;
+
+  constructor(
+    private readonly transport: Transport,
+    private readonly limits = { inside: INSIDE, waiting: MOST_WAITING },
+  ) {}
+
+  /** @throws {LunetteError} `overloaded`. */
+  send(request: Request): void {
+    if (request.type === "abort") {
+      if (!this.#waiting.delete(request.id)) this.transport.send(request);
+      return;
+    }
+    if (request.method === "dispose") this.#waiting.clear();
+    if (!LONG.has(request.method)) this.transport.send(request);
+    else if (this.#inside.size < this.limits.inside) this.#enter(request);
+    else if (this.#waiting.size < this.limits.waiting) this.#waiting.set(request.id, request);
+    else throw overloaded(this.limits.waiting);
+  }
+
+  listen(onReply: (reply: Reply) => void, onFailure: (error: LunetteError) => void): void {
+    this.#onReply = onReply;
+    this.transport.listen((reply) => {
+      if (reply.type === "result" || reply.type === "error") this.#leave(reply.id);
+      onReply(reply);
+    }, onFailure);
+  }
+
+  close(): void {
+    this.#waiting.clear();
+    this.transport.close();
+  }
+
+  #enter(request: LongCall): void {
+    this.transport.send(request);
+    this.#inside.add(request.id);
+  }
+
+  #leave(id: number): void {
+    if (!this.#inside.delete(id)) return;
+    const [next] = this.#waiting.values();
+    if (next === undefined) return;
+    this.#waiting.delete(next.id);
+    try {
+      this.#enter(next);
+    } catch (error) {
+      this.#onReply?.({ type: "error", id: next.id, error: toWire(error) });
+    }
+  }
+}
+
+function overloaded(waiting: number): LunetteError {
+  const message =
+    `${waiting} calls are waiting for this engine, and no more can. Await some of them before you make others, ` +
+    "as by handing rows over in portions.";
+  return new LunetteError("overloaded", message);
+}
