@@ -394,7 +394,8 @@ describe("models that arrive and stay", () => {
     assert.ok(plan.storage.free > 0);
     isRight(await load(page, "/unruly/planned.gguf"));
     const [first, second] = unruly.requests("planned.gguf");
-    assert.equal(second.from, plan.download.cached, `after ${first.sent}`);
+    // A last piece may have come after the plan was made; what was kept is not fetched again.
+    assert.ok(second.from >= plan.download.cached && second.from <= first.sent, `it went on at byte ${second.from}`);
     const again = await page.evaluate(() => lunette.planLoad("/unruly/planned.gguf", { backend: "wasm" }));
     assert.deepEqual(again.download, { bytes: 0, cached: file.length });
   });

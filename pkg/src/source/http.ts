@@ -35,6 +35,7 @@ class Transient extends Error {
 
 interface Body {
   reader: ReadableStreamDefaultReader<Uint8Array>;
+  /** Ends the connection; browsers have few of them for a server. */
   closing: AbortController;
   /** Bytes to pass over: the server does not send parts of a file. */
   skip: number;
@@ -48,6 +49,8 @@ export class Download {
   readonly #signal: AbortSignal;
   #position: number;
   #body: Body | undefined;
+  /** Of the connection that is there or is being made: one at a time. */
+  #connecting: AbortController | undefined;
   #failures = 0;
   /** Whether the server has answered at all. */
   #met = false;
@@ -84,7 +87,8 @@ export class Download {
 
   /** Lets go of the connection. Harmless afterwards. */
   close(): void {
-    this.#body?.closing.abort();
+    this.#connecting?.abort();
+    this.#connecting = undefined;
     this.#body = undefined;
   }
 
@@ -120,8 +124,13 @@ export class Download {
   }
 
   async #connect(): Promise<Body> {
+    this.#signal.throwIfAborted();
     const from = this.#position;
-    const closing = new AbortController();
+    const closing = (this.#connecting = new AbortController());
+    // Not by `AbortSignal.any`: nothing but the request would hold on to such a signal, and it may be collected.
+    const stop = () => closing.abort();
+    this.#signal.addEventListener("abort", stop, { once: true });
+    closing.signal.addEventListener("abort", () => this.#signal.removeEventListener("abort", stop), { once: true });
     const response = await this.#stalling(this.#fetch(from, closing.signal), closing);
     this.#met = true;
     if (response.status !== 200 && response.status !== 206) {
@@ -153,7 +162,7 @@ export class Download {
     try {
       return await fetch(this.url, {
         headers,
-        signal: AbortSignal.any([this.#signal, closing]),
+        signal: closing,
         // A cache of the browser's own would keep gigabytes twice.
         cache: "no-store",
       });
