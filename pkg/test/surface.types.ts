@@ -2,6 +2,7 @@
 import { expectTypeOf } from "vitest";
 import type * as lunette from "../src/index.js";
 import type { Engine, Judge, LunetteError, Panel } from "../src/index.js";
+import type * as node from "../src/node/index.js";
 
 type Model = string | URL | File | Blob | ArrayBuffer | lunette.ModelRef | readonly (File | Blob)[];
 
@@ -153,3 +154,44 @@ expectTypeOf<lunette.GenerateOptions>().toEqualTypeOf<{
   signal?: AbortSignal;
 }>();
 expectTypeOf<LunetteError["code"]>().toEqualTypeOf<lunette.ErrorCode>();
+
+// A model's way here, and what it takes.
+expectTypeOf<typeof lunette.planLoad>().toEqualTypeOf<
+  (model: Model, options?: lunette.LoadOptions) => Promise<lunette.LoadPlan>
+>();
+expectTypeOf<lunette.LoadPlan["verdict"]>().toEqualTypeOf<"fits" | "fits-with-smaller-context" | "does-not-fit">();
+expectTypeOf<lunette.LoadPlan["memory"]>().toEqualTypeOf<{
+  weights: number;
+  kvCache: number;
+  scratch: number;
+  total: number;
+}>();
+expectTypeOf<lunette.Progress>().toEqualTypeOf<{
+  phase: "wait" | "download" | "verify" | "upload" | "compile" | "ready";
+  loaded: number;
+  total?: number;
+  rate?: number;
+  etaMs?: number;
+  note?: string;
+}>();
+expectTypeOf<lunette.Recovery>().toEqualTypeOf<{
+  phase: "lost" | "recovered" | "fallback";
+  reason: string;
+  losses: number;
+  backend: "webgpu" | "wasm";
+}>();
+expectTypeOf<typeof lunette.Models>().toEqualTypeOf<{
+  catalogue(): lunette.CatalogueEntry[];
+  register(id: string, ref: lunette.ModelRef | lunette.CatalogueEntry): void;
+  list(): Promise<lunette.CachedModel[]>;
+  usage(): Promise<lunette.StorageUsage>;
+  delete(id: string): Promise<void>;
+  import(file: Blob, ref?: lunette.ModelRef): Promise<lunette.CachedModel>;
+  export(id: string): Promise<Blob>;
+  persist(): Promise<boolean>;
+}>();
+expectTypeOf<lunette.CachedModel["verified"]>().toEqualTypeOf<"pinned" | "host" | "recorded" | undefined>();
+
+// What only Node has, beside all the rest.
+expectTypeOf<typeof node.setDawnFlags>().toEqualTypeOf<(flags: readonly string[]) => void>();
+expectTypeOf<Omit<typeof node, "setDawnFlags">>().toEqualTypeOf<typeof lunette>();

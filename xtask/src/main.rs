@@ -55,6 +55,8 @@ enum Task {
     Test(test::Options),
     /// Check formatting, lints and documentation
     Check,
+    /// Write the npm package's API reference into target/docs
+    Docs,
     /// Build the wasm module and the npm package
     Build {
         /// Without link-time optimization: quick to build, slower to run
@@ -81,6 +83,7 @@ fn main() -> ExitCode {
             return if test::test(&options) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
         Task::Check => check::check(),
+        Task::Docs => pkg::reference(),
         Task::Build { dev } => pkg::build(if dev { wasm::Profile::Dev } else { wasm::Profile::Release }),
         Task::Fuzz(options) => fuzz::fuzz(&options),
         Task::Bench(options) => bench::bench(&options),

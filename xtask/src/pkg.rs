@@ -19,6 +19,15 @@ pub fn typescript() -> Result<()> {
     npm_build("pkg", &["pkg"])
 }
 
+/// Writes the API reference out of the package's sources.
+pub fn reference() -> Result<()> {
+    node::node()?;
+    node::packages("pkg")?;
+    node::npm("pkg").args(["run", "docs"]).run()?;
+    println!("{}", repo::path("target/docs/index.html").display());
+    Ok(())
+}
+
 /// Builds www/dist over the package that is there.
 pub fn page() -> Result<()> {
     node::packages("www")?;

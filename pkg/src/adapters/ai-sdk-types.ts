@@ -82,6 +82,8 @@ export interface LanguageModel {
   readonly modelId: string;
   /** None: nothing is fetched. */
   readonly supportedUrls: Record<string, RegExp[]>;
+  /** Answers as a whole. */
   doGenerate(options: CallOptions): Promise<GenerateResult>;
+  /** Answers piece by piece. */
   doStream(options: CallOptions): Promise<StreamResult>;
 }

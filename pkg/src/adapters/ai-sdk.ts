@@ -29,6 +29,7 @@ import { filled, linked } from "./streams.js";
 
 export type { LanguageModel } from "./ai-sdk-types.js";
 
+/** How the model answers. */
 export interface LanguageModelOptions {
   /** Most tokens of an answer for which the call names no limit. Default 1024. */
   maxTokens?: number;

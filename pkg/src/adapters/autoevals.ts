@@ -34,6 +34,7 @@ export interface ScorerArgs {
   [key: string]: unknown;
 }
 
+/** How a scorer judges. */
 export interface ScorerOptions extends Omit<JudgeOptions, "onToken"> {
   /** The score's name. Default `"Lunette"`. */
   name?: string;
@@ -77,6 +78,7 @@ export interface BattleArgs {
   [key: string]: unknown;
 }
 
+/** How two answers are compared. */
 export interface BattleOptions extends Omit<CompareOptions, "onToken"> {
   /** The score's name. Default `"Battle"`. */
   name?: string;

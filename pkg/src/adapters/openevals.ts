@@ -38,6 +38,7 @@ export interface EvaluatorResult {
   metadata: { choice: string; distribution: Record<string, number>; outside: number };
 }
 
+/** How an evaluator judges. */
 export interface EvaluatorOptions extends Omit<JudgeOptions, "onToken"> {
   /** The result's key. Default `"score"`. */
   feedbackKey?: string;

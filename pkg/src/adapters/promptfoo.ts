@@ -58,6 +58,7 @@ export interface ProviderResponse {
 export default class LunetteProvider {
   // promptfoo looks names up on a module's default export where there is one.
   static readonly LunetteProvider = LunetteProvider;
+  /** The assertion, where promptfoo looks for it beside the provider. */
   static readonly assertRubric = assertRubric;
 
   readonly label?: string;
@@ -82,6 +83,7 @@ export default class LunetteProvider {
     if (label !== undefined) this.label = label;
   }
 
+  /** What promptfoo shows as the provider's name. */
   id(): string {
     return this.#id;
   }

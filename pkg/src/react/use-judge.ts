@@ -17,7 +17,7 @@ const nothing = () => undefined;
  * A judge for as long as the component is mounted. Components that name the same model with the same options share one load
  * and one judge, which is disposed of after the last of them is gone; another model or other options load anew.
  *
- * @param model what {@link Judge.load} takes; `undefined` or `null`: nothing yet. A `File` or `ArrayBuffer` is told by its
+ * @param model what `Judge.load` takes; `undefined` or `null`: nothing yet. A `File` or `ArrayBuffer` is told by its
  * identity, so keep it in a state.
  */
 export function useJudge(model: ModelSource | null | undefined, options: UseJudgeOptions = {}): UseJudge {

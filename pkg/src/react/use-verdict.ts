@@ -20,6 +20,7 @@ export interface VerdictTasks {
   compare: { task: CompareTask; options: CompareOptions; verdict: PreferenceVerdict };
 }
 
+/** The tasks that the hook knows. */
 export type VerdictKind = keyof VerdictTasks;
 
 /** How far a verdict has come. */

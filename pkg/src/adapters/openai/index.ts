@@ -25,6 +25,7 @@ export { LunetteApiError } from "./errors.js";
 export { ChatCompletionStream } from "./stream.js";
 export type * from "./types.js";
 
+/** How the client answers. */
 export interface OpenAIOptions {
   /** Most tokens of an answer for which the call names no limit. Default 1024. */
   maxTokens?: number;
@@ -43,11 +44,15 @@ export interface ChatCompletions {
    * @throws {LunetteApiError} `invalid-argument` naming the parameter that cannot be met; else as {@link Engine.generate}. A
    * stream throws what happens after its beginning from its iteration.
    */
+  /** Answers piece by piece. */
   create(params: ChatCompletionParamsStreaming, options?: RequestOptions): Promise<ChatCompletionStream>;
+  /** Answers as a whole. */
   create(params: ChatCompletionParamsNonStreaming, options?: RequestOptions): Promise<ChatCompletion>;
+  /** Answers as `stream` says. */
   create(params: ChatCompletionParams, options?: RequestOptions): Promise<ChatCompletion | ChatCompletionStream>;
 }
 
+/** The part of OpenAI's client that is answered here. */
 export interface OpenAIClient {
   readonly chat: { readonly completions: ChatCompletions };
 }

@@ -12,6 +12,7 @@ export class ChatCompletionStream implements AsyncIterable<ChatCompletionChunk> 
     this.#chunks = filled(produce, () => controller.abort());
   }
 
+  /** The chunks, once. */
   async *[Symbol.asyncIterator](): AsyncGenerator<ChatCompletionChunk, void, undefined> {
     const reader = this.#chunks.getReader();
     try {

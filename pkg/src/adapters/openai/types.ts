@@ -3,6 +3,7 @@
 /** A message's text. Parts are read one after another. */
 export type Content = string | readonly { type: "text"; text: string }[];
 
+/** A message of the conversation. */
 export interface ChatCompletionMessageParam {
   /** `developer` is another name for `system`. */
   role: "system" | "developer" | "user" | "assistant";
@@ -20,6 +21,7 @@ export type ResponseFormat =
   | { type: "regex"; regex: string }
   | { type: "grammar"; grammar: string };
 
+/** A function that the model may call. */
 export interface ChatCompletionTool {
   type: "function";
   function: { name: string; description?: string; parameters?: object; strict?: boolean | null };
@@ -65,16 +67,21 @@ export interface ChatCompletionParams {
   presence_penalty?: number | null;
 }
 
+/** What `create` takes to answer piece by piece. */
 export type ChatCompletionParamsStreaming = ChatCompletionParams & { stream: true };
+/** What `create` takes to answer as a whole. */
 export type ChatCompletionParamsNonStreaming = ChatCompletionParams & { stream?: false | null };
 
+/** What holds for one request, beside its parameters. */
 export interface RequestOptions {
   /** Stops the completion; it then rejects with code `"aborted"`. */
   signal?: AbortSignal | null;
 }
 
+/** Why the answer ended. */
 export type FinishReason = "stop" | "length" | "tool_calls";
 
+/** Tokens that the answer took. */
 export interface CompletionUsage {
   prompt_tokens: number;
   completion_tokens: number;
@@ -82,6 +89,7 @@ export interface CompletionUsage {
   prompt_tokens_details: { cached_tokens: number };
 }
 
+/** A token with the natural logarithm of its probability. */
 export interface TopLogprob {
   token: string;
   logprob: number;
@@ -89,21 +97,25 @@ export interface TopLogprob {
   bytes: number[] | null;
 }
 
+/** A token of the answer, with those that were likeliest in its place. */
 export interface ChatCompletionTokenLogprob extends TopLogprob {
   top_logprobs: TopLogprob[];
 }
 
+/** The tokens of the answer with their probabilities. */
 export interface Logprobs {
   content: ChatCompletionTokenLogprob[] | null;
   refusal: null;
 }
 
+/** A call of a function that the model asks for. */
 export interface ChatCompletionMessageToolCall {
   id: string;
   type: "function";
   function: { name: string; arguments: string };
 }
 
+/** The answer's message. */
 export interface ChatCompletionMessage {
   role: "assistant";
   content: string | null;
@@ -111,6 +123,7 @@ export interface ChatCompletionMessage {
   tool_calls?: ChatCompletionMessageToolCall[];
 }
 
+/** One answer; there is always one. */
 export interface Choice {
   index: number;
   message: ChatCompletionMessage;
@@ -118,6 +131,7 @@ export interface Choice {
   finish_reason: FinishReason;
 }
 
+/** The answer as a whole. */
 export interface ChatCompletion {
   id: string;
   object: "chat.completion";
@@ -128,6 +142,7 @@ export interface ChatCompletion {
   usage: CompletionUsage;
 }
 
+/** What a chunk adds to the message. */
 export interface Delta {
   role?: "assistant";
   content?: string | null;
@@ -139,6 +154,7 @@ export interface Delta {
   }[];
 }
 
+/** The part of a chunk that belongs to the answer. */
 export interface ChunkChoice {
   index: number;
   delta: Delta;
@@ -147,6 +163,7 @@ export interface ChunkChoice {
   finish_reason: FinishReason | null;
 }
 
+/** A piece of the answer. */
 export interface ChatCompletionChunk {
   id: string;
   object: "chat.completion.chunk";
