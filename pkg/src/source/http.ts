@@ -89,6 +89,8 @@ export class Download {
   close(): void {
     this.#connecting?.abort();
     this.#connecting = undefined;
+    // What the signal has ended already cannot be cancelled, which is no matter.
+    this.#body?.reader.cancel().catch(() => undefined);
     this.#body = undefined;
   }
 
