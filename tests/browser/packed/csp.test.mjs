@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
-import { browser, minutes } from "../session.mjs";
+import { minutes } from "../session.mjs";
 import { project } from "../tarball.mjs";
+import { newPage } from "./chromium.mjs";
 import { serve } from "./serve.mjs";
 import { isGolden, task } from "./spider.mjs";
 
@@ -36,7 +37,7 @@ before(async () => {
 /** Runs `work` on a page under `policy`, and returns what it gave with what the browser refused. */
 async function under(policy, work) {
   const host = await serve(folder, { headers: { "content-security-policy": policy } });
-  const page = await (await browser()).newPage();
+  const page = await newPage();
   const refused = [];
   page.on("console", (message) => refused.push(message.text()));
   page.on("pageerror", (error) => refused.push(error.message));

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { browser, minutes } from "../session.mjs";
+import { minutes } from "../session.mjs";
 import { project, run } from "../tarball.mjs";
+import { newPage } from "./chromium.mjs";
 import { serve } from "./serve.mjs";
 import { isGolden } from "./spider.mjs";
 
@@ -20,7 +21,7 @@ const APPS = [
 
 /** Opens the app at `url`, presses its button, and waits for the verdict. */
 export async function verdictOf(url) {
-  const page = await (await browser()).newPage();
+  const page = await newPage();
   const said = [];
   page.on("console", (message) => said.push(`${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => said.push(`error: ${error.message}`));
