@@ -30,7 +30,7 @@ export default defineConfig({
     // Nothing inlined: the policy allows no data: addresses.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    rollupOptions: {
+    rolldownOptions: {
       input: { page: beside("index.html"), offline: beside("worker/offline.ts") },
       output: {
         // The service worker's name is how browsers know it again.

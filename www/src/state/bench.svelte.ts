@@ -11,12 +11,12 @@ export interface Judged<V, D> {
   draft: D;
 }
 
-export type Runs = {
+export interface Runs {
   score: Run<Judged<ScoreVerdict, ScoreDraft>>;
   classify: Run<Judged<ClassVerdict, ClassifyDraft>>;
   compare: Run<Judged<PreferenceVerdict, CompareDraft>>;
   rank: Run<Judged<RankVerdict, RankDraft>>;
-};
+}
 
 /** All that the page holds: a judge, and a form with its verdict for each tab. */
 export class Bench {
