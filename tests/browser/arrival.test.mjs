@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import { before, after, beforeEach, afterEach, describe, test } from "node:test";
 import { gguf, tinyMetadata, tinyTensors, u32 } from "./gguf.mjs";
-import { modelUrl, openPackage } from "./lib.mjs";
-import { browser, minutes, server } from "./session.mjs";
+import { launchVisitor, modelUrl, openPackage } from "./lib.mjs";
+import { minutes, server } from "./session.mjs";
 import { random, UnrulyServer } from "./unruly-server.mjs";
 
 const BLOCKS = 10;
@@ -106,7 +106,7 @@ describe("models that arrive and stay", () => {
     ({ origin } = started);
     started.routes.set("/unruly/", unruly.handle);
     unruly.put("whole.gguf", file);
-    context = await (await browser()).newContext();
+    context = await launchVisitor();
     const page = await visit();
     const whole = await load(page, "/unruly/whole.gguf", { cache: false });
     assert.equal(whole.code, undefined, whole.message);
@@ -118,7 +118,7 @@ describe("models that arrive and stay", () => {
     );
   });
   beforeEach(async () => {
-    context = await (await browser()).newContext();
+    context = await launchVisitor();
   });
   afterEach(async () => {
     await context.close();

@@ -4,9 +4,10 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { root } from "./lib.mjs";
-import { browser, minutes, server } from "./session.mjs";
+import { launchVisitor, root } from "./lib.mjs";
+import { minutes, once, server } from "./session.mjs";
 
+const visitor = once(() => launchVisitor());
 const guides = join(root, "docs/guides");
 const examples = readdirSync(guides)
   .filter((name) => name.endsWith(".md"))
@@ -25,7 +26,7 @@ for (const { name, code } of examples) {
       `<script type="module">${code}\nglobalThis.done = true;</script>`;
     const { files, origin } = await server();
     files.set("example.html", Buffer.from(html));
-    const page = await (await browser()).newPage();
+    const page = await (await visitor()).newPage();
     try {
       const printed = [];
       const ended = new Promise((resolve, reject) => {

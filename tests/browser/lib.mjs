@@ -1,7 +1,8 @@
 // What every script here stands on: a static server for what was built, and a headless Chromium.
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -74,10 +75,21 @@ export function launch() {
   return chromium.launch(chromiumOptions());
 }
 
-/** The same with a profile on the disk, and so with an HTTP cache for files of any size. Returns its one context. */
+/**
+ * The same with a profile on the disk, as users have it: without one, storage and HTTP cache are held in memory. Returns its
+ * one context.
+ */
 export function launchWithProfile(folder, ...more) {
   const options = chromiumOptions();
   return chromium.launchPersistentContext(folder, { ...options, args: [...options.args, ...more] });
+}
+
+/** The same with a new profile that goes when the context is closed; `options` are those of a context. */
+export async function launchVisitor(options = {}) {
+  const folder = mkdtempSync(join(tmpdir(), "lunette-visitor-"));
+  const context = await chromium.launchPersistentContext(folder, { ...chromiumOptions(), ...options });
+  context.once("close", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+  return context;
 }
 
 function chromiumOptions() {
@@ -126,7 +138,7 @@ export function loadJudge(page, backend) {
       const progress = [];
       const onProgress = (event) => progress.push({ ...event });
       try {
-        globalThis.judge = await lunette.Judge.load(url, { backend, onProgress });
+        globalThis.judge = await lunette.Judge.load(url, { backend, onProgress, cache: false });
       } catch (error) {
         // What lies beneath is lost on the way out of the page.
         const cause = error.cause ? ` (${error.cause.message})` : "";

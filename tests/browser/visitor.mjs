@@ -1,14 +1,15 @@
 // What a visitor of the demo page does.
 
 import assert from "node:assert/strict";
-import { browser, once, server } from "./session.mjs";
+import { launchVisitor } from "./lib.mjs";
+import { once, server } from "./session.mjs";
 
 export const LOADED = 4 * 60_000;
 export const JUDGED = 4 * 60_000;
 
 /** Opens the page in a profile of its own. `troubles` gathers what no visit may have: errors and broken policies. */
 export async function visit({ path = "/", origin, ...options } = {}) {
-  const context = await (await browser()).newContext({ reducedMotion: "reduce", ...options });
+  const context = await launchVisitor({ reducedMotion: "reduce", ...options });
   const page = await context.newPage();
   const troubles = [];
   const requests = [];
