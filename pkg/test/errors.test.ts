@@ -63,6 +63,6 @@ describe("the codes", () => {
     for (const code of [...thrown, ...kept]) expect(ERROR_CODES).toContain(code);
     // Those that this side adds never pass through the engine.
     const own = ERROR_CODES.filter((code) => !kept.includes(code));
-    expect(own).toEqual(["in-use", "disposed", "engine-unavailable"]);
+    expect(own).toEqual(["in-use", "overloaded", "disposed", "engine-unavailable"]);
   });
 });
