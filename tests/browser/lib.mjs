@@ -1,13 +1,12 @@
 // What every script here stands on: a static server for what was built, and a headless Chromium.
 
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import sirv from "sirv";
-import { installed } from "./tarball.mjs";
+import { installed, temporary } from "./tarball.mjs";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
@@ -84,12 +83,12 @@ export function launchWithProfile(folder, ...more) {
   return chromium.launchPersistentContext(folder, { ...options, args: [...options.args, ...more] });
 }
 
-/** The same with a new profile that goes when the context is closed; `options` are those of a context. */
-export async function launchVisitor(options = {}) {
-  const folder = mkdtempSync(join(tmpdir(), "lunette-visitor-"));
-  const context = await chromium.launchPersistentContext(folder, { ...chromiumOptions(), ...options });
-  context.once("close", () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-  return context;
+let visitors = 0;
+
+/** The same with a new profile, which goes when the process ends; `options` are those of a context. */
+export function launchVisitor(options = {}) {
+  const folder = temporary(`visitor-${++visitors}`);
+  return chromium.launchPersistentContext(folder, { ...chromiumOptions(), ...options });
 }
 
 function chromiumOptions() {

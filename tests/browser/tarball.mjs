@@ -16,7 +16,7 @@ let workshop;
 export function temporary(name) {
   if (!workshop) {
     workshop = mkdtempSync(join(tmpdir(), "lunette-packed-"));
-    process.once("exit", () => rmSync(workshop, { recursive: true, force: true }));
+    process.once("exit", () => rmSync(workshop, { recursive: true, force: true, maxRetries: 5 }));
   }
   return join(workshop, name);
 }

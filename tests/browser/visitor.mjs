@@ -1,15 +1,20 @@
 // What a visitor of the demo page does.
 
 import assert from "node:assert/strict";
+import { after } from "node:test";
 import { launchVisitor } from "./lib.mjs";
 import { once, server } from "./session.mjs";
 
 export const LOADED = 4 * 60_000;
 export const JUDGED = 4 * 60_000;
 
+const visits = [];
+after(() => Promise.all(visits.map((context) => context.close())));
+
 /** Opens the page in a profile of its own. `troubles` gathers what no visit may have: errors and broken policies. */
 export async function visit({ path = "/", origin, ...options } = {}) {
   const context = await launchVisitor({ reducedMotion: "reduce", ...options });
+  visits.push(context);
   const page = await context.newPage();
   const troubles = [];
   const requests = [];
