@@ -11,7 +11,5 @@ import "./guides.test.mjs";
 import "./structured.test.mjs";
 import "./page-budget.test.mjs";
 import "./page-rubric.test.mjs";
-import "./page-hostile.test.mjs";
 import "./page-load.test.mjs";
-import "./page-access.test.mjs";
 import "./page.test.mjs";

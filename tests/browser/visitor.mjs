@@ -9,7 +9,8 @@ export const LOADED = 4 * 60_000;
 export const JUDGED = 4 * 60_000;
 
 const visits = [];
-after(() => Promise.all(visits.map((context) => context.close())));
+// Most are closed already.
+after(() => Promise.all(visits.map((context) => context.close().catch(() => {}))));
 
 /** Opens the page in a profile of its own. `troubles` gathers what no visit may have: errors and broken policies. */
 export async function visit({ path = "/", origin, ...options } = {}) {
