@@ -2,7 +2,7 @@
 
 use super::constraint::Constrained;
 use super::sample::{Sampler, Sampling};
-use super::schedule::Want;
+use super::work::Want;
 use super::{Constraint, Engine, Sequence};
 use crate::model::{Draw, Reading, Sampled};
 use crate::tokenizer::{Message, TextStream};

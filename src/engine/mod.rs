@@ -12,6 +12,7 @@ mod recovery;
 mod sample;
 mod schedule;
 mod sequence;
+mod work;
 
 pub use crate::model::log_sum_exp;
 pub use constraint::Constraint;
@@ -31,9 +32,10 @@ use crate::tokenizer::{ChatTemplate, Message, Tokenizer};
 use crate::{Control, Error, Result};
 use cache::Cache;
 use constraint::{Compiler, Constrained};
-use schedule::{Scheduler, Want};
+use schedule::Scheduler;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
+use work::Want;
 
 /// A model, ready to run. Calls may overlap: they share the model's forward passes.
 pub struct Engine {

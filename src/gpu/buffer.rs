@@ -1,13 +1,13 @@
 //! Buffers that are counted while they live, and given back the moment nobody holds them.
 
+use std::cell::Cell;
 use std::ops::Deref;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::rc::Rc;
 
 /// A buffer, shared. The last holder's end is the buffer's: a browser would else keep its memory until it collects garbage,
 /// which the few bytes of a handle give it no reason to do.
 #[derive(Debug, Clone)]
-pub(super) struct Buffer(Arc<Owned>);
+pub(super) struct Buffer(Rc<Owned>);
 
 #[derive(Debug)]
 struct Owned {
@@ -19,9 +19,9 @@ struct Owned {
 
 impl Buffer {
     pub(super) fn new(raw: wgpu::Buffer, bytes: u64, live: &Live) -> Buffer {
-        live.0.bytes.fetch_add(bytes, Ordering::Relaxed);
-        live.0.buffers.fetch_add(1, Ordering::Relaxed);
-        Buffer(Arc::new(Owned { raw, bytes, live: live.clone() }))
+        live.0.bytes.update(|all| all + bytes);
+        live.0.buffers.update(|all| all + 1);
+        Buffer(Rc::new(Owned { raw, bytes, live: live.clone() }))
     }
 }
 
@@ -36,34 +36,34 @@ impl Deref for Buffer {
 /// Whether they are the same buffer.
 impl PartialEq for Buffer {
     fn eq(&self, other: &Buffer) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Rc::ptr_eq(&self.0, &other.0)
     }
 }
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        self.live.0.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.live.0.buffers.fetch_sub(1, Ordering::Relaxed);
+        self.live.0.bytes.update(|all| all - self.bytes);
+        self.live.0.buffers.update(|all| all - 1);
         self.raw.destroy();
     }
 }
 
 /// What a device's buffers take at the moment.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Live(Arc<Counts>);
+pub(super) struct Live(Rc<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {
-    bytes: AtomicU64,
-    buffers: AtomicU64,
+    bytes: Cell<u64>,
+    buffers: Cell<u64>,
 }
 
 impl Live {
     pub(super) fn bytes(&self) -> u64 {
-        self.0.bytes.load(Ordering::Relaxed)
+        self.0.bytes.get()
     }
 
     pub(super) fn buffers(&self) -> u64 {
-        self.0.buffers.load(Ordering::Relaxed)
+        self.0.buffers.get()
     }
 }
