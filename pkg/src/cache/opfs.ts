@@ -30,7 +30,7 @@ export async function openOpfs(): Promise<Storage> {
   if (scope.document !== undefined) return { missing: "the engine runs on the page's own thread (`worker: false`)" };
   try {
     let folder = await storage.getDirectory();
-    for (const name of FOLDER) folder = await folder.getDirectoryHandle(name, { create: true });
+    for (const name of FOLDER) folder = await ask(folder, (folder) => folder.getDirectoryHandle(name, { create: true }));
     await probe(folder);
     return { store: new OpfsStore(folder, storage, locks) };
   } catch (error) {
@@ -49,8 +49,30 @@ async function probe(folder: FileSystemDirectoryHandle): Promise<void> {
 }
 
 function openHandle(file: FileHandle, mode?: "read-only"): Promise<SyncHandle> {
-  if (file.createSyncAccessHandle === undefined) throw new Error("files cannot be opened in this worker");
-  return file.createSyncAccessHandle(mode === undefined ? undefined : { mode });
+  return ask(file, (file) => {
+    if (file.createSyncAccessHandle === undefined) throw new Error("files cannot be opened in this worker");
+    return file.createSyncAccessHandle(mode === undefined ? undefined : { mode });
+  });
+}
+
+function getFile(file: FileSystemFileHandle): Promise<File> {
+  return ask(file, (file) => file.getFile());
+}
+
+const asked = new Set<unknown>();
+
+/**
+ * Holds on to a handle until it has answered. Chromium collects one that nobody holds even while an answer of it is awaited,
+ * and then the promise never settles: a load stood still for good, where memory was collected at the wrong moment.
+ */
+async function ask<Handle, T>(handle: Handle, question: (handle: Handle) => Promise<T>): Promise<T> {
+  const hold = { handle };
+  asked.add(hold);
+  try {
+    return await question(handle);
+  } finally {
+    asked.delete(hold);
+  }
 }
 
 class OpfsStore implements Store {
@@ -64,7 +86,7 @@ class OpfsStore implements Store {
     this.#slots = new Slots({
       read: async (name) => {
         const file = await this.#existing(name);
-        return file === undefined ? undefined : (await file.getFile()).text();
+        return file === undefined ? undefined : (await getFile(file)).text();
       },
       write: async (name, text) => {
         const handle = await openHandle(await folder.getFileHandle(name, { create: true }));
@@ -105,12 +127,12 @@ class OpfsStore implements Store {
     } catch (error) {
       // A browser that does not know the mode takes the file for itself, and another tab reads it now.
       if ((error as Error).name !== "NoModificationAllowedError") throw error;
-      return new SnapshotFile(await file.getFile());
+      return new SnapshotFile(await getFile(file));
     }
   }
 
   async blob(name: string): Promise<Blob> {
-    return (await this.folder.getFileHandle(name + DATA)).getFile();
+    return getFile(await this.folder.getFileHandle(name + DATA));
   }
 
   async remove(name: string): Promise<void> {
