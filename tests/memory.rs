@@ -1,4 +1,4 @@
-//! What an engine takes is given back when it goes: counted over fifty of them, one after the other.
+//! What an engine takes is given back when it goes: counted over many of them, one after the other.
 
 mod common;
 mod gpu_support;
@@ -12,11 +12,35 @@ use lunette::quant::BlockType;
 use lunette::source::MemoryModel;
 use pollster::block_on;
 use serde_json::json;
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-const CYCLES: usize = 50;
-/// Cycles after which allocators and drivers have what they keep for themselves.
-const SETTLED: usize = 10;
+/// The system's allocator, with a count of what is held.
+struct Counting;
+
+static HELD: AtomicI64 = AtomicI64::new(0);
+
+// SAFETY: it is the system's allocator that allocates.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HELD.fetch_add(layout.size() as i64, Ordering::Relaxed);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size() as i64, Ordering::Relaxed);
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Cycles after which everything has been made that is made once, on the CPU; drivers keep more for themselves.
+const SETTLED: usize = 3;
+const SETTLED_GPU: usize = 8;
+const CYCLES: usize = 10;
 
 /// Bytes of this process that are in memory; where the system does not say, 0.
 fn resident() -> u64 {
@@ -32,7 +56,7 @@ fn load(backend: Backend) -> Engine {
     block_on(Engine::load(model, &options, &mut |_| (), &Uninterrupted)).unwrap()
 }
 
-fn judge(engine: &Engine) -> f64 {
+fn judge(engine: &Engine) {
     let task = json!({
         "input": "Say what a lunette is.",
         "response": "A small window above a door.",
@@ -41,33 +65,33 @@ fn judge(engine: &Engine) -> f64 {
     let task: ScoreTask = serde_json::from_value(task).unwrap();
     let options: JudgeOptions = serde_json::from_value(json!({ "critique": false })).unwrap();
     let mut ignore = |_, _: &str| ();
-    let verdict = block_on(Judge::new(engine, &options, &mut ignore, &Uninterrupted).score(&task)).unwrap();
-    verdict.expected
+    block_on(Judge::new(engine, &options, &mut ignore, &Uninterrupted).score(&task)).unwrap();
 }
 
 /// Both backends in one test: tests side by side would count each other's memory.
 #[test]
-fn fifty_engines_leave_nothing_behind() {
+fn engines_leave_nothing_behind() {
+    let mut held = Vec::with_capacity(SETTLED + CYCLES);
+    for _ in 0..SETTLED + CYCLES {
+        judge(&load(Backend::Wasm));
+        held.push(HELD.load(Ordering::Relaxed));
+    }
+    assert_eq!(held[SETTLED..], [held[SETTLED - 1]; CYCLES], "bytes held after each engine");
+
     // Points the loader at lavapipe where nothing else is asked for.
     drop(gpu_support::gpu(None, &[], KvType::F16));
-    for (backend, bound) in [(Backend::Wasm, 4u64 << 20), (Backend::Webgpu, 16 << 20)] {
-        let (mut expected, mut settled) = (None, 0);
-        for cycle in 0..CYCLES {
-            let engine = load(backend);
-            let verdict = judge(&engine);
-            assert_eq!(*expected.get_or_insert(verdict), verdict);
-            let gpu = engine.gpu();
-            assert_eq!(gpu.is_some(), backend == Backend::Webgpu);
-            drop(engine);
-            if let Some(gpu) = gpu {
-                assert_eq!((gpu.buffers(), gpu.bytes()), (0, 0));
-            }
-            if cycle == SETTLED {
-                settled = resident();
-            }
+    let mut settled = 0;
+    for cycle in 0..SETTLED_GPU + CYCLES {
+        let engine = load(Backend::Webgpu);
+        judge(&engine);
+        let gpu = engine.gpu().expect("the engine was to run on the GPU");
+        drop(engine);
+        assert_eq!((gpu.buffers(), gpu.bytes()), (0, 0));
+        if cycle + 1 == SETTLED_GPU {
+            settled = resident();
         }
-        let grown = resident().saturating_sub(settled);
-        println!("{backend:?}: {} KiB more after {} cycles", grown / 1024, CYCLES - SETTLED);
-        assert!(grown < bound, "{backend:?}: {grown} bytes more after {} cycles", CYCLES - SETTLED);
     }
+    let grown = resident().saturating_sub(settled);
+    println!("on the GPU: {} KiB more after {CYCLES} cycles", grown / 1024);
+    assert!(grown < 8 << 20, "{grown} bytes more after {CYCLES} cycles");
 }

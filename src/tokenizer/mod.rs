@@ -245,6 +245,8 @@ fn model(meta: &Metadata, tokens: &[&str], kinds: &[u64], whole_words_first: boo
     BPE::builder()
         .vocab_and_merges(vocabulary, merges)
         .ignore_merges(whole_words_first)
+        // It would be the thread's, not the tokenizer's: words of private texts would outlive the model.
+        .cache_capacity(0)
         .build()
         .map_err(|e| unusable(format!("its merges do not fit its vocabulary ({e})")))
 }
