@@ -6,7 +6,7 @@ mod gpu_support;
 use common::tiny;
 use futures::future::{LocalBoxFuture, join_all};
 use lunette::engine::{
-    Backend, Engine, GenerateOptions, Generation, LoadOptions, Prompt, Recovery, RecoveryPhase,
+    Backend, Engine, GenerateOptions, Generation, LoadOptions, OnRecovery, Prompt, Recovery, RecoveryPhase,
 };
 use lunette::gpu::KvType;
 use lunette::quant::BlockType;
@@ -30,11 +30,11 @@ impl Case {
     fn load(model: impl ModelBytes + 'static, options: LoadOptions) -> Case {
         // Points the loader at lavapipe where nothing else is asked for.
         drop(gpu_support::gpu(None, &[], KvType::F16));
-        let options = LoadOptions { backend: Backend::Webgpu, ..options };
-        let engine = block_on(Engine::load(Rc::new(model), &options, &mut |_| (), &Uninterrupted)).unwrap();
-        let events = Rc::new(RefCell::new(Vec::new()));
+        let events: Rc<RefCell<Vec<Recovery>>> = Rc::default();
         let heard = events.clone();
-        engine.on_recovery(Rc::new(move |event| heard.borrow_mut().push(event.clone())));
+        let on_recovery = OnRecovery::new(move |event| heard.borrow_mut().push(event.clone()));
+        let options = LoadOptions { backend: Backend::Webgpu, on_recovery: Some(on_recovery), ..options };
+        let engine = block_on(Engine::load(Rc::new(model), &options, &mut |_| (), &Uninterrupted)).unwrap();
         Case { engine, events }
     }
 

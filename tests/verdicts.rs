@@ -147,7 +147,7 @@ fn verdicts_are_those_of_llama_cpp() {
 /// Software adapters are slow: a task of each kind, and one with digits and a sign.
 #[test]
 fn verdicts_on_the_gpu_are_those_of_llama_cpp() {
-    let chosen = ["five levels", "below zero", "labels of several tokens", "two answers"];
+    let chosen = ["below zero", "labels of several tokens", "two answers"];
     let mut cases = cases();
     cases.retain(|case| chosen.contains(&case.name.as_str()));
     assert_eq!(cases.len(), chosen.len());

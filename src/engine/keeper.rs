@@ -3,7 +3,7 @@
 use super::load::{Backend, LoadOptions, Place, Target, request, wants};
 use super::losses::{Losses, Verdict};
 use super::plan::Planner;
-use super::recovery::{OnRecovery, Recovery, RecoveryPhase};
+use super::recovery::{Recovery, RecoveryPhase};
 use crate::gguf::{Header, TensorInfo};
 use crate::gpu::Gpu;
 use crate::model::{Config, Incoming, KvShape, Progress, Runner};
@@ -27,7 +27,6 @@ pub(super) struct Keeper {
     losses: RefCell<Losses>,
     /// Why the last device was lost.
     reason: RefCell<String>,
-    tell: RefCell<Option<OnRecovery>>,
     /// Whether the GPU was given up.
     on_cpu: Cell<bool>,
 }
@@ -49,14 +48,8 @@ impl Keeper {
             gpu: RefCell::default(),
             losses: RefCell::default(),
             reason: RefCell::default(),
-            tell: RefCell::default(),
             on_cpu: Cell::new(false),
         }
-    }
-
-    /// Whom to tell of losses.
-    pub fn tell(&self, tell: OnRecovery) {
-        self.tell.replace(Some(tell));
     }
 
     /// The model's files.
@@ -141,10 +134,8 @@ impl Keeper {
             losses: self.losses.borrow().count(),
             backend: if self.on_cpu.get() { "wasm" } else { "webgpu" },
         };
-        // Not while it is borrowed: whoever is told may want to be told in another way from now on.
-        let tell = self.tell.borrow().clone();
-        if let Some(tell) = tell {
-            tell(&event);
+        if let Some(on_recovery) = &self.options.on_recovery {
+            on_recovery.tell(&event);
         }
     }
 

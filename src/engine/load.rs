@@ -1,6 +1,7 @@
 use super::cache::Cache;
 use super::keeper::Keeper;
 use super::plan::Planner;
+use super::recovery::OnRecovery;
 use super::schedule::{Limits, Scheduler};
 use super::{Engine, ModelInfo};
 use crate::cpu::{CpuRunner, CpuStore, CpuWeight};
@@ -34,6 +35,9 @@ pub struct LoadOptions {
     pub context_length: Option<usize>,
     /// Sequences that one forward pass may compute; [`DEFAULT_BATCH`] where not given.
     pub max_batch: Option<usize>,
+    /// Who is told when the device is lost, from the load on, and when the model runs again.
+    #[serde(skip)]
+    pub on_recovery: Option<OnRecovery>,
     /// How the KV cache is stored: half precision unless a test wants to know better.
     #[serde(skip)]
     pub kv_type: KvType,

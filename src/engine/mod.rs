@@ -56,11 +56,6 @@ impl Engine {
         ModelInfo { backend: self.scheduler.backend(), ..self.info.clone() }
     }
 
-    /// Whom to tell when the device is lost, and when the model runs again.
-    pub fn on_recovery(&self, tell: OnRecovery) {
-        self.scheduler.keeper().tell(tell);
-    }
-
     /// The model's files.
     pub fn bytes(&self) -> &Rc<dyn ModelBytes> {
         self.scheduler.keeper().bytes()

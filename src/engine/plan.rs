@@ -167,6 +167,16 @@ impl<'a> Planner<'a> {
     /// Where the model is to run, and the plan for that. With the backend `auto`, a GPU that has no room for it is no
     /// reason not to run it.
     pub async fn choose(&self) -> Result<(Target, LoadPlan)> {
+        match self.attempt().await {
+            Err(Error::DeviceLost(reason)) => {
+                log::warn!("the GPU device was lost while the load was planned: {reason}");
+                self.attempt().await
+            }
+            chosen => chosen,
+        }
+    }
+
+    async fn attempt(&self) -> Result<(Target, LoadPlan)> {
         let Some(gpu) = gpu(self.options).await? else { return Ok((Target::Cpu, self.on_cpu()?)) };
         let plan = self.on_gpu(&gpu).await?;
         if plan.verdict == Verdict::Fits || self.options.backend != Backend::Auto {

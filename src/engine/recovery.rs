@@ -1,6 +1,7 @@
 //! What a caller is told when the device that a model runs on is lost.
 
 use serde::Serialize;
+use std::fmt;
 use std::rc::Rc;
 
 /// A step on the way back from a lost device.
@@ -27,4 +28,21 @@ pub enum RecoveryPhase {
 }
 
 /// Is told of every step.
-pub type OnRecovery = Rc<dyn Fn(&Recovery)>;
+#[derive(Clone)]
+pub struct OnRecovery(Rc<dyn Fn(&Recovery)>);
+
+impl OnRecovery {
+    pub fn new(tell: impl Fn(&Recovery) + 'static) -> OnRecovery {
+        OnRecovery(Rc::new(tell))
+    }
+
+    pub(super) fn tell(&self, event: &Recovery) {
+        (self.0)(event);
+    }
+}
+
+impl fmt::Debug for OnRecovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnRecovery")
+    }
+}

@@ -1,7 +1,7 @@
 use super::convert::{argument, plain, promise, thrown};
 use super::host::{HostControl, HostModel, text_callback};
 use crate::Error;
-use crate::engine::{Engine, GenerateOptions, LoadOptions, LoadPlan, Prompt};
+use crate::engine::{Engine, GenerateOptions, LoadOptions, LoadPlan, OnRecovery, Prompt};
 use crate::tokenizer::{Message, Tokenizer};
 use js_sys::{Float32Array, Function, Promise, Reflect, Uint32Array};
 use std::rc::Rc;
@@ -27,20 +27,20 @@ impl WasmEngine {
         control: HostControl,
     ) -> Promise {
         promise(async move {
-            let options: LoadOptions = argument(options, "options")?;
+            let mut options: LoadOptions = argument(options, "options")?;
+            options.on_recovery = on_recovery.map(|on_recovery| {
+                OnRecovery::new(move |event| {
+                    if let Ok(event) = plain(event) {
+                        let _ = on_recovery.call1(&JsValue::NULL, &event);
+                    }
+                })
+            });
             let mut progress = |progress| {
                 if let Ok(progress) = plain(&progress) {
                     let _ = on_progress.call1(&JsValue::NULL, &progress);
                 }
             };
             let engine = Engine::load(Rc::new(model), &options, &mut progress, &control).await?;
-            if let Some(on_recovery) = on_recovery {
-                engine.on_recovery(Rc::new(move |event| {
-                    if let Ok(event) = plain(event) {
-                        let _ = on_recovery.call1(&JsValue::NULL, &event);
-                    }
-                }));
-            }
             let tokenizer = engine.tokenizer().clone();
             Ok(WasmEngine { engine: Rc::new(engine), tokenizer }.into())
         })

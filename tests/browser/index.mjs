@@ -13,3 +13,5 @@ import "./page-budget.test.mjs";
 import "./page-rubric.test.mjs";
 import "./page-load.test.mjs";
 import "./page.test.mjs";
+import "./page-access.test.mjs";
+import "./page-hostile.test.mjs";

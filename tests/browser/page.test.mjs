@@ -4,14 +4,14 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { modelUrl } from "./lib.mjs";
 import { minutes, server } from "./session.mjs";
-import { fill, judge, load, loadedPage, openTab, part, visit } from "./visitor.mjs";
+import { fill, judge, load, loadedPage, openDetails, openTab, part, visit } from "./visitor.mjs";
 
 const PERCENT = /(\d+\.\d|<0\.1|>99\.9)%/;
 
 /** SwiftShader reads some ten tokens a second. */
 const SHORT = {
   score: { input: "2 + 2?", response: "4", objective: "Is it right?" },
-  classify: { input: "2 + 2?", response: "4", objective: "Is it right?", context: "" },
+  classify: { input: "2 + 2?", response: "4", objective: "Is it right?" },
   compare: { input: "2 + 2?", "response-a": "4", "response-b": "5", objective: "Which is right?" },
 };
 
@@ -148,8 +148,8 @@ describe("the demo page", () => {
     for (const [tab, result] of Object.entries({ score: "score", classify: "label", compare: "winner" })) {
       await openTab(page, tab);
       await part(page, "example").last().click();
-      if (tab === "compare") await page.locator("details[open] summary").first().click();
-      await fill(page, tab === "score" ? SHORT.score : { input: SHORT[tab].input });
+      await openDetails(page);
+      await fill(page, { context: "", reference: "", ...SHORT[tab] });
       await judge(page);
       assert.ok((await part(page, result).innerText()).length > 0);
     }

@@ -43,6 +43,7 @@ async function pageWithLosses() {
       gaps = [...list];
       next();
     };
+    globalThis.destroy = () => devices.at(-1).destroy();
     next();
   });
   return page;
@@ -108,10 +109,12 @@ describe("lost devices", () => {
 
   test("20 rows with 10 lost devices have the verdicts of 20 rows with none", minutes(6), async () => {
     await load("/files/tiny-judge.gguf");
+    await evaluate(page, rows, []);
+    // With the prompts in the cache, so that this is the least that an evaluation submits: the first loss makes all of it to be
+    // done again.
     const calm = await evaluate(page, rows, []);
     // Different rows differ, or equality would say nothing.
     assert.ok(new Set(calm.verdicts.map(({ numbers }) => numbers[0])).size > ROWS / 2);
-    // The prompts are in the cache now: the first loss makes all of it to be done again.
     const most = Math.max(2, Math.floor(calm.submits / LOSSES));
     const storm = await evaluate(page, rows, gaps(LOSSES, most, 3));
     same(storm.verdicts, calm.verdicts);
@@ -120,6 +123,31 @@ describe("lost devices", () => {
     assert.deepEqual(events.at(-1), { ...events.at(-1), phase: "recovered", losses: LOSSES, backend: "webgpu" });
     assert.equal(info.backend, "webgpu");
     console.log(`# ${storm.submits} submits with ${LOSSES} losses, ${calm.submits} without`);
+  });
+
+  test("a device that goes while it is filled is replaced, and the caller is told", minutes(3), async () => {
+    const { phases, expected, backend } = await page.evaluate(async (row) => {
+      const phases = [];
+      let whole = true;
+      const judge = await lunette.Judge.load("/files/tiny-judge.gguf", {
+        backend: "webgpu",
+        worker: false,
+        cache: false,
+        onRecovery: ({ phase }) => phases.push(phase),
+        onProgress: ({ phase, loaded }) => {
+          if (!whole || !["download", "upload"].includes(phase) || loaded === 0) return;
+          whole = false;
+          globalThis.destroy();
+        },
+      });
+      const { expected } = await judge.score(row, { critique: false });
+      const { backend } = judge.info;
+      await judge.dispose();
+      return { phases, expected, backend };
+    }, rows[0]);
+    assert.deepEqual(phases, ["lost", "recovered"]);
+    assert.equal(backend, "webgpu");
+    assert.ok(expected >= 1 && expected <= 5);
   });
 
   test(

@@ -48,6 +48,12 @@ export async function openTab(page, tab) {
   await part(page, "score-button").waitFor();
 }
 
+/** Shows the parts of a case that are closed at first. */
+export async function openDetails(page) {
+  const closed = page.locator("section.case details:not([open]) > summary");
+  while ((await closed.count()) > 0) await closed.first().click();
+}
+
 /** Judges what the form of the open tab holds, and waits for the verdict. */
 export async function judge(page, { critique = false } = {}) {
   await part(page, "critique-toggle").setChecked(critique);
