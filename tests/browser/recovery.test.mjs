@@ -43,8 +43,15 @@ async function pageWithLosses() {
       gaps = [...list];
       next();
     };
-    globalThis.destroy = () => devices.at(-1).destroy();
     next();
+    // The first bytes that a device is given are its last, where that was asked for.
+    globalThis.spoilt = false;
+    const { writeBuffer } = GPUQueue.prototype;
+    GPUQueue.prototype.writeBuffer = function (...given) {
+      writeBuffer.apply(this, given);
+      if (globalThis.spoilt) devices.at(-1).destroy();
+      globalThis.spoilt = false;
+    };
   });
   return page;
 }
@@ -109,45 +116,28 @@ describe("lost devices", () => {
 
   test("20 rows with 10 lost devices have the verdicts of 20 rows with none", minutes(6), async () => {
     await load("/files/tiny-judge.gguf");
-    await evaluate(page, rows, []);
-    // With the prompts in the cache, so that this is the least that an evaluation submits: the first loss makes all of it to be
-    // done again.
     const calm = await evaluate(page, rows, []);
     // Different rows differ, or equality would say nothing.
     assert.ok(new Set(calm.verdicts.map(({ numbers }) => numbers[0])).size > ROWS / 2);
+    // The prompts are in the cache now: the first loss makes all of it to be done again. How many submits that takes depends
+    // on how fast they are, so what is left of the losses comes in a second evaluation, or a third.
     const most = Math.max(2, Math.floor(calm.submits / LOSSES));
-    const storm = await evaluate(page, rows, gaps(LOSSES, most, 3));
-    same(storm.verdicts, calm.verdicts);
+    const waits = gaps(LOSSES, most, 3);
+    const lost = () => page.evaluate(() => globalThis.events.filter(({ phase }) => phase === "lost").length);
+    let [evaluations, submits] = [0, 0];
+    for (let done = 0; done < LOSSES && evaluations < 5; done = await lost()) {
+      const storm = await evaluate(page, rows, waits.slice(done));
+      same(storm.verdicts, calm.verdicts);
+      evaluations += 1;
+      submits += storm.submits;
+    }
     const { events, info } = await page.evaluate(() => ({ events: globalThis.events, info: judge.info }));
     assert.equal(events.filter(({ phase }) => phase === "lost").length, LOSSES, JSON.stringify(events));
     assert.deepEqual(events.at(-1), { ...events.at(-1), phase: "recovered", losses: LOSSES, backend: "webgpu" });
     assert.equal(info.backend, "webgpu");
-    console.log(`# ${storm.submits} submits with ${LOSSES} losses, ${calm.submits} without`);
-  });
-
-  test("a device that goes while it is filled is replaced, and the caller is told", minutes(3), async () => {
-    const { phases, expected, backend } = await page.evaluate(async (row) => {
-      const phases = [];
-      let whole = true;
-      const judge = await lunette.Judge.load("/files/tiny-judge.gguf", {
-        backend: "webgpu",
-        worker: false,
-        cache: false,
-        onRecovery: ({ phase }) => phases.push(phase),
-        onProgress: ({ phase, loaded }) => {
-          if (!whole || !["download", "upload"].includes(phase) || loaded === 0) return;
-          whole = false;
-          globalThis.destroy();
-        },
-      });
-      const { expected } = await judge.score(row, { critique: false });
-      const { backend } = judge.info;
-      await judge.dispose();
-      return { phases, expected, backend };
-    }, rows[0]);
-    assert.deepEqual(phases, ["lost", "recovered"]);
-    assert.equal(backend, "webgpu");
-    assert.ok(expected >= 1 && expected <= 5);
+    console.log(
+      `# ${submits} submits in ${evaluations} evaluations with ${LOSSES} losses, ${calm.submits} in one without`,
+    );
   });
 
   test(
@@ -167,6 +157,26 @@ describe("lost devices", () => {
       await page.evaluate(() => judge.dispose());
     },
   );
+
+  test("a device that goes while it is filled is replaced, and the caller is told", minutes(3), async () => {
+    const { phases, expected, backend } = await page.evaluate(async (row) => {
+      const phases = [];
+      globalThis.spoilt = true;
+      const judge = await lunette.Judge.load("/files/tiny-judge.gguf", {
+        backend: "webgpu",
+        worker: false,
+        cache: false,
+        onRecovery: ({ phase }) => phases.push(phase),
+      });
+      const { expected } = await judge.score(row, { critique: false });
+      const { backend } = judge.info;
+      await judge.dispose();
+      return { phases, expected, backend };
+    }, rows[0]);
+    assert.deepEqual(phases, ["lost", "recovered"]);
+    assert.equal(backend, "webgpu");
+    assert.ok(expected >= 1 && expected <= 5);
+  });
 
   test("the default model goes on where it stood", { ...minutes(8), skip: quick }, async () => {
     await load(modelUrl);
