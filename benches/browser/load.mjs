@@ -3,7 +3,7 @@
 
 import { statSync } from "node:fs";
 import { inFreshBrowser, main, memory, options, sample, say } from "./lib.mjs";
-import { model, modelUrl } from "../../tests/browser/lib.mjs";
+import { launchVisitor, model, modelUrl } from "../../tests/browser/lib.mjs";
 
 const o = options({});
 const MIB = 1 << 20;
@@ -12,13 +12,17 @@ const MIB = 1 << 20;
 const TASK = {
   input: "Why is the sky blue?",
   response: "Air scatters blue light more than red.",
-  rubric: { objective: "Is it true?", scale: { 1: "No.", 2: "Partly.", 3: "Yes." } },
+  rubric: {
+    objective: "Is it true?",
+    scale: { 1: "No.", 2: "Partly.", 3: "Yes." },
+  },
 };
 
 await main(async () => {
   for (let rep = 1; rep <= Number(o.reps); rep += 1) {
     say(`repetition ${rep}`);
     await inFreshBrowser(fromAddress);
+    await inFreshBrowser(fromCache);
     await inFreshBrowser(fromFile);
     await inFreshBrowser(heap);
   }
@@ -36,6 +40,44 @@ async function fromAddress({ page }) {
   sample(info, "ready, file from an HTTP server on this machine", "ms", ms);
 }
 
+/** A page that has just been opened, and a model that an earlier visit has left in the cache: each chunk's hash is checked. */
+async function fromCache({ origin }) {
+  const context = await launchVisitor();
+  const visit = async () => {
+    const page = await context.newPage();
+    page.setDefaultTimeout(0);
+    await page.goto(`${origin}/blank.html`);
+    const visited = await page.evaluate(
+      async ([entry, url, backend]) => {
+        const { Judge } = await import(entry);
+        const judge = await Judge.load(url, { backend });
+        const ms = performance.now();
+        const { info } = judge;
+        await judge.dispose();
+        return { info, ms };
+      },
+      [`${origin}/pkg/dist/index.js`, modelUrl, o.backend],
+    );
+    await page.close();
+    return visited;
+  };
+  const first = await visit();
+  const second = await visit();
+  await context.close();
+  sample(
+    first.info,
+    "page opened to ready, nothing in the cache",
+    "ms",
+    first.ms,
+  );
+  sample(
+    second.info,
+    "page opened to ready, model in the cache",
+    "ms",
+    second.ms,
+  );
+}
+
 /** A page that has just been opened, and a file that the user has at hand. */
 async function fromFile({ browser, origin }) {
   const page = await browser.newPage();
@@ -46,27 +88,59 @@ async function fromFile({ browser, origin }) {
   const { info, ready, opened, again, usage, longest } = await page.evaluate(
     async ([entry, task, backend]) => {
       const tasks = [];
-      new globalThis.PerformanceObserver((list) => tasks.push(...list.getEntries())).observe({ type: "longtask" });
+      new globalThis.PerformanceObserver((list) =>
+        tasks.push(...list.getEntries()),
+      ).observe({ type: "longtask" });
       const { Judge } = await import(entry);
       const start = performance.now();
-      const judge = await Judge.load(document.querySelector("input").files[0], { backend });
+      const judge = await Judge.load(document.querySelector("input").files[0], {
+        backend,
+      });
       const ready = performance.now() - start;
       const first = await judge.score(task, { critique: false });
       const opened = performance.now();
       // A prompt that no cache has seen, as long as the first.
-      await judge.score({ ...task, response: "Because the sea is blue, and is mirrored." }, { critique: false });
+      await judge.score(
+        { ...task, response: "Because the sea is blue, and is mirrored." },
+        { critique: false },
+      );
       const again = performance.now() - opened;
       // Observers are told later.
       await new Promise((later) => setTimeout(later, 100));
-      const longest = Math.max(0, ...tasks.filter((t) => t.startTime > start).map((t) => t.duration));
-      return { info: judge.info, ready, opened, again, usage: first.usage, longest };
+      const longest = Math.max(
+        0,
+        ...tasks.filter((t) => t.startTime > start).map((t) => t.duration),
+      );
+      return {
+        info: judge.info,
+        ready,
+        opened,
+        again,
+        usage: first.usage,
+        longest,
+      };
     },
     [`${origin}/pkg/dist/index.js`, TASK, o.backend],
   );
   sample(info, "ready, file at hand", "ms", ready);
-  sample(info, `page opened to first verdict, ${usage.promptTokens}-token prompt, file at hand`, "ms", opened);
-  sample(info, "next verdict of the loaded judge, its rules cached", "ms", again);
-  sample(info, "longest main-thread task over 50 ms, loading and judging", "ms", longest);
+  sample(
+    info,
+    `page opened to first verdict, ${usage.promptTokens}-token prompt, file at hand`,
+    "ms",
+    opened,
+  );
+  sample(
+    info,
+    "next verdict of the loaded judge, its rules cached",
+    "ms",
+    again,
+  );
+  sample(
+    info,
+    "longest main-thread task over 50 ms, loading and judging",
+    "ms",
+    longest,
+  );
   sample(info, "memory of the page's process", "MiB", memory(info));
 }
 
@@ -74,7 +148,9 @@ async function fromFile({ browser, origin }) {
 async function heap({ page, origin }) {
   const { info, own, loaded, judged, verdict, prompt } = await page.evaluate(
     async ([origin, url, task, backend]) => {
-      const { memory } = await (await import(`${origin}/pkg/wasm/lunette.js`)).default();
+      const { memory } = await (
+        await import(`${origin}/pkg/wasm/lunette.js`)
+      ).default();
       const own = memory.buffer.byteLength;
       const judge = await lunette.Judge.load(url, { backend, worker: false });
       const loaded = memory.buffer.byteLength;
@@ -82,15 +158,37 @@ async function heap({ page, origin }) {
       const { usage } = await judge.score(task, { critique: false });
       const verdict = performance.now() - start;
       const judged = memory.buffer.byteLength;
-      return { info: judge.info, own, loaded, judged, verdict, prompt: usage.promptTokens };
+      return {
+        info: judge.info,
+        own,
+        loaded,
+        judged,
+        verdict,
+        prompt: usage.promptTokens,
+      };
     },
     [origin, modelUrl, TASK, o.backend],
   );
-  sample(info, `first verdict of the loaded judge, ${prompt}-token prompt`, "ms", verdict);
+  sample(
+    info,
+    `first verdict of the loaded judge, ${prompt}-token prompt`,
+    "ms",
+    verdict,
+  );
   sample(info, "wasm heap, the module's own", "MiB", own / MIB);
   sample(info, "wasm heap, peak of loading", "MiB", loaded / MIB);
   sample(info, "wasm heap, peak after a verdict", "MiB", judged / MIB);
-  sample(info, "wasm heap, peak above the module's own", "MiB", (judged - own) / MIB);
-  sample(info, "wasm heap, peak beside the file's size", "×", judged / statSync(model).size);
+  sample(
+    info,
+    "wasm heap, peak above the module's own",
+    "MiB",
+    (judged - own) / MIB,
+  );
+  sample(
+    info,
+    "wasm heap, peak beside the file's size",
+    "×",
+    judged / statSync(model).size,
+  );
   sample(info, "GPU bytes", "MiB", info.gpuBytes / MIB);
 }

@@ -1,7 +1,7 @@
 // The installed package in Node, as an `import` finds it there.
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, symlinkSync } from "node:fs";
+import { existsSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { performance } from "node:perf_hooks";
 import { after, before, describe, test } from "node:test";
@@ -21,6 +21,7 @@ let judge;
 
 before(async () => {
   folder = await project("in-node", "node");
+  process.env.LUNETTE_CACHE = join(folder, "cache");
   lunette = await import(await entry());
   judge = await lunette.Judge.load(model, { backend: "wasm" });
 });
@@ -83,6 +84,35 @@ describe("in Node, on wasm", () => {
         assert.equal((await engine.tokenize("<|im_end|>", { special: true })).length, 1);
         await engine.dispose();
       }
+    } finally {
+      host.close();
+    }
+  });
+
+  test("a model by URL is kept in a folder, listed and deleted", minutes(5), async () => {
+    const host = await serve(dirname(model));
+    const url = `${host.url}models/${basename(model)}`;
+    const code = `
+      import { Engine, Models } from "lunette";
+      for (const again of [false, true]) {
+        const engine = await Engine.load(${JSON.stringify(url)}, { backend: "wasm" });
+        await engine.dispose();
+      }
+      const [kept, ...others] = await Models.list();
+      const { models } = await Models.usage();
+      await Models.delete(kept.id);
+      const left = await Models.list();
+      console.log(JSON.stringify({ kept, others, models, left }));`;
+    try {
+      const env = { LUNETTE_CACHE: join(folder, "another-cache") };
+      const { kept, others, models, left } = JSON.parse(await script(code, env));
+      assert.equal(host.requests.filter((path) => path.endsWith(".gguf")).length, 1, "fetched once");
+      assert.equal(kept.url, url);
+      assert.ok(kept.complete);
+      assert.match(kept.sha256, /^[0-9a-f]{64}$/);
+      assert.equal(kept.bytes, statSync(model).size);
+      assert.equal(models, kept.bytes);
+      assert.deepEqual([others, left], [[], []]);
     } finally {
       host.close();
     }
