@@ -48,7 +48,8 @@ describe("hostile texts in the page", () => {
       const { page, context, troubles } = await visit();
       await openTab(page, tab);
       const elements = () => page.locator("#app img, #app script, #app iframe").count();
-      for (const text of [HOSTILE, MEGABYTE]) {
+      // A megabyte in each field is the same on every tab.
+      for (const text of tab === "score" ? [HOSTILE, MEGABYTE] : [HOSTILE]) {
         await fillAll(page, tab, text);
         const held = await part(page, TEXTS[tab][1]).first().inputValue();
         assert.ok(held.startsWith(MARKUP) && held.length > 0.99 * text.length, "the field holds the text");

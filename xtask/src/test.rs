@@ -28,7 +28,7 @@ enum Step {
     Check,
     /// `cargo test`, on the CPU and on a Vulkan driver
     Native,
-    /// Inputs that are made to do harm, for a minute; only when asked for
+    /// Inputs that are made to do harm, for a minute
     Fuzz,
     /// The npm package's own tests
     Package,
@@ -72,9 +72,7 @@ pub fn test(options: &Options) -> bool {
     let chosen = |step: &Step| {
         let needed = matches!(step, Step::Setup)
             || matches!(step, Step::Build) && options.only.iter().any(|only| needs_build(*only));
-        // Fuzzing builds every crate anew with counters, which takes longer than it runs: only for who asks.
-        let usual = options.only.is_empty() && *step != Step::Fuzz;
-        usual || options.only.contains(step) || needed
+        options.only.is_empty() || options.only.contains(step) || needed
     };
     let mut outcomes: Vec<Outcome> = Vec::new();
     for step in STEPS.into_iter().filter(chosen) {
