@@ -64,18 +64,8 @@ async function fromCache({ origin }) {
   const first = await visit();
   const second = await visit();
   await context.close();
-  sample(
-    first.info,
-    "page opened to ready, nothing in the cache",
-    "ms",
-    first.ms,
-  );
-  sample(
-    second.info,
-    "page opened to ready, model in the cache",
-    "ms",
-    second.ms,
-  );
+  sample(first.info, "page opened to ready, nothing in the cache", "ms", first.ms);
+  sample(second.info, "page opened to ready, model in the cache", "ms", second.ms);
 }
 
 /** A page that has just been opened, and a file that the user has at hand. */
@@ -88,9 +78,7 @@ async function fromFile({ browser, origin }) {
   const { info, ready, opened, again, usage, longest } = await page.evaluate(
     async ([entry, task, backend]) => {
       const tasks = [];
-      new globalThis.PerformanceObserver((list) =>
-        tasks.push(...list.getEntries()),
-      ).observe({ type: "longtask" });
+      new globalThis.PerformanceObserver((list) => tasks.push(...list.getEntries())).observe({ type: "longtask" });
       const { Judge } = await import(entry);
       const start = performance.now();
       const judge = await Judge.load(document.querySelector("input").files[0], {
@@ -100,17 +88,11 @@ async function fromFile({ browser, origin }) {
       const first = await judge.score(task, { critique: false });
       const opened = performance.now();
       // A prompt that no cache has seen, as long as the first.
-      await judge.score(
-        { ...task, response: "Because the sea is blue, and is mirrored." },
-        { critique: false },
-      );
+      await judge.score({ ...task, response: "Because the sea is blue, and is mirrored." }, { critique: false });
       const again = performance.now() - opened;
       // Observers are told later.
       await new Promise((later) => setTimeout(later, 100));
-      const longest = Math.max(
-        0,
-        ...tasks.filter((t) => t.startTime > start).map((t) => t.duration),
-      );
+      const longest = Math.max(0, ...tasks.filter((t) => t.startTime > start).map((t) => t.duration));
       return {
         info: judge.info,
         ready,
@@ -123,24 +105,9 @@ async function fromFile({ browser, origin }) {
     [`${origin}/pkg/dist/index.js`, TASK, o.backend],
   );
   sample(info, "ready, file at hand", "ms", ready);
-  sample(
-    info,
-    `page opened to first verdict, ${usage.promptTokens}-token prompt, file at hand`,
-    "ms",
-    opened,
-  );
-  sample(
-    info,
-    "next verdict of the loaded judge, its rules cached",
-    "ms",
-    again,
-  );
-  sample(
-    info,
-    "longest main-thread task over 50 ms, loading and judging",
-    "ms",
-    longest,
-  );
+  sample(info, `page opened to first verdict, ${usage.promptTokens}-token prompt, file at hand`, "ms", opened);
+  sample(info, "next verdict of the loaded judge, its rules cached", "ms", again);
+  sample(info, "longest main-thread task over 50 ms, loading and judging", "ms", longest);
   sample(info, "memory of the page's process", "MiB", memory(info));
 }
 
@@ -148,9 +115,7 @@ async function fromFile({ browser, origin }) {
 async function heap({ page, origin }) {
   const { info, own, loaded, judged, verdict, prompt } = await page.evaluate(
     async ([origin, url, task, backend]) => {
-      const { memory } = await (
-        await import(`${origin}/pkg/wasm/lunette.js`)
-      ).default();
+      const { memory } = await (await import(`${origin}/pkg/wasm/lunette.js`)).default();
       const own = memory.buffer.byteLength;
       const judge = await lunette.Judge.load(url, { backend, worker: false });
       const loaded = memory.buffer.byteLength;
@@ -169,26 +134,11 @@ async function heap({ page, origin }) {
     },
     [origin, modelUrl, TASK, o.backend],
   );
-  sample(
-    info,
-    `first verdict of the loaded judge, ${prompt}-token prompt`,
-    "ms",
-    verdict,
-  );
+  sample(info, `first verdict of the loaded judge, ${prompt}-token prompt`, "ms", verdict);
   sample(info, "wasm heap, the module's own", "MiB", own / MIB);
   sample(info, "wasm heap, peak of loading", "MiB", loaded / MIB);
   sample(info, "wasm heap, peak after a verdict", "MiB", judged / MIB);
-  sample(
-    info,
-    "wasm heap, peak above the module's own",
-    "MiB",
-    (judged - own) / MIB,
-  );
-  sample(
-    info,
-    "wasm heap, peak beside the file's size",
-    "×",
-    judged / statSync(model).size,
-  );
+  sample(info, "wasm heap, peak above the module's own", "MiB", (judged - own) / MIB);
+  sample(info, "wasm heap, peak beside the file's size", "×", judged / statSync(model).size);
   sample(info, "GPU bytes", "MiB", info.gpuBytes / MIB);
 }
