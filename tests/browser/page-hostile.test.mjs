@@ -29,7 +29,7 @@ const plain = (text) => text.toWellFormed?.() ?? text;
 const enter = (field, text) =>
   field.evaluate((element, text) => {
     element.value = text;
-    element.dispatchEvent(new Event("input", { bubbles: true }));
+    element.dispatchEvent(new globalThis.Event("input", { bubbles: true }));
   }, text);
 
 async function fillAll(page, tab, text) {

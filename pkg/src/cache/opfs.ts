@@ -30,7 +30,8 @@ export async function openOpfs(): Promise<Storage> {
   if (scope.document !== undefined) return { missing: "the engine runs on the page's own thread (`worker: false`)" };
   try {
     let folder = await storage.getDirectory();
-    for (const name of FOLDER) folder = await ask(folder, (folder) => folder.getDirectoryHandle(name, { create: true }));
+    for (const name of FOLDER)
+      folder = await ask(folder, (folder) => folder.getDirectoryHandle(name, { create: true }));
     await probe(folder);
     return { store: new OpfsStore(folder, storage, locks) };
   } catch (error) {
