@@ -41,20 +41,21 @@ pub fn fuzz(options: &Options) -> Result<()> {
         bail!("there is no target {unknown}; there are {}", known.join(", "));
     }
     let chosen = if options.targets.is_empty() { &known } else { &options.targets };
-    each(chosen, options.seconds, &mut |_| ())
+    each(chosen, options.seconds, &[], &mut |_| ())
 }
 
 /// All targets for a short time; whether each held is told to `held`.
 pub fn smoke(held: &mut dyn FnMut(bool)) -> Result<()> {
-    each(&targets()?, SMOKE, held)
+    // The same inputs every time: what passed once must not fail by chance where nothing has changed.
+    each(&targets()?, SMOKE, &["-seed=1"], held)
 }
 
-fn each(targets: &[String], seconds: u64, held: &mut dyn FnMut(bool)) -> Result<()> {
+fn each(targets: &[String], seconds: u64, more: &[&str], held: &mut dyn FnMut(bool)) -> Result<()> {
     let programs = build()?;
     let mut broken = Vec::new();
     for target in targets {
         say!("fuzz: {target}, {seconds} s");
-        let result = run(&programs.join(target), target, seconds);
+        let result = run(&programs.join(target), target, seconds, more);
         held(result.is_ok());
         if let Err(error) = result {
             eprintln!("{error:#}");
@@ -107,7 +108,7 @@ fn folder() -> PathBuf {
     repo::target().join("fuzz")
 }
 
-fn run(program: &Path, target: &str, seconds: u64) -> Result<()> {
+fn run(program: &Path, target: &str, seconds: u64, more: &[&str]) -> Result<()> {
     let corpus = folder().join("corpus").join(target);
     let artifacts = folder().join("artifacts");
     for folder in [&corpus, &artifacts] {
@@ -121,7 +122,8 @@ fn run(program: &Path, target: &str, seconds: u64) -> Result<()> {
         .arg(format!("-rss_limit_mb={MAX_MIB}"))
         .arg(format!("-max_len={MAX_INPUT}"))
         .arg(format!("-artifact_prefix={}/{target}-", artifacts.display()))
-        .args(["-verbosity=0", "-print_funcs=0", "-print_final_stats=1"]);
+        .args(["-verbosity=0", "-print_funcs=0", "-print_final_stats=1"])
+        .args(more);
     let words = repo::path("fuzz/dict").join(format!("{target}.dict"));
     if words.is_file() {
         command = command.arg(format!("-dict={}", words.display()));

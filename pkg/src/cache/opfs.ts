@@ -43,9 +43,9 @@ export async function openOpfs(): Promise<Storage> {
 async function probe(folder: FileSystemDirectoryHandle): Promise<void> {
   const name = `probe-${crypto.randomUUID()}`;
   try {
-    (await openHandle(await folder.getFileHandle(name, { create: true }))).close();
+    (await openHandle(await fileIn(folder, name, true))).close();
   } finally {
-    await folder.removeEntry(name).catch(() => undefined);
+    await ask(folder, (folder) => folder.removeEntry(name)).catch(() => undefined);
   }
 }
 
@@ -54,6 +54,10 @@ function openHandle(file: FileHandle, mode?: "read-only"): Promise<SyncHandle> {
     if (file.createSyncAccessHandle === undefined) throw new Error("files cannot be opened in this worker");
     return file.createSyncAccessHandle(mode === undefined ? undefined : { mode });
   });
+}
+
+function fileIn(folder: FileSystemDirectoryHandle, name: string, create = false): Promise<FileSystemFileHandle> {
+  return ask(folder, (folder) => folder.getFileHandle(name, { create }));
 }
 
 function getFile(file: FileSystemFileHandle): Promise<File> {
@@ -90,7 +94,7 @@ class OpfsStore implements Store {
         return file === undefined ? undefined : (await getFile(file)).text();
       },
       write: async (name, text) => {
-        const handle = await openHandle(await folder.getFileHandle(name, { create: true }));
+        const handle = await openHandle(await fileIn(folder, name, true));
         try {
           handle.truncate(0);
           handle.write(new TextEncoder().encode(text), { at: 0 });
@@ -105,7 +109,9 @@ class OpfsStore implements Store {
 
   async names(): Promise<string[]> {
     const files: string[] = [];
-    for await (const name of this.folder.keys()) files.push(name);
+    await ask(this.folder.keys(), async (keys) => {
+      for await (const name of keys) files.push(name);
+    });
     return Slots.names(files);
   }
 
@@ -118,11 +124,11 @@ class OpfsStore implements Store {
   }
 
   async openToWrite(name: string): Promise<WritableFile> {
-    return new SyncFile(await openHandle(await this.folder.getFileHandle(name + DATA, { create: true })));
+    return new SyncFile(await openHandle(await fileIn(this.folder, name + DATA, true)));
   }
 
   async openToRead(name: string): Promise<ReadableFile> {
-    const file = await this.folder.getFileHandle(name + DATA);
+    const file = await fileIn(this.folder, name + DATA);
     try {
       return new SyncFile(await openHandle(file, "read-only"));
     } catch (error) {
@@ -133,7 +139,7 @@ class OpfsStore implements Store {
   }
 
   async blob(name: string): Promise<Blob> {
-    return getFile(await this.folder.getFileHandle(name + DATA));
+    return getFile(await fileIn(this.folder, name + DATA));
   }
 
   async remove(name: string): Promise<void> {
@@ -180,7 +186,7 @@ class OpfsStore implements Store {
 
   async #existing(name: string): Promise<FileSystemFileHandle | undefined> {
     try {
-      return await this.folder.getFileHandle(name);
+      return await fileIn(this.folder, name);
     } catch (error) {
       if ((error as Error).name === "NotFoundError") return undefined;
       throw error;
@@ -189,7 +195,7 @@ class OpfsStore implements Store {
 
   async #remove(name: string): Promise<void> {
     try {
-      await this.folder.removeEntry(name);
+      await ask(this.folder, (folder) => folder.removeEntry(name));
     } catch (error) {
       if ((error as Error).name !== "NotFoundError") throw error;
     }
