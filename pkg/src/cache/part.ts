@@ -219,8 +219,9 @@ export class CachedPart implements Part {
   async #receive(download: Download, growing: GrowingFile, signal: AbortSignal): Promise<void> {
     for (;;) {
       while (growing.position - this.#read > this.place.leash) {
-        await this.#more();
+        // Before the wait: who stops this wakes it once, and that may have been while bytes came.
         signal.throwIfAborted();
+        await this.#more();
       }
       const bytes = await download.next();
       if (bytes === null) return;
