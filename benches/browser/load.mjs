@@ -12,10 +12,7 @@ const MIB = 1 << 20;
 const TASK = {
   input: "Why is the sky blue?",
   response: "Air scatters blue light more than red.",
-  rubric: {
-    objective: "Is it true?",
-    scale: { 1: "No.", 2: "Partly.", 3: "Yes." },
-  },
+  rubric: { objective: "Is it true?", scale: { 1: "No.", 2: "Partly.", 3: "Yes." } },
 };
 
 await main(async () => {
@@ -81,9 +78,7 @@ async function fromFile({ browser, origin }) {
       new globalThis.PerformanceObserver((list) => tasks.push(...list.getEntries())).observe({ type: "longtask" });
       const { Judge } = await import(entry);
       const start = performance.now();
-      const judge = await Judge.load(document.querySelector("input").files[0], {
-        backend,
-      });
+      const judge = await Judge.load(document.querySelector("input").files[0], { backend });
       const ready = performance.now() - start;
       const first = await judge.score(task, { critique: false });
       const opened = performance.now();
@@ -93,14 +88,7 @@ async function fromFile({ browser, origin }) {
       // Observers are told later.
       await new Promise((later) => setTimeout(later, 100));
       const longest = Math.max(0, ...tasks.filter((t) => t.startTime > start).map((t) => t.duration));
-      return {
-        info: judge.info,
-        ready,
-        opened,
-        again,
-        usage: first.usage,
-        longest,
-      };
+      return { info: judge.info, ready, opened, again, usage: first.usage, longest };
     },
     [`${origin}/pkg/dist/index.js`, TASK, o.backend],
   );
@@ -123,14 +111,7 @@ async function heap({ page, origin }) {
       const { usage } = await judge.score(task, { critique: false });
       const verdict = performance.now() - start;
       const judged = memory.buffer.byteLength;
-      return {
-        info: judge.info,
-        own,
-        loaded,
-        judged,
-        verdict,
-        prompt: usage.promptTokens,
-      };
+      return { info: judge.info, own, loaded, judged, verdict, prompt: usage.promptTokens };
     },
     [origin, modelUrl, TASK, o.backend],
   );
