@@ -71,6 +71,12 @@ async function countingPage() {
   return page;
 }
 
+/**
+ * What all judges together may add to the wasm heap, in bytes: that of one, which a heap in pieces may once have no hole for.
+ * tests/memory.rs counts the same to the byte, where an allocator can.
+ */
+const KEPT = 2048 * KIB;
+
 describe("fifty judges, one after the other", () => {
   let page, session;
 
@@ -128,7 +134,8 @@ describe("fifty judges, one after the other", () => {
         { buffers: end.buffers, devices: end.devices, workers: end.workers },
         { buffers: 0, devices: 0, workers: 0 },
       );
-      assert.equal(end.wasm, settled.wasm, "bytes of the wasm heap");
+      const kept = end.wasm - settled.wasm;
+      assert.ok(kept <= KEPT, `the wasm heap has grown by ${kept} bytes`);
       const grown = end.heap - settled.heap;
       console.log(`# ${name}: ${(end.wasm / KIB).toFixed()} KiB of wasm, ${(grown / KIB).toFixed(1)} KiB more JS heap`);
       assert.ok(grown < 256 * KIB, `the JS heap has grown by ${grown} bytes in ${CYCLES - SETTLED} cycles`);
