@@ -2,13 +2,16 @@
 //!
 //! A task's texts and its rubric become the fields of a template (`field`, `template`), a reading of the rendered
 //! prompt gives a critique and a distribution over the labels (`reading`, `distribution`), and one or more readings
-//! become a verdict (`verdict`, `score`, `compare`, `rank`). `prompt` shows what the model would be given. What needs no model stands beside it: Bradley–Terry strengths
-//! (`ranking`, `schedule`), panels of several judges (`panel`), calibration to people's labels (`calibration`).
+//! become a verdict (`verdict`, `score`, `compare`, `rank`). `prompt` shows what the model would be given. What needs no
+//! model stands beside it: rankings (`ranking`, `bradley_terry`, `schedule`), panels of several judges (`panel`),
+//! calibration to people's labels (`calibration`, `isotonic`).
 
+mod bradley_terry;
 mod calibration;
 mod compare;
 mod distribution;
 mod field;
+mod isotonic;
 mod options;
 mod panel;
 mod prompt;
@@ -23,9 +26,10 @@ mod template;
 mod verdict;
 
 pub use calibration::{
-    Agreement, Calibration, CalibrationOptions, CalibrationReport, FEWEST_LABELS, Fit, fit_calibration,
+    Agreement, CalibrationOptions, CalibrationReport, FEWEST_LABELS, Fit, fit_calibration,
 };
 pub use compare::{OrderVerdict, PreferenceVerdict, Winner};
+pub use isotonic::Calibration;
 pub use options::{JudgeOptions, Kind, TemplateChoice, Truncate};
 pub use panel::{
     ClassBallot, Disagreement, Distribution, PanelClass, PanelPreference, PanelScore, PreferenceBallot,
