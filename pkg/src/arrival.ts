@@ -29,7 +29,7 @@ export interface ArrivalSettings {
 
 /** Files of a split model that are fetched at the same time. */
 const PARALLEL = 4;
-/** How far a download may be ahead of a plan, which reads some hundred kilobytes. */
+/** How far a download may be ahead of a plan, which stops after the header. */
 const PLAN_LEASH = 256 << 10;
 
 /** The files of a model from when they are asked for to when they are let go. */

@@ -6,7 +6,7 @@ import type { LoadOptions, LoadPlan, ModelSource } from "./types.js";
 
 /**
  * What a load of this model with these options would take, and whether this machine can give it. Only the file's header is
- * fetched, some hundred kilobytes, which a later load need not fetch again.
+ * fetched, some megabytes of vocabulary for the most part, which a later load need not fetch again.
  *
  * @throws {LunetteError} as {@link Engine.load} does, but for what concerns the model's weights: that it does not fit is the
  * plan's verdict, not an error.

@@ -1,92 +1,28 @@
-import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { Arrival } from "../src/arrival.js";
-import { modelKey } from "../src/cache/address.js";
-import { Library } from "../src/cache/library.js";
-import { CHUNK_BYTES, fileKey, parseRecord } from "../src/cache/record.js";
+import { describe, expect, it } from "vitest";
+import { CHUNK_BYTES, parseRecord } from "../src/cache/record.js";
 import type { FileRecord } from "../src/cache/record.js";
 import { inUnits } from "../src/cache/room.js";
 import { Slots } from "../src/cache/slots.js";
 import type { Storage, Store } from "../src/cache/store.js";
 import { CallControl } from "../src/control.js";
-import { arrive } from "../src/loading.js";
-import { Meter } from "../src/meter.js";
-import { openFolder } from "../src/node/store.js";
-import { describeSource } from "../src/source.js";
-import type { ModelSource, Progress } from "../src/types.js";
-import type { ByteSource, ModelBytes, WasmSha256Class } from "../src/wasm-contract.js";
-import { realWasm } from "./real-wasm.js";
-import { begins, noise, sendFile, serving } from "./serving.js";
-
-const bytes = noise(2 * CHUNK_BYTES + 1_234_567);
-const hashOf = (data: Uint8Array) => createHash("sha256").update(data).digest("hex");
-const sha256 = hashOf(bytes);
-const patience = { attempts: 3, firstDelayMs: 1, longestDelayMs: 5, longestRetryAfterMs: 50, stallMs: 20_000 };
-
-let Sha256: WasmSha256Class;
-let folder: string;
-let store: Store;
-beforeAll(async () => {
-  Sha256 = (await realWasm()).WasmSha256;
-});
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), "lunette-cache-"));
-  const storage = await openFolder(folder);
-  if (!("store" in storage)) throw new Error(storage.missing);
-  ({ store } = storage);
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
-
-/** Reads a model as the engine does: every part to its end. */
-async function readAll(model: ModelBytes): Promise<{ data: Buffer }> {
-  const pieces: Uint8Array[] = [];
-  for (let part = 0; part < model.parts; part += 1) {
-    const source = await model.open(part);
-    for (let piece = await source.next(); piece !== null; piece = await source.next()) pieces.push(piece.slice());
-    source.close();
-  }
-  return { data: Buffer.concat(pieces) };
-}
-
-interface Loading {
-  work?: (model: ModelBytes) => Promise<{ data: Buffer }>;
-  storage?: Storage | undefined;
-  control?: CallControl;
-  plan?: boolean;
-}
-
-/** A whole load, as the host does it. */
-async function load(model: ModelSource, how: Loading = {}) {
-  const { work = readAll, control = new CallControl(), plan = false } = how;
-  const progress: Progress[] = [];
-  const meter = new Meter((event) => progress.push(event));
-  const storage = "storage" in how ? how.storage : { store };
-  const arrival = new Arrival({ source: describeSource(model), Sha256, meter, storage, patience, plan });
-  const { data } = await arrive(arrival, control, meter, () => work(arrival));
-  return { data, progress, arrival };
-}
-
-/** Serves the file, and notes from where on it was asked for. */
-async function serve(sabotage: (request: number) => Parameters<typeof sendFile>[3] = () => undefined) {
-  const asked: number[] = [];
-  const url = await serving((request, response) => {
-    if (request.method === "GET") asked.push(begins(request));
-    sendFile(request, response, bytes, sabotage(asked.length));
-  });
-  return { url, asked };
-}
-
-const equal = (data: Buffer) => {
-  expect(hashOf(data)).toBe(sha256);
-};
-const nameOf = async (url: string) => fileKey(await modelKey(url), 0);
-const recordOf = async (url: string) => parseRecord(await store.readRecord(await nameOf(url)));
-const dataOf = async (url: string) => join(folder, `${await nameOf(url)}.gguf`);
+import type { ModelBytes } from "../src/wasm-contract.js";
+import {
+  bytes,
+  dataOf,
+  equal,
+  folder,
+  hashOf,
+  load,
+  nameOf,
+  readAll,
+  recordOf,
+  serve,
+  sha256,
+  store,
+} from "./loads.js";
+import { sendFile, serving } from "./serving.js";
 
 describe("a model that is fetched", () => {
   it("is kept, and read from there the next time", async () => {
@@ -395,166 +331,5 @@ describe("a disk", () => {
     equal(data);
     expect(progress.at(-1)?.note).toContain(says);
     expect(await store.names()).toEqual([]);
-  });
-});
-
-describe("a split model", () => {
-  const cuts = [0, 1_000_000, 6_000_000, 7_000_000, 9_000_000, bytes.length];
-  const pieces = cuts.slice(1).map((end, part) => bytes.subarray(cuts[part], end));
-  const name = (part: number) => `/m-0000${part + 1}-of-0000${pieces.length}.gguf`;
-
-  async function serveParts() {
-    const log: string[] = [];
-    let open = 0;
-    let most = 0;
-    const url = await serving((request, response) => {
-      const part = pieces.findIndex((_, part) => request.url === name(part));
-      const piece = pieces[part];
-      if (piece === undefined) return void response.writeHead(404).end();
-      log.push(`${request.method ?? ""} ${part}${begins(request) > 0 ? "…" : ""}`);
-      if (request.method === "GET") {
-        most = Math.max(most, (open += 1));
-        response.on("close", () => (open -= 1));
-      }
-      setTimeout(() => {
-        sendFile(request, response, piece);
-      }, 30);
-    });
-    return { url: new URL(name(0), url).href, log, most: () => most };
-  }
-
-  it("arrives with several parts at a time, and is read in order", async () => {
-    const { url, log, most } = await serveParts();
-    const { data, progress } = await load({ url, sha256: pieces.map((piece) => hashOf(piece)) });
-    equal(data);
-    expect(most()).toBe(4);
-    expect(progress.filter(({ phase }) => phase === "download").every(({ total }) => total === bytes.length)).toBe(
-      true,
-    );
-    equal((await load(url)).data);
-    expect(log.filter((entry) => entry.startsWith("GET")).sort()).toEqual(pieces.map((_, part) => `GET ${part}`));
-    expect(await Library.in({ store }).list()).toMatchObject([{ bytes: bytes.length, complete: true }]);
-  });
-
-  it("arrives part by part without a cache", async () => {
-    const { url, most } = await serveParts();
-    equal((await load(url, { storage: undefined })).data);
-    expect(most()).toBe(1);
-  });
-
-  it("has all its headers read before its weights", async () => {
-    const { url, log } = await serveParts();
-    const heads = async (model: ModelBytes) => {
-      for (let part = 0; part < model.parts; part += 1) {
-        const source: ByteSource = await model.open(part);
-        expect((await source.next())?.length).toBeGreaterThan(0);
-        source.close();
-      }
-      return readAll(model);
-    };
-    equal((await load(url, { work: heads })).data);
-    expect(log.filter((entry) => entry === "GET 4…").length).toBeLessThanOrEqual(1);
-  });
-
-  it("is refused when a hash of one part is wrong", async () => {
-    const { url } = await serveParts();
-    const hashes = pieces.map((piece) => hashOf(piece));
-    hashes[3] = "0".repeat(64);
-    await expect(load({ url, sha256: hashes })).rejects.toMatchObject({ code: "integrity" });
-  });
-});
-
-describe("a plan", () => {
-  it("fetches little more than is read, which the load then has", async () => {
-    const { url, asked } = await serve();
-    const { arrival } = await load(url, {
-      plan: true,
-      async work(model) {
-        const source = await model.open(0);
-        await source.next();
-        source.close();
-        return { data: Buffer.alloc(0) };
-      },
-    });
-    expect(arrival.arrived).toBe(0);
-    const [partial] = await Library.in({ store }).list();
-    expect(partial).toMatchObject({ complete: false, total: bytes.length });
-    expect(partial?.bytes).toBeGreaterThan(0);
-    expect(partial?.bytes).toBeLessThan(CHUNK_BYTES);
-    equal((await load(url)).data);
-    expect(asked).toEqual([0, partial?.bytes]);
-  });
-});
-
-describe("the library", () => {
-  const library = () => Library.in({ store });
-
-  it("lists, exports and deletes by identity, name and address", async () => {
-    const { url } = await serve();
-    for (const by of ["id", "name", "url"] as const) {
-      await load({ url: `${url}?token=secret`, name: "My judge", license: "MIT" });
-      const [model, ...others] = await library().list();
-      expect(others).toEqual([]);
-      expect(model).toMatchObject({
-        name: "My judge",
-        url,
-        bytes: bytes.length,
-        complete: true,
-        sha256,
-        license: "MIT",
-      });
-      const id = model?.[by] ?? "";
-      const address = by === "url" ? id : undefined;
-      equal(Buffer.from(await (await library().export(id, address)).arrayBuffer()));
-      expect((await library().usage()).models).toBe(bytes.length);
-      await library().delete(id, address);
-      expect(await readdir(folder)).toEqual([]);
-    }
-    await library().delete("not there");
-    await expect(library().export("not there")).rejects.toMatchObject({ code: "invalid-argument" });
-  });
-
-  it("does not delete what is being loaded", async () => {
-    const { url } = await serve();
-    await load(url, {
-      async work(model) {
-        await expect(library().delete("", url)).rejects.toMatchObject({ code: "in-use" });
-        return readAll(model);
-      },
-    });
-    await library().delete("", url);
-  });
-
-  it("takes files in, which then need no network", async () => {
-    const file = new File([bytes], "judge.gguf");
-    const imported = await library().import(file, undefined, Sha256);
-    expect(imported).toMatchObject({ name: "judge.gguf", complete: true, sha256, verified: "recorded" });
-    equal((await load(imported.url)).data);
-    const source = describeSource({ url: "https://models.example/j.gguf", sha256 });
-    if (source.kind !== "url") throw new Error("it has a URL");
-    expect(await library().import(file, source, Sha256)).toMatchObject({ verified: "pinned" });
-    equal((await load("https://models.example/j.gguf")).data);
-    await library().delete(imported.id);
-    await expect(load(imported.url)).rejects.toMatchObject({ code: "source" });
-    const other = { ...source, sha256: ["0".repeat(64)] };
-    await expect(library().import(file, other, Sha256)).rejects.toMatchObject({ code: "integrity" });
-    expect((await readdir(folder)).filter((name) => name.endsWith(".gguf"))).toEqual([]);
-  });
-});
-
-describe("two loads of the same model", () => {
-  it("wait for one another, and fetch it once", async () => {
-    const { url, asked } = await serve();
-    const loads = await Promise.all([load(url), load(url)]);
-    for (const { data } of loads) equal(data);
-    expect(asked).toEqual([0]);
-    expect(loads.filter(({ progress }) => progress.some(({ phase }) => phase === "wait"))).toHaveLength(1);
-  });
-
-  it("are not held up by a process that has died", async () => {
-    const { url } = await serve();
-    // No process has this number: it is above what any system gives.
-    await writeFile(join(folder, `${await modelKey(url)}.lock`), "999999999");
-    equal((await load(url)).data);
   });
 });

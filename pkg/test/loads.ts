@@ -1,0 +1,88 @@
+// Loads as the host does them, without an engine: from a server of the test's own into a folder of its own. Importing this
+// gives each test of a file an empty folder.
+
+import { createHash } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { Arrival } from "../src/arrival.js";
+import { modelKey } from "../src/cache/address.js";
+import { CHUNK_BYTES, fileKey, parseRecord } from "../src/cache/record.js";
+import type { Storage, Store } from "../src/cache/store.js";
+import { CallControl } from "../src/control.js";
+import { arrive } from "../src/loading.js";
+import { Meter } from "../src/meter.js";
+import { openFolder } from "../src/node/store.js";
+import { describeSource } from "../src/source.js";
+import type { ModelSource, Progress } from "../src/types.js";
+import type { ModelBytes, WasmSha256Class } from "../src/wasm-contract.js";
+import { realWasm } from "./real-wasm.js";
+import { begins, noise, sendFile, serving } from "./serving.js";
+
+export const bytes = noise(2 * CHUNK_BYTES + 1_234_567);
+export const hashOf = (data: Uint8Array) => createHash("sha256").update(data).digest("hex");
+export const sha256 = hashOf(bytes);
+const patience = { attempts: 3, firstDelayMs: 1, longestDelayMs: 5, longestRetryAfterMs: 50, stallMs: 20_000 };
+
+export let Sha256: WasmSha256Class;
+export let folder: string;
+export let store: Store;
+beforeAll(async () => {
+  Sha256 = (await realWasm()).WasmSha256;
+});
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "lunette-cache-"));
+  const storage = await openFolder(folder);
+  if (!("store" in storage)) throw new Error(storage.missing);
+  ({ store } = storage);
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Reads a model as the engine does: every part to its end. */
+export async function readAll(model: ModelBytes): Promise<{ data: Buffer }> {
+  const pieces: Uint8Array[] = [];
+  for (let part = 0; part < model.parts; part += 1) {
+    const source = await model.open(part);
+    for (let piece = await source.next(); piece !== null; piece = await source.next()) pieces.push(piece.slice());
+    source.close();
+  }
+  return { data: Buffer.concat(pieces) };
+}
+
+interface Loading {
+  work?: (model: ModelBytes) => Promise<{ data: Buffer }>;
+  storage?: Storage | undefined;
+  control?: CallControl;
+  plan?: boolean;
+}
+
+/** A whole load, as the host does it. */
+export async function load(model: ModelSource, how: Loading = {}) {
+  const { work = readAll, control = new CallControl(), plan = false } = how;
+  const progress: Progress[] = [];
+  const meter = new Meter((event) => progress.push(event));
+  const storage = "storage" in how ? how.storage : { store };
+  const arrival = new Arrival({ source: describeSource(model), Sha256, meter, storage, patience, plan });
+  const { data } = await arrive(arrival, control, meter, () => work(arrival));
+  return { data, progress, arrival };
+}
+
+/** Serves the file, and notes from where on it was asked for. */
+export async function serve(sabotage: (request: number) => Parameters<typeof sendFile>[3] = () => undefined) {
+  const asked: number[] = [];
+  const url = await serving((request, response) => {
+    if (request.method === "GET") asked.push(begins(request));
+    sendFile(request, response, bytes, sabotage(asked.length));
+  });
+  return { url, asked };
+}
+
+export const equal = (data: Buffer) => {
+  expect(hashOf(data)).toBe(sha256);
+};
+export const nameOf = async (url: string) => fileKey(await modelKey(url), 0);
+export const recordOf = async (url: string) => parseRecord(await store.readRecord(await nameOf(url)));
+export const dataOf = async (url: string) => join(folder, `${await nameOf(url)}.gguf`);
