@@ -7,3 +7,4 @@ import "./packed/csp.test.mjs";
 import "./packed/network.test.mjs";
 import "./packed/firefox.test.mjs";
 import "./packed/examples.test.mjs";
+import "./packed/extension.test.mjs";

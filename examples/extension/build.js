@@ -1,0 +1,22 @@
+import { build } from "esbuild";
+import { cpSync, mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+// Everything an extension runs must be in it. The panel's worker is an entry of its own, beside the panel, and looks for the
+// wasm file in ../wasm/.
+await build({
+  entryPoints: [
+    { in: "src/background.js", out: "js/background" },
+    { in: "src/panel.js", out: "js/panel" },
+    { in: "lunette/worker", out: "js/worker" },
+  ],
+  outdir: "dist",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  chunkNames: "js/[name]-[hash]",
+});
+
+cpSync("public", "dist", { recursive: true });
+mkdirSync("dist/wasm", { recursive: true });
+cpSync(fileURLToPath(import.meta.resolve("lunette/lunette_bg.wasm")), "dist/wasm/lunette_bg.wasm");
