@@ -11,6 +11,7 @@ const PAGE = names(
   "PerformanceObserver",
   "WebAssembly",
   "Worker",
+  "chrome",
   "document",
   "fetch",
   "getComputedStyle",
@@ -21,6 +22,6 @@ const PAGE = names(
   "navigator",
   "performance",
 );
-const WEBGPU = names("GPUAdapter", "GPUBuffer", "GPUDevice", "GPUQueue");
+const WEBGPU = names("GPUAdapter", "GPUBuffer", "GPUDevice", "GPUOutOfMemoryError", "GPUQueue");
 
 export default [js.configs.recommended, { languageOptions: { globals: { ...NODE, ...PAGE, ...WEBGPU } } }];

@@ -4,6 +4,7 @@ import "./faults.test.mjs";
 import "./arrival.test.mjs";
 import "./memory.test.mjs";
 import "./recovery.test.mjs";
+import "./room.test.mjs";
 import "./golden.test.mjs";
 import "./score.test.mjs";
 import "./judge.test.mjs";

@@ -6,7 +6,8 @@ import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import sirv from "sirv";
-import { model, root } from "./lib.mjs";
+import { tinyJudge } from "./gguf.mjs";
+import { launch, model, root } from "./lib.mjs";
 import { minutes, server } from "./session.mjs";
 import { judge, load, LOADED, loadedPage, part, visit } from "./visitor.mjs";
 
@@ -90,6 +91,29 @@ describe("the page's load view", () => {
     await part(page, "error").filter({ hasText: "invalid-file" }).waitFor({ timeout: 60_000 });
     assert.deepEqual(troubles, []);
     await context.close();
+  });
+
+  test("a GPU that goes away is told of, and the verdict comes all the same", minutes(5), async (t) => {
+    (await server()).files.set("tiny-judge.gguf", tinyJudge());
+    // The process that is to crash belongs to the whole browser.
+    const own = await launch();
+    t.after(() => own.close());
+    const { page, troubles } = await visit({ context: await own.newContext() });
+    await part(page, "backend").selectOption("webgpu");
+    await part(page, "url").fill(`${(await server()).origin}/files/tiny-judge.gguf`);
+    await part(page, "load-url").click();
+    await part(page, "judge-facts").waitFor({ timeout: LOADED });
+    await judge(page);
+    const expected = await part(page, "score").innerText();
+    const session = await own.newBrowserCDPSession();
+    await session.send("Browser.crashGpuProcess");
+    await judge(page);
+    assert.equal(await part(page, "score").innerText(), expected);
+    const notice = part(page, "recovery");
+    assert.match(await notice.innerText(), /is back\. Nothing was lost\./);
+    await notice.getByText("Dismiss").click();
+    await notice.waitFor({ state: "detached" });
+    assert.deepEqual(troubles, []);
   });
 
   test("an address without a model is explained", minutes(2), async () => {

@@ -25,8 +25,12 @@ async function pageWithLosses() {
     GPUAdapter.prototype.requestDevice = async function (...options) {
       const device = await requestDevice.apply(this, options);
       devices.push(device);
+      // A device that nobody has used yet, where that was asked for.
+      if (globalThis.doomed > 0) device.destroy();
+      globalThis.doomed -= 1;
       return device;
     };
+    globalThis.doomed = 0;
     globalThis.submits = 0;
     let [gaps, left] = [[], 0];
     const next = () => (left = gaps.length > 0 ? gaps.shift() : Infinity);
@@ -176,6 +180,40 @@ describe("lost devices", () => {
     assert.deepEqual(phases, ["lost", "recovered"]);
     assert.equal(backend, "webgpu");
     assert.ok(expected >= 1 && expected <= 5);
+  });
+
+  test("a device that goes as soon as it is there is asked for once more", minutes(3), async () => {
+    const judged = (doomed) =>
+      page.evaluate(
+        async ([row, doomed]) => {
+          const phases = [];
+          globalThis.doomed = doomed;
+          try {
+            const judge = await lunette.Judge.load("/files/tiny-judge.gguf", {
+              backend: "webgpu",
+              worker: false,
+              cache: false,
+              onRecovery: ({ phase }) => phases.push(phase),
+            });
+            const { expected } = await judge.score(row, { critique: false });
+            const { backend } = judge.info;
+            await judge.dispose();
+            return { phases, expected, backend };
+          } catch (error) {
+            return { phases, code: error.code, message: error.message };
+          } finally {
+            globalThis.doomed = 0;
+          }
+        },
+        [rows[0], doomed],
+      );
+    const calm = await judged(0);
+    assert.deepEqual(calm.phases, []);
+    assert.deepEqual(await judged(1), { ...calm, phases: ["lost", "recovered"] });
+    // Where no device ever lasts, the load ends on the processor.
+    const { phases, expected, backend } = await judged(Infinity);
+    assert.deepEqual([phases.at(0), phases.at(-1), backend], ["lost", "fallback", "wasm"]);
+    assert.ok(Math.abs(expected - calm.expected) < 1e-2);
   });
 
   test("the default model goes on where it stood", { ...minutes(8), skip: quick }, async () => {

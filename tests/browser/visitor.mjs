@@ -12,9 +12,12 @@ const visits = [];
 // Most are closed already.
 after(() => Promise.all(visits.map((context) => context.close().catch(() => {}))));
 
-/** Opens the page in a profile of its own. `troubles` gathers what no visit may have: errors and broken policies. */
-export async function visit({ path = "/", origin, ...options } = {}) {
-  const context = await launchVisitor({ reducedMotion: "reduce", ...options });
+/**
+ * Opens the page, in a profile of its own if not in the `context` given. `troubles` gathers what no visit may have: errors and
+ * broken policies.
+ */
+export async function visit({ path = "/", origin, context: given, ...options } = {}) {
+  const context = given ?? (await launchVisitor({ reducedMotion: "reduce", ...options }));
   visits.push(context);
   const page = await context.newPage();
   const troubles = [];
