@@ -26,8 +26,10 @@ export async function readChunk(
 /** A file that grows, with its hash, its chunks' hashes and its record. */
 export class GrowingFile {
   /** Bytes of the chunk that is not whole yet. */
-  readonly #buffer = new Uint8Array(CHUNK_BYTES);
+  #buffer = new Uint8Array(CHUNK_BYTES);
   #filled = 0;
+  /** The chunk that became whole last, for a reader who is close behind. */
+  #last: { index: number; bytes: Uint8Array<ArrayBuffer> } | undefined;
   readonly #chunks: Promise<string>[];
   #recorded: number;
   /** The file's size, once all of it is here. */
@@ -88,8 +90,9 @@ export class GrowingFile {
     const index = Math.floor(at / CHUNK_BYTES);
     const within = at - index * CHUNK_BYTES;
     const expected = this.#chunks[index];
-    // The chunk that still grows is in memory, and is copied because it does.
+    // What is in memory is copied, because it will be written over.
     if (expected === undefined) return this.#buffer.slice(within, this.#filled);
+    if (index === this.#last?.index) return this.#last.bytes.slice(within);
     const length = Math.min(CHUNK_BYTES, this.position - index * CHUNK_BYTES);
     return (await readChunk(this.file, index, length, expected)).subarray(within);
   }
@@ -156,8 +159,11 @@ export class GrowingFile {
     const index = this.#chunks.length;
     this.file.write(this.#buffer, index * CHUNK_BYTES);
     this.hash.update(this.#buffer);
-    // The platform copies what it is given before it returns, so the buffer can be filled again.
     this.#chunks.push(sha256(this.#buffer).then(hex));
+    // The platform has copied what it was given, so the buffer before this one can be filled again.
+    const free = this.#last?.bytes ?? new Uint8Array(CHUNK_BYTES);
+    this.#last = { index, bytes: this.#buffer };
+    this.#buffer = free;
     this.#filled = 0;
   }
 
