@@ -14,12 +14,15 @@ pub use stream::TextStream;
 
 use crate::gguf::{Metadata, Value};
 use crate::{Error, Result};
+use pre::PreTokenizer;
 use special::Specials;
 use tokenizers::models::bpe::{BPE, Vocab};
+use tokenizers::{Model, OffsetReferential, OffsetType, PreTokenizedString};
 
 /// A byte-level BPE tokenizer (GGUF's `tokenizer.ggml.model = "gpt2"`).
 pub struct Tokenizer {
-    bpe: tokenizers::Tokenizer,
+    pre: PreTokenizer,
+    bpe: BPE,
     specials: Specials,
     /// The bytes of every token.
     pieces: Vec<Box<[u8]>>,
@@ -72,9 +75,8 @@ impl Tokenizer {
             return Err(unusable("its vocabulary is empty".into()));
         }
         let kinds = kinds(meta, tokens.len())?;
-        let pre = pre::PreTokenizer::named(meta.str("tokenizer.ggml.pre").unwrap_or("default"))?;
-        let mut bpe = tokenizers::Tokenizer::new(model(meta, &tokens, &kinds, pre.whole_words_first)?);
-        bpe.with_pre_tokenizer(Some(pre.splitter));
+        let pre = PreTokenizer::named(meta.str("tokenizer.ggml.pre").unwrap_or("default"))?;
+        let bpe = model(meta, &tokens, &kinds, pre.whole_words_first)?;
 
         let specials = Specials::new(tokens.iter().zip(&kinds).enumerate().filter_map(
             |(id, (token, kind))| match *kind {
@@ -107,6 +109,7 @@ impl Tokenizer {
             ends,
             // Llama 3's pre-tokenizer comes with a BOS unless the file says otherwise (as in llama.cpp).
             add_bos: meta.bool("tokenizer.ggml.add_bos_token").unwrap_or(pre.adds_bos),
+            pre,
         })
     }
 
@@ -175,13 +178,20 @@ impl Tokenizer {
     }
 
     fn encode_plain(&self, text: &str, tokens: &mut Vec<u32>) -> Result<()> {
-        if !text.is_empty() {
-            let encoding = self.bpe.encode_fast(text, false);
-            let encoding = encoding
-                .map_err(|e| Error::InvalidArgument(format!("this text cannot be tokenized: {e}")))?;
-            tokens.extend_from_slice(encoding.get_ids());
+        let words = self.words(text);
+        let words =
+            words.map_err(|e| Error::InvalidArgument(format!("this text cannot be tokenized: {e}")))?;
+        for (_, _, word) in words.get_splits(OffsetReferential::Normalized, OffsetType::None) {
+            tokens.extend(word.iter().flatten().map(|token| token.id));
         }
         Ok(())
+    }
+
+    /// The words of `text`, each with its tokens.
+    fn words(&self, text: &str) -> tokenizers::Result<PreTokenizedString> {
+        let mut words = self.pre.words(text)?;
+        words.tokenize(|word| self.bpe.tokenize(word.get()))?;
+        Ok(words)
     }
 
     /// The text of `tokens`, control tokens by their names; bytes that are not UTF-8 become U+FFFD.

@@ -1,18 +1,26 @@
 //! Pre-tokenizers: how text is cut into words before BPE, by the names that GGUF files give them.
 
 use crate::{Error, Result};
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::digits::Digits;
-use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::tokenizer::SplitDelimiterBehavior;
+use tokenizers::{PreTokenizedString, PreTokenizer as _};
 
+/// The library's own list of pre-tokenizers would bring all of them into the module, and most of Unicode with them.
 pub(super) struct PreTokenizer {
-    pub splitter: PreTokenizerWrapper,
+    first: First,
+    /// Bytes to GPT-2's alphabet, in most cases after a cut into words by GPT-2's pattern.
+    bytes: ByteLevel,
     /// A word that is itself in the vocabulary is taken whole, without merging.
     pub whole_words_first: bool,
     pub adds_bos: bool,
+}
+
+enum First {
+    Nothing,
+    Digits(Digits),
+    Split(Box<Split>),
 }
 
 /// Llama 3: contractions, words with one leading sign, up to three digits, signs with line breaks, white space.
@@ -22,11 +30,11 @@ const QWEN_2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{
 
 impl PreTokenizer {
     pub fn named(name: &str) -> Result<PreTokenizer> {
-        let splitter = match name {
-            "smollm" => sequence(Digits::new(true).into(), true),
-            "llama-bpe" | "llama3" | "llama-v3" => sequence(split(LLAMA_3)?, false),
-            "qwen2" => sequence(split(QWEN_2)?, false),
-            "gpt-2" => bytes(true),
+        let (first, gpt2_words) = match name {
+            "smollm" => (First::Digits(Digits::new(true)), true),
+            "llama-bpe" | "llama3" | "llama-v3" => (split(LLAMA_3)?, false),
+            "qwen2" => (split(QWEN_2)?, false),
+            "gpt-2" => (First::Nothing, true),
             other => {
                 return Err(Error::UnsupportedTokenizer(format!(
                     "its pre-tokenizer is \"{other}\"; smollm, llama-bpe, gpt-2 and qwen2 are supported"
@@ -34,21 +42,25 @@ impl PreTokenizer {
             }
         };
         let llama_3 = name.starts_with("llama");
-        Ok(PreTokenizer { splitter, whole_words_first: llama_3, adds_bos: llama_3 })
+        let bytes = ByteLevel::new(false, false, gpt2_words);
+        Ok(PreTokenizer { first, bytes, whole_words_first: llama_3, adds_bos: llama_3 })
+    }
+
+    /// Cuts `text` into words, in GPT-2's alphabet.
+    pub fn words(&self, text: &str) -> tokenizers::Result<PreTokenizedString> {
+        let mut words = PreTokenizedString::from(text);
+        match &self.first {
+            First::Nothing => {}
+            First::Digits(digits) => digits.pre_tokenize(&mut words)?,
+            First::Split(split) => split.pre_tokenize(&mut words)?,
+        }
+        self.bytes.pre_tokenize(&mut words)?;
+        Ok(words)
     }
 }
 
-fn sequence(first: PreTokenizerWrapper, gpt2_words: bool) -> PreTokenizerWrapper {
-    Sequence::new(vec![first, bytes(gpt2_words)]).into()
-}
-
-/// Bytes to GPT-2's alphabet; with `words`, cut into words by GPT-2's pattern first.
-fn bytes(words: bool) -> PreTokenizerWrapper {
-    ByteLevel::new(false, false, words).into()
-}
-
-fn split(pattern: &str) -> Result<PreTokenizerWrapper> {
+fn split(pattern: &str) -> Result<First> {
     Split::new(SplitPattern::Regex(pattern.into()), SplitDelimiterBehavior::Isolated, false)
-        .map(Into::into)
+        .map(|split| First::Split(Box::new(split)))
         .map_err(|e| Error::Internal(format!("a pre-tokenizer's pattern: {e}")))
 }
