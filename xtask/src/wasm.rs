@@ -6,6 +6,7 @@ use crate::stamp::{Stamp, file_hash};
 use crate::{repo, say};
 use anyhow::{Context, Result};
 use std::fs;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// How much time the build may take for a faster, smaller module.
@@ -24,14 +25,29 @@ impl Profile {
     }
 }
 
+/// What the module says of where its sources lay, in panics: nothing about the machine that it was built on. To be given to
+/// Cargo beside the flags of `.cargo/config.toml`.
+fn flags() -> Result<String> {
+    let home = cargo_home().context("neither CARGO_HOME nor HOME is set")?;
+    let from = home.join("registry/src");
+    let flag = format!("--remap-path-prefix={}=crates", from.display());
+    Ok(format!("target.wasm32-unknown-unknown.rustflags = [{flag:?}]"))
+}
+
+fn cargo_home() -> Option<PathBuf> {
+    let home = || std::env::home_dir().map(|home| home.join(".cargo"));
+    std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(home)
+}
+
 /// Builds pkg/wasm, as far as something has changed.
 pub fn build(profile: Profile) -> Result<()> {
     let tools = tools::wasm()?;
     let time = if profile == Profile::Release { "; the first time takes several minutes" } else { "" };
     say!("building the wasm module ({} profile{time})", profile.name());
+    let flags = flags()?;
     cargo()
         .args(["build", "--package", "lunette", "--lib", "--target", "wasm32-unknown-unknown"])
-        .args(["--profile", profile.name()])
+        .args(["--profile", profile.name(), "--config", &flags])
         .run()?;
 
     // Cargo knows whether the module changed; the steps after it do not, and take longer than looking.
@@ -52,6 +68,8 @@ pub fn build(profile: Profile) -> Result<()> {
         .args(["build", ".", "--target", "web", "--mode", "no-install", "--out-dir", "pkg/wasm"])
         .args(["--no-pack", "--no-gitignore", "--no-opt"])
         .args(flag)
+        // To Cargo, which has nothing left to build.
+        .args(["--", "--config", &flags])
         .env("PATH", &tools.path)
         .run()?;
 

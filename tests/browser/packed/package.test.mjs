@@ -2,12 +2,14 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
+import { root } from "../lib.mjs";
 import { minutes, quick } from "../session.mjs";
 import { installed, tarball } from "../tarball.mjs";
 
@@ -40,6 +42,15 @@ test("it holds what it should, and nothing else", minutes(2), async () => {
   }
   const other = paths.filter((path) => !/^(dist|src|wasm)\/|^(package\.json|README\.md|LICENSE-\w+)$/.test(path));
   assert.deepEqual(other, []);
+});
+
+test("nothing in it says where it was built", minutes(2), async () => {
+  const { files } = await tarball();
+  const cargo = process.env.CARGO_HOME ?? join(homedir(), ".cargo");
+  for (const { path } of files) {
+    const file = readFileSync(join(await installed(), path));
+    for (const folder of [cargo, root]) assert.ok(!file.includes(folder), `${path} names ${folder}`);
+  }
 });
 
 test("source maps lead to sources that are there", minutes(2), async () => {
