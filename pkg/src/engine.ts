@@ -5,6 +5,7 @@ import * as inputs from "./inputs.js";
 import { askToPersist } from "./persist.js";
 import { platform } from "./platform.js";
 import { describeSource } from "./source.js";
+import { opened } from "./source/handle.js";
 import type {
   CallOptions,
   ChatMessage,
@@ -64,7 +65,7 @@ export class Engine {
       signal,
       ...settings
     } = inputs.loadOptions(options, "options");
-    const source = describeSource(model, sha256);
+    const source = describeSource(await opened(model), sha256);
     // Not awaited: a browser may ask the user, and the load goes on whatever the answer.
     if (cache && source.kind === "url") void askToPersist();
     const client = new Client(new Window(await connect(worker)));

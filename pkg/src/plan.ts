@@ -2,6 +2,7 @@ import { Client } from "./client.js";
 import { connect } from "./engine.js";
 import * as inputs from "./inputs.js";
 import { describeSource } from "./source.js";
+import { opened } from "./source/handle.js";
 import type { LoadOptions, LoadPlan, ModelSource } from "./types.js";
 
 /**
@@ -14,7 +15,7 @@ import type { LoadOptions, LoadPlan, ModelSource } from "./types.js";
 export async function planLoad(model: ModelSource, options: LoadOptions = {}): Promise<LoadPlan> {
   const given = inputs.loadOptions(options, "options");
   const { worker, cache = true, sha256, signal } = given;
-  const source = describeSource(model, sha256);
+  const source = describeSource(await opened(model), sha256);
   const client = new Client(await connect(worker));
   try {
     return await client.call("plan", [source, inputs.engineOptions(given, "options"), { cache }], { signal });

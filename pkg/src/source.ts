@@ -4,15 +4,16 @@ import { LunetteError } from "./errors.js";
 import { modelRef } from "./inputs.js";
 import { platform } from "./platform.js";
 import type { WireSource, WireUrl } from "./protocol.js";
+import type { OpenedSource } from "./source/handle.js";
 import { partBlobs, partUrls } from "./source/split.js";
-import type { ModelRef, ModelSource } from "./types.js";
+import type { ModelRef } from "./types.js";
 
 /**
  * Turns what the caller passed into something that can be posted to a worker, whose base address is not the page's.
  *
  * @param sha256 what the caller expects, beside what the source may say itself.
  */
-export function describeSource(model: ModelSource, sha256?: string): WireSource {
+export function describeSource(model: OpenedSource, sha256?: string): WireSource {
   const source = describe(model);
   if (sha256 === undefined) return source;
   if (source.parts.length > 1) {
@@ -31,7 +32,7 @@ export function describeSource(model: ModelSource, sha256?: string): WireSource 
   return { ...source, sha256: [sha256] };
 }
 
-function describe(model: ModelSource): WireSource {
+function describe(model: OpenedSource): WireSource {
   if (typeof model === "string") {
     const entry = entryOf(model);
     return entry === undefined ? describeRef({ url: model }) : describeRef(entry);
@@ -48,7 +49,7 @@ function describe(model: ModelSource): WireSource {
   }
   const other: unknown = model;
   if (typeof other !== "object" || other === null || !("url" in other)) {
-    const expected = "a name or URL, a File, a Blob, an ArrayBuffer, an array of Files or an object with a url";
+    const expected = "a name or URL, a File or its handle, a Blob, an ArrayBuffer, an array of Files or an object with a url";
     throw wrong("model", expected, other);
   }
   return describeRef(modelRef(other, "model"));

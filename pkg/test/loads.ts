@@ -15,7 +15,8 @@ import { arrive } from "../src/loading.js";
 import { Meter } from "../src/meter.js";
 import { openFolder } from "../src/node/store.js";
 import { describeSource } from "../src/source.js";
-import type { ModelSource, Progress } from "../src/types.js";
+import type { OpenedSource } from "../src/source/handle.js";
+import type { Progress } from "../src/types.js";
 import type { ModelBytes, WasmSha256Class } from "../src/wasm-contract.js";
 import { realWasm } from "./real-wasm.js";
 import { begins, noise, sendFile, serving } from "./serving.js";
@@ -60,7 +61,7 @@ interface Loading {
 }
 
 /** A whole load, as the host does it. */
-export async function load(model: ModelSource, how: Loading = {}) {
+export async function load(model: OpenedSource, how: Loading = {}) {
   const { work = readAll, control = new CallControl(), plan = false } = how;
   const progress: Progress[] = [];
   const meter = new Meter((event) => progress.push(event));

@@ -4,8 +4,9 @@ import { entryOf, register } from "../src/catalogue.js";
 import { Models } from "../src/models.js";
 import { describeSource } from "../src/source.js";
 import { BlobPart } from "../src/source/blob.js";
+import { opened } from "../src/source/handle.js";
+import type { OpenedSource } from "../src/source/handle.js";
 import { partBlobs, partOf, partUrls } from "../src/source/split.js";
-import type { ModelSource } from "../src/types.js";
 import { drain, FakeSha256 } from "./fake-engine.js";
 
 const invalid = expect.objectContaining({ code: "invalid-argument" }) as Error;
@@ -54,7 +55,33 @@ describe("describeSource", () => {
     [{ url, sha256: "abc" }],
     ["https://name:secret@models.example/judge.gguf"],
   ])("refuses %j", (model) => {
-    expect(() => describeSource(model as ModelSource)).toThrow(invalid);
+    expect(() => describeSource(model as OpenedSource)).toThrow(invalid);
+  });
+});
+
+describe("the entries of a file system", () => {
+  const entry = (name: string, getFile: () => Promise<File>) =>
+    ({ kind: "file", name, getFile }) as FileSystemFileHandle;
+  const named = (name: string) => entry(name, () => Promise.resolve(new File([name], name)));
+
+  it("become the files that they name", async () => {
+    const blob = new Blob(["x"]);
+    expect(await opened(named("a.gguf"))).toMatchObject({ name: "a.gguf" });
+    expect(await opened([named("a.gguf"), blob])).toEqual([expect.objectContaining({ name: "a.gguf" }), blob]);
+  });
+
+  it("leave any other source as it is", async () => {
+    for (const source of ["a.gguf", new URL("https://models.example/a.gguf"), new Blob(), { url: "a.gguf" }]) {
+      expect(await opened(source)).toBe(source);
+    }
+  });
+
+  it("that are gone are an error that says what to do", async () => {
+    const gone = entry("a.gguf", () => Promise.reject(new DOMException("It is gone.", "NotFoundError")));
+    await expect(opened(gone)).rejects.toMatchObject({
+      code: "source",
+      message: expect.stringMatching(/"a\.gguf" cannot be opened: It is gone\. .*choose it again/) as string,
+    });
   });
 });
 

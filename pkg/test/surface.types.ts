@@ -4,7 +4,15 @@ import type * as lunette from "../src/index.js";
 import type { Engine, Judge, LunetteError, Panel } from "../src/index.js";
 import type * as node from "../src/node/index.js";
 
-type Model = string | URL | File | Blob | ArrayBuffer | lunette.ModelRef | readonly (File | Blob)[];
+type Model =
+  | string
+  | URL
+  | File
+  | Blob
+  | ArrayBuffer
+  | FileSystemFileHandle
+  | lunette.ModelRef
+  | readonly (File | Blob | FileSystemFileHandle)[];
 
 expectTypeOf<typeof Judge.load>().toEqualTypeOf<(model: Model, options?: lunette.LoadOptions) => Promise<Judge>>();
 expectTypeOf<Judge["score"]>().toEqualTypeOf<

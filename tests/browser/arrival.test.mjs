@@ -42,7 +42,8 @@ function load(page, source, options = {}) {
       const progress = [];
       const started = performance.now();
       try {
-        const model = source.files ? source.files.map((name) => globalThis[name]) : source;
+        const { files, global } = source;
+        const model = files ? files.map((name) => globalThis[name]) : global ? globalThis[global] : source;
         const onProgress = (event) => progress.push(event);
         const engine = await lunette.Engine.load(model, { backend: "wasm", onProgress, ...options });
         const took = performance.now() - started;
@@ -379,6 +380,27 @@ describe("models that arrive and stay", () => {
       for (const name of names) globalThis[name] = new File([await (await fetch(`/unruly/${name}`)).blob()], name);
     }, names);
     assert.deepEqual((await load(page, { files: [...names].reverse() })).logits, streamed.logits);
+  });
+
+  test("an entry of the origin's own file system is read where it lies", minutes(3), async () => {
+    unruly.put("entry.gguf", file);
+    const page = await visit();
+    const entry = (use) =>
+      page.evaluate(async (use) => {
+        const folder = await navigator.storage.getDirectory();
+        globalThis.entry ??= await folder.getFileHandle("entry.gguf", { create: true });
+        if (use === "write") {
+          const writable = await entry.createWritable();
+          await (await fetch("/unruly/entry.gguf")).body.pipeTo(writable);
+        }
+        if (use === "remove") await folder.removeEntry("entry.gguf");
+      }, use);
+    await entry("write");
+    assert.equal(await page.evaluate(async () => (await lunette.planLoad(entry, { backend: "wasm" })).verdict), "fits");
+    isRight(await load(page, { global: "entry" }));
+    assert.deepEqual(await models(page), []);
+    await entry("remove");
+    isRefused(await load(page, { global: "entry" }), "source", /"entry\.gguf" cannot be opened/);
   });
 
   test("a plan fetches the header, which is not fetched again", minutes(3), async (t) => {

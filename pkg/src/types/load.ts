@@ -53,10 +53,18 @@ export interface CatalogueEntry extends ModelRef {
 }
 
 /**
- * Whatever a model can be loaded from: a name of the catalogue or an address, files that the user picked (an array: the
- * parts of a split file, in order), or the bytes of a GGUF file.
+ * Whatever a model can be loaded from: a name of the catalogue or an address; a file that the user picked or that this origin's
+ * own file system holds, or its handle (an array: the parts of a split file, in any order); or the bytes of a GGUF file.
  */
-export type ModelSource = string | URL | File | Blob | ArrayBuffer | ModelRef | readonly (File | Blob)[];
+export type ModelSource =
+  | string
+  | URL
+  | File
+  | Blob
+  | ArrayBuffer
+  | FileSystemFileHandle
+  | ModelRef
+  | readonly (File | Blob | FileSystemFileHandle)[];
 
 /**
  * Where the arithmetic runs. `webgpu` insists on WebGPU, `wasm` on SIMD WebAssembly; `auto` takes WebGPU on a
