@@ -7,10 +7,11 @@ use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::tokenizer::SplitDelimiterBehavior;
 use tokenizers::{PreTokenizedString, PreTokenizer as _};
 
-/// The library's own list of pre-tokenizers would bring all of them into the module, and most of Unicode with them.
+/// A cut into words and then GPT-2's bytes. It names the few steps that there are: the library's `PreTokenizerWrapper` would
+/// bring all of its own into the module, and their tables of Unicode.
 pub(super) struct PreTokenizer {
     first: First,
-    /// Bytes to GPT-2's alphabet, in most cases after a cut into words by GPT-2's pattern.
+    /// Bytes to GPT-2's alphabet; in some, after a cut into words by GPT-2's pattern.
     bytes: ByteLevel,
     /// A word that is itself in the vocabulary is taken whole, without merging.
     pub whole_words_first: bool,
