@@ -65,3 +65,51 @@ fn split(pattern: &str) -> Result<First> {
         .map(|split| First::Split(Box::new(split)))
         .map_err(|e| Error::Internal(format!("a pre-tokenizer's pattern: {e}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::alphabet;
+    use super::*;
+    use tokenizers::{OffsetReferential, OffsetType};
+
+    fn cut(name: &str, text: &str) -> Vec<String> {
+        let words = PreTokenizer::named(name).unwrap().words(text).unwrap();
+        words
+            .get_splits(OffsetReferential::Normalized, OffsetType::None)
+            .into_iter()
+            .map(|(word, _, _)| String::from_utf8(alphabet::bytes(word)).unwrap())
+            .collect()
+    }
+
+    /// As Python's `regex` 2026 finds the same patterns (SmolLM's after a cut at each digit).
+    #[test]
+    fn words_are_cut_where_the_published_patterns_cut_them() {
+        let text =
+            "It's WE'LL cost $12345.67, naïve 東京\u{a0}(x+=1);\r\n\n  \tif a  b:   \n**Result:** 5 🌙!  ";
+        let [llama, qwen, gpt, smollm] =
+            ["llama-bpe", "qwen2", "gpt-2", "smollm"].map(|name| cut(name, text));
+        let start = ["It", "'s", " WE", "'LL", " cost", " $"];
+        let middle =
+            [",", " naïve", " 東京", "\u{a0}", "(x", "+=", "1", ");\r\n\n", "  ", "\tif", " a", " ", " b"];
+        let end = [":", "   \n", "**", "Result", ":**", " ", "5", " 🌙!", "  "];
+        assert_eq!(llama, [&start[..], &["123", "45", ".", "67"], &middle, &end].concat());
+        let digits = ["1", "2", "3", "4", "5", ".", "6", "7"];
+        assert_eq!(qwen, [&start[..], &digits, &middle, &end].concat());
+
+        let start = ["It", "'s", " WE", "'", "LL", " cost", " $"];
+        let middle =
+            [",", " naïve", " 東京", "\u{a0}", "(", "x", "+=", "1", ");", "\r\n\n  ", "\t", "if", " a", " "];
+        let end = [" b", ":", "   ", "\n", "**", "Result", ":**"];
+        let last = [" 🌙!", "  "];
+        assert_eq!(gpt, [&start[..], &["12345", ".", "67"], &middle, &end, &[" 5"], &last].concat());
+        assert_eq!(smollm, [&start[..], &digits, &middle, &end, &[" ", "5"], &last].concat());
+    }
+
+    #[test]
+    fn an_empty_text_has_no_words() {
+        for name in ["llama-bpe", "qwen2", "gpt-2", "smollm"] {
+            assert!(cut(name, "").concat().is_empty(), "{name}");
+        }
+        assert!(matches!(PreTokenizer::named("tekken"), Err(Error::UnsupportedTokenizer(_))));
+    }
+}
