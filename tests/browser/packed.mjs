@@ -2,6 +2,7 @@
 
 import "./packed/package.test.mjs";
 import "./packed/node.test.mjs";
+import "./packed/llama3.test.mjs";
 import "./packed/overlap.test.mjs";
 import "./packed/csp.test.mjs";
 import "./packed/network.test.mjs";
