@@ -49,7 +49,8 @@ function describe(model: OpenedSource): WireSource {
   }
   const other: unknown = model;
   if (typeof other !== "object" || other === null || !("url" in other)) {
-    const expected = "a name or URL, a File or its handle, a Blob, an ArrayBuffer, an array of Files or an object with a url";
+    const expected =
+      "a name or URL, a File or its handle, a Blob, an ArrayBuffer, an array of Files or an object with a url";
     throw wrong("model", expected, other);
   }
   return describeRef(modelRef(other, "model"));
