@@ -13,6 +13,8 @@ export class Meter {
   readonly #notes = new Map<string, string>();
   #last: { phase: Phase; at: number; notes: string } | undefined;
   #samples: { at: number; bytes: number }[] = [];
+  /** What came too soon: told when its time has come, should nothing newer follow. */
+  #held: { progress: Progress; timer: ReturnType<typeof setTimeout> } | undefined;
 
   constructor(
     private readonly report: (progress: Progress) => void,
@@ -45,9 +47,22 @@ export class Meter {
     const notes = [...this.#notes.values()].join(" ");
     const done = progress.loaded === progress.total || phase === "ready";
     const same = this.#last?.phase === phase && this.#last.notes === notes;
-    if (same && !done && now - (this.#last?.at ?? 0) < INTERVAL_MS) return;
+    const wait = (this.#last?.at ?? 0) + INTERVAL_MS - now;
+    if (same && !done && wait > 0) {
+      if (this.#held === undefined) this.#held = { progress, timer: setTimeout(() => this.#release(), wait) };
+      else this.#held.progress = progress;
+      return;
+    }
+    clearTimeout(this.#held?.timer);
+    this.#held = undefined;
     this.#last = { phase, at: now, notes };
     this.report(notes === "" ? progress : { ...progress, note: notes });
+  }
+
+  #release(): void {
+    const progress = this.#held?.progress;
+    this.#held = undefined;
+    if (progress !== undefined) this.step(progress);
   }
 
   /** Bytes per second since the oldest sample; `undefined` until that says something. */
