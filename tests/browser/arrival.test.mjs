@@ -1,133 +1,35 @@
-// Models that arrive and stay, in a real browser, from a server that misbehaves on order: each case ends in the right model
+// Models that arrive, in a real browser, from a server that misbehaves on order: each case ends in the right model
 // or in the right error, and no byte is fetched twice that did not have to be.
 
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { createServer } from "node:http";
-import { before, after, beforeEach, afterEach, describe, test } from "node:test";
+import { describe, test } from "node:test";
+import {
+  BLOCKS,
+  CHUNK,
+  arriving,
+  fetchedOnce,
+  file,
+  flipped,
+  hash,
+  isRefused,
+  isRight,
+  load,
+  models,
+  notes,
+  sha256,
+  unruly,
+  visit,
+} from "./arriving.mjs";
 import { gguf, tinyMetadata, tinyTensors, u32 } from "./gguf.mjs";
-import { launchVisitor, modelUrl, openPackage } from "./lib.mjs";
 import { minutes, server } from "./session.mjs";
-import { random, UnrulyServer } from "./unruly-server.mjs";
+import { random } from "./unruly-server.mjs";
 
-const BLOCKS = 10;
-const CHUNK = 4 << 20;
-const { file } = gguf(tinyMetadata(BLOCKS), tinyTensors(BLOCKS));
-const sha256 = hash(file);
-/** Another version of it, of the same size. */
+/** Another version of the file, of the same size. */
 const other = flipped(file, 5_000_003);
 
-const unruly = new UnrulyServer();
-let origin;
-let reference;
-let context;
-
-function hash(bytes) {
-  return createHash("sha256").update(bytes).digest("hex");
-}
-
-function flipped(bytes, at) {
-  const copy = Buffer.from(bytes);
-  copy[at] ^= 1;
-  return copy;
-}
-
-/** A page in this test's own storage. */
-const visit = (at) => openPackage(context, origin, at);
-
-/** Loads a model in a page, as an app does; says what came of it. */
-function load(page, source, options = {}) {
-  return page.evaluate(
-    async ([source, options]) => {
-      const progress = [];
-      const started = performance.now();
-      try {
-        const { files, global } = source;
-        const model = files ? files.map((name) => globalThis[name]) : global ? globalThis[global] : source;
-        const onProgress = (event) => progress.push(event);
-        const engine = await lunette.Engine.load(model, { backend: "wasm", onProgress, ...options });
-        const took = performance.now() - started;
-        const logits = [...(await engine.logits(await engine.tokenize("the")))];
-        const { info } = engine;
-        await engine.dispose();
-        return { logits, progress, info, took };
-      } catch (error) {
-        return { code: error.code, message: error.message, progress };
-      }
-    },
-    [source, options],
-  );
-}
-
-const models = (page) => page.evaluate(() => lunette.Models.list());
-const notes = ({ progress }) => progress.map(({ note }) => note ?? "").join("\n");
-
-/** The right model came of it. */
-function isRight(result) {
-  assert.equal(result.code, undefined, result.message);
-  assert.deepEqual(result.logits, reference);
-}
-
-/** It was refused, in words for people. */
-function isRefused(result, code, says = /./) {
-  assert.equal(result.code, code, result.message);
-  assert.match(result.message, says);
-  assert.match(result.message, /^\S.{20,}[.!?]$/su, "a sentence");
-}
-
-/** What a browser has received of a body but not handed over is lost when the connection breaks: its buffer holds so much. */
-const TORN = 512 << 10;
-
-/** Nothing was fetched twice but what broke off: at each resumption, at most `torn` bytes. */
-function fetchedOnce(name, t, torn = TORN) {
-  const twice = unruly.twice(name);
-  t.diagnostic(`${name}: ${unruly.requests(name).length} requests; sent twice: ${JSON.stringify(twice)}`);
-  const resumed = unruly.requests(name).length - 1;
-  const bytes = twice.reduce((sum, [from, to, times]) => sum + (to - from) * (times - 1), 0);
-  assert.ok(bytes <= resumed * torn, `${bytes} bytes were sent twice in ${resumed} resumptions`);
-}
-
-/** The package with one of its files changed: for what cannot be brought about from outside. */
-async function variant(name, path, change) {
-  const { routes } = await server();
-  const at = `/${name}/`;
-  routes.set(at, async (request, response) => {
-    const wanted = request.url.slice(at.length);
-    const original = await fetch(`${origin}/pkg/${wanted}`);
-    response.writeHead(original.status, { "content-type": original.headers.get("content-type") });
-    if (wanted === path) response.end(change(await original.text()));
-    else response.end(Buffer.from(await original.arrayBuffer()));
-  });
-  return at;
-}
-
-describe("models that arrive and stay", () => {
-  before(async () => {
-    const started = await server();
-    ({ origin } = started);
-    started.routes.set("/unruly/", unruly.handle);
-    unruly.put("whole.gguf", file);
-    context = await launchVisitor();
-    const page = await visit();
-    const whole = await load(page, "/unruly/whole.gguf", { cache: false });
-    assert.equal(whole.code, undefined, whole.message);
-    reference = whole.logits;
-    await context.close();
-    // The waiting that is right for people would make these tests slow.
-    await variant("hasty", "dist/source/patience.js", (code) =>
-      code.replace(/firstDelayMs: [\d_]+/, "firstDelayMs: 5").replace(/stallMs: [\d_]+/, "stallMs: 1000"),
-    );
-  });
-  beforeEach(async () => {
-    context = await launchVisitor();
-  });
-  afterEach(async () => {
-    await context.close();
-  });
-  after(async () => {
-    const { routes } = await server();
-    for (const at of ["/unruly/", "/hasty/", "/private/"]) routes.delete(at);
-  });
+describe("models that arrive", () => {
+  arriving();
 
   test("a model is fetched once, and then it is there, also offline", minutes(3), async () => {
     unruly.put("once.gguf", file);
@@ -221,29 +123,6 @@ describe("models that arrive and stay", () => {
       }
     });
   }
-
-  test("a bit that flips in the cache", minutes(3), async () => {
-    unruly.put("rotten.gguf", file);
-    const page = await visit();
-    isRight(await load(page, "/unruly/rotten.gguf"));
-    const [{ id }] = await models(page);
-    await page.evaluate(
-      async ([name, at]) => {
-        let folder = await navigator.storage.getDirectory();
-        for (const step of ["lunette", "models"]) folder = await folder.getDirectoryHandle(step);
-        const handle = await folder.getFileHandle(name);
-        const bytes = new Uint8Array(await (await handle.getFile()).arrayBuffer());
-        const stream = await handle.createWritable({ keepExistingData: true });
-        await stream.write({ type: "write", position: at, data: Uint8Array.of(bytes[at] ^ 16) });
-        await stream.close();
-      },
-      [`${id}-0.gguf`, 11_111_111],
-    );
-    const result = await load(page, "/unruly/rotten.gguf");
-    isRight(result);
-    assert.match(notes(result), /damaged/);
-    assert.equal(unruly.requests("rotten.gguf").length, 2);
-  });
 
   test("answers of 429 and 503, with and without a time to come back", minutes(3), async () => {
     const answers = [{ status: 429, headers: { "retry-after": "1" } }, { status: 503 }, { status: 503 }];
@@ -424,92 +303,5 @@ describe("models that arrive and stay", () => {
     assert.ok(second.from >= plan.download.cached && second.from <= first.sent, `it went on at byte ${second.from}`);
     const again = await page.evaluate(() => lunette.planLoad("/unruly/planned.gguf", { backend: "wasm" }));
     assert.deepEqual(again.download, { bytes: 0, cached: file.length });
-  });
-
-  test("storage that is too small", minutes(3), async () => {
-    // Chromium says of its quota only what every site would hear, so that what it says is put into its mouth.
-    const small = "StorageManager.prototype.estimate = async () => ({ quota: 8e6, usage: 0 });\n";
-    const at = await variant("small", "dist/worker.js", (code) => small + code);
-    unruly.put("large.gguf", file);
-    const page = await visit(at);
-    isRefused(await load(page, "/unruly/large.gguf"), "quota", /18\.6 MB.*left.*missing.*Models\.delete.*cache: false/);
-    const plan = await page.evaluate(() => lunette.planLoad("/unruly/large.gguf", { backend: "wasm" }));
-    assert.ok(plan.reasons.some((reason) => reason.includes("missing")));
-    isRight(await load(page, "/unruly/large.gguf", { cache: false }));
-    isRight(await load(await visit(), "/unruly/large.gguf"));
-  });
-
-  test("storage that fills up while the model comes", minutes(3), async () => {
-    unruly.put("filling.gguf", file);
-    const page = await visit();
-    const devtools = await context.newCDPSession(page);
-    await devtools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 8e6 });
-    const result = await load(page, "/unruly/filling.gguf");
-    await devtools.send("Storage.overrideQuotaForOrigin", { origin });
-    isRight(result);
-    assert.match(notes(result), /not kept: the storage is full/);
-  });
-
-  test("storage that is not there", minutes(3), async () => {
-    const refuse =
-      'StorageManager.prototype.getDirectory = async () => { throw new DOMException("no", "SecurityError") };\n';
-    const at = await variant("private", "dist/worker.js", (code) => refuse + code);
-    unruly.put("private.gguf", file);
-    const page = await visit(at);
-    const warnings = [];
-    page.on("console", (message) => warnings.push(message.text()));
-    const result = await load(page, "/unruly/private.gguf");
-    isRight(result);
-    assert.match(result.progress.at(-1).note, /not kept/);
-    assert.equal(warnings.filter((text) => text.includes("not kept")).length, 1);
-    const code = await page.evaluate(() => lunette.Models.list().catch(({ code }) => code));
-    assert.equal(code, "source");
-  });
-
-  test("models move in and out of the cache as files", minutes(3), async () => {
-    unruly.put("moving.gguf", file);
-    const page = await visit();
-    const found = await page.evaluate(async () => {
-      const { Models, Engine } = lunette;
-      const bytes = await (await fetch("/unruly/moving.gguf")).blob();
-      const imported = await Models.import(new File([bytes], "mine.gguf"), { url: "/unruly/moved.gguf", name: "Mine" });
-      const usage = await Models.usage();
-      const engine = await Engine.load("/unruly/moved.gguf", { backend: "wasm" });
-      await engine.dispose();
-      const exported = await Models.export("Mine");
-      const same = new Uint8Array(await exported.arrayBuffer());
-      const original = new Uint8Array(await bytes.arrayBuffer());
-      await Models.delete(imported.id);
-      const persisted = await Models.persist();
-      return {
-        imported,
-        usage,
-        persisted,
-        same: same.length === original.length && same.every((byte, i) => byte === original[i]),
-        left: await Models.list(),
-      };
-    });
-    assert.deepEqual(
-      [found.imported.sha256, found.imported.complete, found.same, found.left],
-      [sha256, true, true, []],
-    );
-    assert.equal(found.usage.models, file.length);
-    assert.equal(typeof found.persisted, "boolean");
-    assert.equal(unruly.requests("moved.gguf").length, 0);
-  });
-
-  test("the default model is ready from the cache", minutes(4), async (t) => {
-    const cold = await load(await visit(), modelUrl);
-    assert.equal(cold.code, undefined, cold.message);
-    const warm = [];
-    for (let i = 0; i < 3; i++) {
-      const page = await visit();
-      const result = await load(page, modelUrl);
-      assert.deepEqual(result.logits, cold.logits);
-      assert.ok(result.progress.every(({ phase }) => phase !== "download"));
-      warm.push(Math.round(result.took));
-      await page.close();
-    }
-    t.diagnostic(`first load ${Math.round(cold.took)} ms, then ${warm.join(", ")} ms, each checked chunk by chunk`);
   });
 });

@@ -87,56 +87,61 @@ export function gguf(metadata, tensors, { magic = "GGUF", counts = {} } = {}) {
 
 const elements = (shape) => shape.reduce((a, b) => a * b, 1);
 
-// The smallest Llama that is one: a block (or several, for a larger file), two heads, a vocabulary of single bytes. 256 wide, so that a block of any
-// type would fill a row.
-const [WIDTH, HIDDEN, HEADS] = [256, 256, 2];
+// The smallest Llama that is one: a block (or several, for a larger file), two heads, a vocabulary of single bytes. 256 wide, so
+// that a block of any type would fill a row, where nothing else is asked for.
+const [WIDTH, HEADS] = [256, 2];
+/** Of `tokenizer.ggml.token_type`. */
+const [NORMAL, CONTROL] = [1, 3];
+
+/** What a file says of its tokens, of which those from `control` on are no text. */
+export const vocabulary = (pre, tokens, control, merges) => ({
+  "llama.vocab_size": u32(tokens.length),
+  "tokenizer.ggml.model": string("gpt2"),
+  "tokenizer.ggml.pre": string(pre),
+  "tokenizer.ggml.tokens": array(string, tokens),
+  "tokenizer.ggml.token_type": array(
+    i32,
+    tokens.map((_, id) => (id < control ? NORMAL : CONTROL)),
+  ),
+  "tokenizer.ggml.merges": array(string, merges),
+});
 
 /** Its metadata: the byte-level alphabet of GPT-2, one merge, and a token that ends the turn. */
-export function tinyMetadata(blocks = 1) {
+export function tinyMetadata(blocks = 1, width = WIDTH) {
   const printable = (byte) => (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
   let stand_in = 256;
   const alphabet = Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable(byte) ? byte : stand_in++));
   const tokens = [...alphabet, "th", "<|end|>"];
-  const [NORMAL, CONTROL] = [1, 3];
   return {
     "general.architecture": string("llama"),
     "general.name": string("tiny"),
     "llama.context_length": u32(64),
-    "llama.embedding_length": u32(WIDTH),
+    "llama.embedding_length": u32(width),
     "llama.block_count": u32(blocks),
-    "llama.feed_forward_length": u32(HIDDEN),
+    "llama.feed_forward_length": u32(width),
     "llama.attention.head_count": u32(HEADS),
     "llama.attention.head_count_kv": u32(HEADS),
     "llama.attention.layer_norm_rms_epsilon": f32(1e-5),
-    "llama.rope.dimension_count": u32(WIDTH / HEADS),
+    "llama.rope.dimension_count": u32(width / HEADS),
     "llama.rope.freq_base": f32(10000),
-    "llama.vocab_size": u32(tokens.length),
-    "tokenizer.ggml.model": string("gpt2"),
-    "tokenizer.ggml.pre": string("gpt-2"),
-    "tokenizer.ggml.tokens": array(string, tokens),
-    "tokenizer.ggml.token_type": array(
-      i32,
-      tokens.map((_, id) => (id < tokens.length - 1 ? NORMAL : CONTROL)),
-    ),
-    "tokenizer.ggml.merges": array(string, ["t h"]),
+    ...vocabulary("gpt-2", tokens, tokens.length - 1, ["t h"]),
     "tokenizer.ggml.bos_token_id": u32(tokens.length - 1),
     "tokenizer.ggml.eos_token_id": u32(tokens.length - 1),
   };
 }
 
 /** Its tensors; the embedding serves as the output matrix too. */
-export function tinyTensors(blocks = 1) {
-  const vocabulary = tinyMetadata()["tokenizer.ggml.tokens"].value.length;
+export function tinyTensors(blocks = 1, width = WIDTH, tokens = tinyMetadata()["tokenizer.ggml.tokens"].value.length) {
   const square = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"];
   const block = (i) => [
-    { name: `blk.${i}.attn_norm.weight`, shape: [WIDTH] },
-    { name: `blk.${i}.ffn_norm.weight`, shape: [WIDTH] },
-    ...square.map((name) => ({ name: `blk.${i}.${name}.weight`, shape: [WIDTH, HIDDEN] })),
+    { name: `blk.${i}.attn_norm.weight`, shape: [width] },
+    { name: `blk.${i}.ffn_norm.weight`, shape: [width] },
+    ...square.map((name) => ({ name: `blk.${i}.${name}.weight`, shape: [width, width] })),
   ];
   return [
-    { name: "token_embd.weight", shape: [WIDTH, vocabulary] },
+    { name: "token_embd.weight", shape: [width, tokens] },
     ...Array.from({ length: blocks }, (_, i) => block(i)).flat(),
-    { name: "output_norm.weight", shape: [WIDTH] },
+    { name: "output_norm.weight", shape: [width] },
   ];
 }
 

@@ -2,6 +2,7 @@
 
 import "./faults.test.mjs";
 import "./arrival.test.mjs";
+import "./storage.test.mjs";
 import "./memory.test.mjs";
 import "./recovery.test.mjs";
 import "./room.test.mjs";

@@ -34,7 +34,12 @@ describe("the extension", () => {
     await panel.goto(new URL("/panel.html", worker.url()).href);
     const answer = panel.locator("#response");
     const example = await answer.inputValue();
-    const select = (text) => worker.evaluate((selection) => chrome.storage.session.set({ selection }), text);
+    // As the browser tells of a click in its menu; only a real one may open the panel as well.
+    const select = (selectionText) =>
+      worker.evaluate(
+        (click) => chrome.contextMenus.onClicked.dispatch(click, { windowId: chrome.windows.WINDOW_ID_CURRENT }),
+        { menuItemId: "judge", selectionText },
+      );
     await select("Eight.");
     await panel.waitForFunction(() => document.getElementById("response").value === "Eight.");
     await select(example);

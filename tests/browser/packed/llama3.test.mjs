@@ -8,54 +8,26 @@ import { performance } from "node:perf_hooks";
 import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import llama3 from "llama3-tokenizer-js";
-import { array, f32, gguf, i32, string, u32 } from "../gguf.mjs";
+import { gguf, tinyMetadata, tinyTensors, u32, vocabulary } from "../gguf.mjs";
 import { root } from "../lib.mjs";
 import { minutes } from "../session.mjs";
 import { installed } from "../tarball.mjs";
 import { random } from "../unruly-server.mjs";
 
-/** Of `tokenizer.ggml.token_type`. */
-const [NORMAL, CONTROL] = [1, 3];
 const FIRST_CONTROL = 128_000;
-/** The smallest model that is one: nobody runs it. */
-const [WIDTH, HEADS] = [32, 2];
+/** Nobody runs the model. */
+const WIDTH = 32;
 
 function model() {
   const tokens = llama3.vocabById;
-  const id = (name) => tokens.indexOf(name);
+  const id = (name) => u32(tokens.indexOf(name));
   const metadata = {
-    "general.architecture": string("llama"),
-    "general.name": string("a vocabulary"),
-    "llama.context_length": u32(64),
-    "llama.embedding_length": u32(WIDTH),
-    "llama.block_count": u32(1),
-    "llama.feed_forward_length": u32(WIDTH),
-    "llama.attention.head_count": u32(HEADS),
-    "llama.attention.head_count_kv": u32(HEADS),
-    "llama.attention.layer_norm_rms_epsilon": f32(1e-5),
-    "llama.rope.dimension_count": u32(WIDTH / HEADS),
-    "llama.rope.freq_base": f32(500_000),
-    "llama.vocab_size": u32(tokens.length),
-    "tokenizer.ggml.model": string("gpt2"),
-    "tokenizer.ggml.pre": string("llama-bpe"),
-    "tokenizer.ggml.tokens": array(string, tokens),
-    "tokenizer.ggml.token_type": array(
-      i32,
-      tokens.map((_, id) => (id < FIRST_CONTROL ? NORMAL : CONTROL)),
-    ),
-    "tokenizer.ggml.merges": array(string, [...llama3.merges.keys()]),
-    "tokenizer.ggml.bos_token_id": u32(id("<|begin_of_text|>")),
-    "tokenizer.ggml.eos_token_id": u32(id("<|eot_id|>")),
+    ...tinyMetadata(1, WIDTH),
+    ...vocabulary("llama-bpe", tokens, FIRST_CONTROL, [...llama3.merges.keys()]),
+    "tokenizer.ggml.bos_token_id": id("<|begin_of_text|>"),
+    "tokenizer.ggml.eos_token_id": id("<|eot_id|>"),
   };
-  const square = ["attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"];
-  const tensors = [
-    { name: "token_embd.weight", shape: [WIDTH, tokens.length] },
-    { name: "blk.0.attn_norm.weight", shape: [WIDTH] },
-    { name: "blk.0.ffn_norm.weight", shape: [WIDTH] },
-    ...square.map((name) => ({ name: `blk.0.${name}.weight`, shape: [WIDTH, WIDTH] })),
-    { name: "output_norm.weight", shape: [WIDTH] },
-  ];
-  return gguf(metadata, tensors);
+  return gguf(metadata, tinyTensors(1, WIDTH, tokens.length));
 }
 
 /**
