@@ -162,56 +162,35 @@ describe("lost devices", () => {
     },
   );
 
-  test("a device that goes while it is filled is replaced, and the caller is told", minutes(3), async () => {
-    const { phases, expected, backend } = await page.evaluate(async (row) => {
-      const phases = [];
-      globalThis.spoilt = true;
-      const judge = await lunette.Judge.load("/files/tiny-judge.gguf", {
-        backend: "webgpu",
-        worker: false,
-        cache: false,
-        onRecovery: ({ phase }) => phases.push(phase),
-      });
-      const { expected } = await judge.score(row, { critique: false });
-      const { backend } = judge.info;
-      await judge.dispose();
-      return { phases, expected, backend };
-    }, rows[0]);
-    assert.deepEqual(phases, ["lost", "recovered"]);
-    assert.equal(backend, "webgpu");
-    assert.ok(expected >= 1 && expected <= 5);
-  });
+  /** Loads the judge anew and asks it once, on devices of which `fate` says how they end. */
+  const judgeOnce = (fate) =>
+    page.evaluate(
+      async ([row, fate]) => {
+        const phases = [];
+        Object.assign(globalThis, fate);
+        const judge = await lunette.Judge.load("/files/tiny-judge.gguf", {
+          backend: "webgpu",
+          worker: false,
+          cache: false,
+          onRecovery: ({ phase }) => phases.push(phase),
+        });
+        const { expected } = await judge.score(row, { critique: false });
+        const { backend } = judge.info;
+        await judge.dispose();
+        Object.assign(globalThis, { spoilt: false, doomed: 0 });
+        return { phases, expected, backend };
+      },
+      [rows[0], fate],
+    );
 
-  test("a device that goes as soon as it is there is asked for once more", minutes(3), async () => {
-    const judged = (doomed) =>
-      page.evaluate(
-        async ([row, doomed]) => {
-          const phases = [];
-          globalThis.doomed = doomed;
-          try {
-            const judge = await lunette.Judge.load("/files/tiny-judge.gguf", {
-              backend: "webgpu",
-              worker: false,
-              cache: false,
-              onRecovery: ({ phase }) => phases.push(phase),
-            });
-            const { expected } = await judge.score(row, { critique: false });
-            const { backend } = judge.info;
-            await judge.dispose();
-            return { phases, expected, backend };
-          } catch (error) {
-            return { phases, code: error.code, message: error.message };
-          } finally {
-            globalThis.doomed = 0;
-          }
-        },
-        [rows[0], doomed],
-      );
-    const calm = await judged(0);
-    assert.deepEqual(calm.phases, []);
-    assert.deepEqual(await judged(1), { ...calm, phases: ["lost", "recovered"] });
+  test("a device that goes before or while it is filled is replaced, and the caller is told", minutes(3), async () => {
+    const calm = await judgeOnce({});
+    assert.deepEqual([calm.phases, calm.backend], [[], "webgpu"]);
+    for (const fate of [{ doomed: 1 }, { spoilt: true }]) {
+      assert.deepEqual(await judgeOnce(fate), { ...calm, phases: ["lost", "recovered"] }, JSON.stringify(fate));
+    }
     // Where no device ever lasts, the load ends on the processor.
-    const { phases, expected, backend } = await judged(Infinity);
+    const { phases, expected, backend } = await judgeOnce({ doomed: Infinity });
     assert.deepEqual([phases.at(0), phases.at(-1), backend], ["lost", "fallback", "wasm"]);
     assert.ok(Math.abs(expected - calm.expected) < 1e-2);
   });
