@@ -69,8 +69,12 @@ enum Task {
     Bench(bench::Options),
     /// Write a model of random weights with the shapes of a published one
     Synth(synth::Options),
-    /// Fetch the default model into models/, once
-    FetchModel,
+    /// Fetch a model into models/, once, and print its path
+    FetchModel {
+        /// Which one
+        #[arg(default_value = model::DEFAULT, long_help = format!("Which one:\n{}", model::list()))]
+        name: String,
+    },
     /// Take the pictures of the demo page that the README shows
     Screenshots,
 }
@@ -88,7 +92,7 @@ fn main() -> ExitCode {
         Task::Fuzz(options) => fuzz::fuzz(&options),
         Task::Bench(options) => bench::bench(&options),
         Task::Synth(options) => synth::synth(&options),
-        Task::FetchModel => model::fetch().map(|model| println!("{}", model.display())),
+        Task::FetchModel { name } => model::fetch_named(&name).map(|model| println!("{}", model.display())),
         Task::Screenshots => screenshots::take(),
     };
     match result {
