@@ -1,13 +1,14 @@
-//! What a reviewer should not have to look for: formatting, lints and broken documentation links.
+//! What a reviewer should not have to look for: formatting, spelling, lints and broken documentation links.
 
 use crate::run::cargo;
 use crate::setup::{node, tools};
-use crate::{pkg, say};
+use crate::{audit, pkg, say};
 use anyhow::{Result, bail};
 
 type Check = (&'static str, fn() -> Result<()>);
 
-const CHECKS: [Check; 8] = [
+const CHECKS: [Check; 9] = [
+    ("spelling", audit::spelling),
     ("rustfmt", || cargo().args(["fmt", "--all", "--check"]).run()),
     ("clippy, native", || {
         cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()

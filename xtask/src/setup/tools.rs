@@ -58,7 +58,7 @@ pub fn target() -> Result<()> {
 }
 
 /// A tool that cargo builds, at one version, in its own folder. Returns that folder, or `None` where PATH has it.
-fn cargo_tool(
+pub fn cargo_tool(
     package: &str,
     program: &str,
     version: &str,
