@@ -5,6 +5,7 @@ pub mod browser;
 pub mod dawn;
 pub mod drivers;
 pub mod firefox;
+pub mod llama;
 pub mod node;
 pub mod python;
 pub mod tools;
