@@ -1,7 +1,9 @@
 //! The whole model on the GPU against llama.cpp's logits, and what a runner does when things go wrong.
 
+mod common;
 mod gpu_support;
 
+use common::golden::{self, kl};
 use futures::future::LocalBoxFuture;
 use gpu_support::gpu;
 use lunette::gpu::decide::Kernels;
@@ -28,28 +30,8 @@ fn root(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// `None`, said loudly, where the golden values or the model are not at hand.
-fn golden(name: &str) -> Option<Golden> {
-    let folder = golden_folder();
-    let (manifest, logits) = (folder.join("manifest.json"), logits(name, "f32ref"));
-    let (true, Some(logits), true) = (manifest.exists(), logits, root(MODEL).exists()) else {
-        eprintln!("SKIPPED: golden \"{name}\" needs {} and {}", folder.display(), root(MODEL).display());
-        return None;
-    };
-    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(manifest).unwrap()).unwrap();
-    let tokens = manifest["prompts"][name]["token_ids"].as_array().unwrap();
-    let tokens = tokens.iter().map(|t| t.as_u64().unwrap() as u32).collect();
-    Some(Golden { tokens, logits })
-}
-
-fn golden_folder() -> PathBuf {
-    std::env::var_os("LUNETTE_GOLDEN").map_or_else(|| root("../shared/golden"), PathBuf::from)
-}
-
-/// llama.cpp's logits after a golden prompt: `f32ref`, or `q8act` with activations of one byte.
-fn logits(name: &str, kind: &str) -> Option<Vec<f32>> {
-    let bytes = std::fs::read(golden_folder().join(format!("{name}.{kind}.f32"))).ok()?;
-    Some(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect())
+fn golden(name: &str) -> Golden {
+    Golden { tokens: golden::tokens(name), logits: golden::logits(name) }
 }
 
 fn runner(gpu: &Gpu, positions: usize) -> (GpuRunner, KvShape) {
@@ -105,32 +87,15 @@ fn prefill(runner: &mut GpuRunner, kv: &KvShape, tokens: &[u32], chunk: usize) -
     logits
 }
 
-fn softmax(logits: &[f32]) -> Vec<f64> {
-    let most = logits.iter().copied().fold(f32::MIN, f32::max);
-    let weights: Vec<f64> = logits.iter().map(|l| f64::from(l - most).exp()).collect();
-    let total: f64 = weights.iter().sum();
-    weights.iter().map(|w| w / total).collect()
-}
-
-/// KL(p ‖ q) in nats.
-fn divergence(p: &[f32], q: &[f32]) -> f64 {
-    assert_eq!(p.len(), q.len());
-    let pairs = softmax(p).into_iter().zip(softmax(q));
-    pairs.filter(|(p, _)| *p > 0.0).map(|(p, q)| p * (p / q.max(1e-300)).ln()).sum()
-}
-
 fn golden_prompts(kernels: Kernels, disable: &[&str], kv_type: KvType, names: &[&str], bound: f64) {
-    let goldens: Vec<_> = names.iter().filter_map(|name| Some((name, golden(name)?))).collect();
-    if goldens.is_empty() {
-        return;
-    }
     let gpu = gpu(Some(kernels), disable, kv_type);
     let (mut runner, kv) = runner(&gpu, 512);
-    for (name, golden) in goldens {
+    for name in names {
+        let golden = golden(name);
         let logits = prefill(&mut runner, &kv, &golden.tokens, usize::MAX);
-        let kl = divergence(&golden.logits, &logits);
-        println!("{name} on {} {kernels:?} {kv_type:?}: KL {kl:.2e}", gpu.adapter_name());
-        assert!(kl <= bound, "{name}: KL {kl:e} exceeds {bound:e}");
+        let divergence = kl(&golden.logits, &logits);
+        println!("{name} on {} {kernels:?} {kv_type:?}: KL {divergence:.2e}", gpu.adapter_name());
+        assert!(divergence <= bound, "{name}: KL {divergence:e} exceeds {bound:e}");
     }
 }
 
@@ -154,14 +119,17 @@ fn packed_products_stay_close() {
     for (disable, kv_type, bound) in [(&["f16"][..], KvType::F32, 1e-4), (&[], KvType::F16, 5e-4)] {
         let gpu = gpu(Some(Kernels::Cooperative), disable, kv_type).with_packed_products();
         for name in SHORT {
-            let (Some(golden), Some(llama_cpp)) = (golden(name), logits(name, "q8act")) else { return };
+            let (golden, llama_cpp) = (golden(name), golden::usual_logits(name));
             let (mut runner, kv) = runner(&gpu, 64);
             assert!(runner.backend().capabilities.contains(&"dp4a".into()));
             let logits = prefill(&mut runner, &kv, &golden.tokens, 16);
-            let kl = divergence(&golden.logits, &logits);
-            let theirs = divergence(&golden.logits, &llama_cpp);
-            println!("{name}, packed, {kv_type:?}: KL {kl:.2e}, llama.cpp {theirs:.2e}");
-            assert!(kl <= bound && kl <= theirs, "{name}: KL {kl:e} exceeds {bound:e} or {theirs:e}");
+            let divergence = kl(&golden.logits, &logits);
+            let theirs = kl(&golden.logits, &llama_cpp);
+            println!("{name}, packed, {kv_type:?}: KL {divergence:.2e}, llama.cpp {theirs:.2e}");
+            assert!(
+                divergence <= bound && divergence <= theirs,
+                "{name}: KL {divergence:e} exceeds {bound:e} or {theirs:e}"
+            );
         }
     }
 }
@@ -174,7 +142,7 @@ fn a_long_prompt_gives_the_golden_logits() {
 /// One token at a time, in chunks of odd sizes, or all at once: the same logits.
 #[test]
 fn steps_of_any_size_agree() {
-    let Some(golden) = golden("short") else { return };
+    let golden = golden("short");
     agree(Kernels::Independent, &golden);
     agree(Kernels::Cooperative, &golden);
 }
@@ -186,7 +154,7 @@ fn agree(kernels: Kernels, golden: &Golden) {
     let whole = prefill(&mut runner, &kv, tokens, 12);
     for chunk in [1, 5] {
         let pieces = prefill(&mut runner, &kv, tokens, chunk);
-        assert!(divergence(&whole, &pieces) < 1e-9, "chunks of {chunk}");
+        assert!(kl(&whole, &pieces) < 1e-9, "chunks of {chunk}");
     }
     // More outputs than a plan serves at once, out of order.
     let long: Vec<u32> = golden.tokens.iter().copied().cycle().take(24).collect();
@@ -194,13 +162,13 @@ fn agree(kernels: Kernels, golden: &Golden) {
     let logits = forward(&mut runner, &step(&kv, &long, 0, outputs));
     let vocab = whole.len();
     assert_eq!(logits.len(), 24 * vocab);
-    assert!(divergence(&whole, &logits[12 * vocab..][..vocab]) < 1e-9);
+    assert!(kl(&whole, &logits[12 * vocab..][..vocab]) < 1e-9);
 }
 
 /// A dispatch for each op, and fewer for the same logits.
 #[test]
 fn fused_steps_agree_with_the_ops_one_by_one() {
-    let Some(golden) = golden("short2") else { return };
+    let golden = golden("short2");
     let tokens = &golden.tokens[..8];
     for kernels in [Kernels::Independent, Kernels::Cooperative] {
         let gpu = gpu(Some(kernels), &[], KvType::F32);
@@ -210,17 +178,14 @@ fn fused_steps_agree_with_the_ops_one_by_one() {
         assert_eq!((plain.dispatches(1).unwrap(), fused.dispatches(1).unwrap()), (484, 244));
         for chunk in [1, 3, 8] {
             let (a, b) = (prefill(&mut fused, &kv, tokens, chunk), prefill(&mut plain, &kv, tokens, chunk));
-            let kl = divergence(&a, &b);
-            assert!(kl < 1e-9, "{kernels:?}, chunks of {chunk}: KL {kl:e}");
+            let divergence = kl(&a, &b);
+            assert!(divergence < 1e-9, "{kernels:?}, chunks of {chunk}: KL {divergence:e}");
         }
     }
 }
 
 #[test]
 fn a_lost_device_is_a_typed_error() {
-    if golden("short").is_none() {
-        return;
-    }
     let gpu = gpu(None, &[], KvType::F16);
     let (mut runner, kv) = runner(&gpu, 64);
     gpu.destroy();
@@ -230,9 +195,6 @@ fn a_lost_device_is_a_typed_error() {
 
 #[test]
 fn a_cache_too_large_is_a_typed_error() {
-    if golden("short").is_none() {
-        return;
-    }
     let gpu = gpu(None, &[], KvType::F32);
     let error = block_on(async {
         let bytes = FileModel::open(root(MODEL)).unwrap();

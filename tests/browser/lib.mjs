@@ -12,7 +12,6 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 /** `cargo xtask` sets these; the defaults serve whoever runs a script by hand. */
 export const model = process.env.LUNETTE_MODEL ?? join(root, "models/SmolLM2-135M-Instruct.Q4_1.gguf");
-export const golden = process.env.LUNETTE_GOLDEN ?? join(root, "../shared/golden");
 const chrome = process.env.CHROME ?? "/usr/bin/chromium";
 
 /** Where the default model is served. */

@@ -5,9 +5,8 @@
 // digits. A path's probability is the product of its tokens' full-vocabulary softmax probabilities; a path that goes on
 // as another label's keeps only the mass that does not go on; a label has the sum of its paths.
 
-import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createInterface } from "node:readline";
+import { connect, floats } from "../golden/llama.mjs";
 
 const [reference, model, promptsFile, goldenFile] = process.argv.slice(2);
 if (!goldenFile) {
@@ -15,32 +14,10 @@ if (!goldenFile) {
   process.exit(1);
 }
 
-/** The program of reference.cpp: a line in, a line out. */
-function connect() {
-  const child = spawn(reference, ["serve", model], { stdio: ["pipe", "pipe", "inherit"] });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return {
-    async ask(request) {
-      child.stdin.write(`${request}\n`);
-      const { value, done } = await lines.next();
-      if (done) throw new Error("the reference program ended");
-      return value;
-    },
-    close: () => child.stdin.end(),
-  };
-}
-
-const llama = connect();
-const bytes = (hex) => Buffer.from(hex, "hex");
-
-const vocabulary = (await llama.ask("vocabulary")).split(" ").map((piece) => bytes(piece).toString("latin1"));
+const llama = connect(reference, model);
+const vocabulary = await llama.vocabulary();
 /** The tokens that are exactly this text of digits. */
 const tokenOf = new Map(vocabulary.map((piece, id) => [piece, id]).filter(([piece]) => /^\d+$/.test(piece)));
-
-async function tokenize(text) {
-  const ids = await llama.ask(`tokenize ${Buffer.from(text).toString("hex")}`);
-  return ids ? ids.split(" ").map(Number) : [];
-}
 
 const softmaxes = new Map();
 
@@ -48,8 +25,7 @@ const softmaxes = new Map();
 async function softmax(tokens) {
   const key = tokens.join(" ");
   if (!softmaxes.has(key)) {
-    const raw = bytes(await llama.ask(`logits ${key}`));
-    const logits = Float64Array.from({ length: raw.length / 4 }, (_, i) => raw.readFloatLE(4 * i));
+    const logits = floats(await llama.logits(tokens));
     const most = logits.reduce((a, b) => Math.max(a, b));
     const weights = logits.map((logit) => Math.exp(logit - most));
     const total = weights.reduce((a, b) => a + b);
@@ -77,7 +53,7 @@ async function paths(prompt, promptTokens, label) {
   const digits = /^-?(\d{2,})$/.exec(label)?.[1] ?? "";
   const found = [];
   for (const text of [` ${label}`, label]) {
-    const tokens = await tokenize(prompt + text);
+    const tokens = await llama.tokenize(prompt + text);
     // A label that melts into the marker is another text of the same prompt's end: it is read in its other spelling.
     if (tokens.length <= promptTokens.length || promptTokens.some((token, i) => tokens[i] !== token)) continue;
     const tail = tokens.slice(promptTokens.length);
@@ -91,7 +67,7 @@ async function paths(prompt, promptTokens, label) {
 }
 
 async function golden(prompt, labels) {
-  const promptTokens = await tokenize(prompt);
+  const promptTokens = await llama.tokenize(prompt);
   /** By the path's tokens: its label. Two spellings that are the same path count once. */
   const ways = new Map();
   for (const label of labels) {

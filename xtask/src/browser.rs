@@ -16,13 +16,12 @@ pub fn prepare(profile: Profile, page: bool) -> Result<()> {
     node::packages("tests/browser")
 }
 
-/// A script, told where the browser, the model and the reference values are.
+/// A script, told where the browser and the model are.
 pub fn script(name: &str) -> Result<Run> {
     Ok(Run::new("node")
         // Only the tests heed it; without it, output that is not a terminal gets a format for machines.
         .arg("--test-reporter=spec")
         .arg(repo::path("tests/browser").join(name))
         .env("CHROME", browser::chrome()?)
-        .env("LUNETTE_MODEL", model::fetch()?)
-        .env("LUNETTE_GOLDEN", repo::golden()))
+        .env("LUNETTE_MODEL", model::fetch()?))
 }

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod audit;
+mod alone;
 mod bench;
 mod bench_gpu;
 mod bench_peers;
@@ -10,6 +11,7 @@ mod browser;
 mod check;
 mod demo;
 mod fuzz;
+mod golden;
 mod model;
 mod pkg;
 mod repo;
@@ -78,6 +80,8 @@ enum Task {
         #[arg(default_value = model::DEFAULT, long_help = format!("Which one:\n{}", model::list()))]
         name: String,
     },
+    /// Compute the values of llama.cpp that tests compare ours with
+    Golden(golden::Options),
     /// Take the pictures of the demo page that the README shows
     Screenshots,
 }
@@ -97,6 +101,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::bench(&options),
         Task::Synth(options) => synth::synth(&options),
         Task::FetchModel { name } => model::fetch_named(&name).map(|model| println!("{}", model.display())),
+        Task::Golden(options) => golden::generate(&options),
         Task::Screenshots => screenshots::take(),
     };
     match result {

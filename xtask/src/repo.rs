@@ -22,14 +22,6 @@ pub fn target() -> PathBuf {
     }
 }
 
-/// Reference values made by llama.cpp; the tests that need them say so loudly when they are absent.
-pub fn golden() -> PathBuf {
-    match std::env::var_os("LUNETTE_GOLDEN") {
-        Some(dir) => dir.into(),
-        None => path("../shared/golden"),
-    }
-}
-
 /// Where built tools are kept, shared by all checkouts of the user.
 pub fn tools() -> Result<PathBuf> {
     let cache = match std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()) {

@@ -1,17 +1,20 @@
-// llama.cpp's tokens and logits on request; generate.mjs drives it.
+// llama.cpp's tokens and logits on request; llama.mjs speaks to it.
 //
 //   reference dequantize IN OUT   writes the model with every weight as f32
-//   reference serve MODEL         answers each line on stdin with one line on stdout:
+//   reference serve MODEL [KV]    answers each line on stdin with one line on stdout:
 //     vocabulary                  the bytes of every token, in hex, separated by spaces
 //     tokenize HEX                the token ids of a text; names of control tokens in it are those tokens
 //     logits ID ID …              the f32 logits after the last token, little-endian, in hex
+//     logprobs ID ID …            the log-probability of each token but the first, given those before it
 //
-// Activations and KV cache are f32; without flash attention. LLAMA_LIBS names the folder of the backends.
+// KV is how keys and values are kept: `f32` (the default), without flash attention; or `f16`, with it, as llama.cpp does
+// by itself. Activations are f32 where the weights are. LLAMA_LIBS names the folder of the backends.
 
 #include "ggml-backend.h"
 #include "llama.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -55,7 +58,7 @@ struct Reference {
     // What the KV cache holds: questions about one prompt differ in their last tokens only.
     std::vector<llama_token> held;
 
-    explicit Reference(const char *path) {
+    Reference(const char *path, bool exact) {
         auto params = llama_model_default_params();
         params.n_gpu_layers = 0;
         model = llama_model_load_from_file(path, params);
@@ -63,10 +66,10 @@ struct Reference {
         auto settings = llama_context_default_params();
         settings.n_ctx = CONTEXT;
         settings.n_batch = STEP;
-        settings.type_k = settings.type_v = GGML_TYPE_F32;
+        settings.type_k = settings.type_v = exact ? GGML_TYPE_F32 : GGML_TYPE_F16;
         // Threads wait for each other by spinning: on a machine that does other things, one is the fastest.
         settings.n_threads = settings.n_threads_batch = 1;
-        settings.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
+        settings.flash_attn_type = exact ? LLAMA_FLASH_ATTN_TYPE_DISABLED : LLAMA_FLASH_ATTN_TYPE_AUTO;
         context = llama_init_from_model(model, settings);
         if (!context) fail("the context cannot be made");
         vocab = llama_model_get_vocab(model);
@@ -105,6 +108,37 @@ struct Reference {
         held = std::move(tokens);
         return hex(llama_get_logits_ith(context, -1), sizeof(float) * llama_vocab_n_tokens(vocab));
     }
+
+    std::string logprobs(const std::vector<llama_token> &tokens) {
+        if (tokens.size() > CONTEXT) fail("a text has too many tokens");
+        llama_memory_clear(llama_get_memory(context), true);
+        held.clear();
+        const int size = llama_vocab_n_tokens(vocab);
+        std::string out;
+        for (size_t at = 0; at + 1 < tokens.size(); at += STEP) {
+            int count = std::min<size_t>(STEP, tokens.size() - 1 - at);
+            llama_batch batch = llama_batch_init(count, 0, 1);
+            for (int i = 0; i < count; i++) {
+                batch.token[i] = tokens[at + i];
+                batch.pos[i] = at + i;
+                batch.n_seq_id[i] = 1;
+                batch.seq_id[i][0] = 0;
+                batch.logits[i] = true;
+            }
+            batch.n_tokens = count;
+            if (llama_decode(context, batch)) fail("decoding failed");
+            for (int i = 0; i < count; i++) {
+                const float *logits = llama_get_logits_ith(context, i);
+                double most = *std::max_element(logits, logits + size), sum = 0;
+                for (int j = 0; j < size; j++) sum += std::exp(logits[j] - most);
+                char text[32];
+                std::snprintf(text, sizeof text, "%s%.6f", at + i ? " " : "", logits[tokens[at + i + 1]] - most - std::log(sum));
+                out += text;
+            }
+            llama_batch_free(batch);
+        }
+        return out;
+    }
 };
 
 static int dequantize(const char *in, const char *out) {
@@ -114,8 +148,8 @@ static int dequantize(const char *in, const char *out) {
     return static_cast<int>(llama_model_quantize(in, out, &params));
 }
 
-static int serve(const char *path) {
-    Reference reference(path);
+static int serve(const char *path, bool exact) {
+    Reference reference(path, exact);
     std::string line;
     while (std::getline(std::cin, line)) {
         std::istringstream words(line);
@@ -131,6 +165,10 @@ static int serve(const char *path) {
             std::vector<llama_token> tokens;
             for (llama_token token; words >> token;) tokens.push_back(token);
             std::cout << reference.logits(std::move(tokens)) << std::endl;
+        } else if (what == "logprobs") {
+            std::vector<llama_token> tokens;
+            for (llama_token token; words >> token;) tokens.push_back(token);
+            std::cout << reference.logprobs(tokens) << std::endl;
         } else {
             fail("unknown request");
         }
@@ -148,6 +186,7 @@ int main(int argc, char **argv) {
     ggml_backend_load_all_from_path(libs);
     llama_backend_init();
     if (command == "dequantize" && argc == 4) return dequantize(argv[2], argv[3]);
-    if (command == "serve" && argc == 3) return serve(argv[2]);
-    fail("usage: reference dequantize IN OUT | reference serve MODEL");
+    const std::string kv = argc > 3 ? argv[3] : "f32";
+    if (command == "serve" && argc <= 4 && (kv == "f32" || kv == "f16")) return serve(argv[2], kv == "f32");
+    fail("usage: reference dequantize IN OUT | reference serve MODEL [f32|f16]");
 }

@@ -1,0 +1,55 @@
+//! The values that tests compare ours with, computed anew by llama.cpp.
+
+use crate::run::{Run, cargo};
+use crate::setup::llama;
+use crate::{model, repo, say};
+use anyhow::{Context, Result};
+use clap::Args;
+use std::fs;
+use std::path::PathBuf;
+
+#[derive(Args)]
+pub struct Options {
+    /// Write them into this folder, not over those of the repository
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+/// Computes the golden values of the default model, and its golden verdicts.
+pub fn generate(options: &Options) -> Result<()> {
+    let program = llama::program("tests/golden/reference.cpp")?;
+    let backends = llama::backends()?;
+    let model = model::fetch()?;
+    let work = repo::target().join("golden");
+    fs::create_dir_all(&work)?;
+    let exact = work.join("f32.gguf");
+    say!("golden: dequantizing the model");
+    Run::new(&program).arg("dequantize").arg(&model).arg(&exact).env("LLAMA_LIBS", &backends).run()?;
+
+    let folder = |name: &str| -> Result<PathBuf> {
+        let folder = match &options.out {
+            Some(out) => std::env::current_dir()?.join(out).join(name),
+            None => repo::path("tests").join(name),
+        };
+        fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+        Ok(folder)
+    };
+    say!("golden: tokens, logits and perplexity");
+    Run::new("node")
+        .arg(repo::path("tests/golden/generate.mjs"))
+        .args([&program, &exact, &model, &folder("golden")?])
+        .env("LLAMA_LIBS", &backends)
+        .run()?;
+
+    say!("golden: verdicts");
+    let prompts = work.join("prompts.json");
+    cargo()
+        .args(["test", "--quiet", "--test", "verdicts", "every_task_has_its_prompts"])
+        .env("LUNETTE_PROMPTS", &prompts)
+        .run()?;
+    Run::new("node")
+        .arg(repo::path("tests/verdicts/generate.mjs"))
+        .args([&program, &exact, &prompts, &folder("verdicts")?.join("golden.json")])
+        .env("LLAMA_LIBS", &backends)
+        .run()
+}
