@@ -3,7 +3,7 @@
 use crate::run::{Run, cargo};
 use crate::setup::{browser as chrome, dawn, drivers, firefox, node};
 use crate::wasm::Profile;
-use crate::{adapters, browser, check, fuzz, model, pkg, repo, say};
+use crate::{adapters, alone, browser, check, fuzz, model, pkg, say};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use std::time::{Duration, Instant};
@@ -26,6 +26,8 @@ enum Step {
     Build,
     /// Formatting, lints, documentation
     Check,
+    /// A clone with nothing beside it has all that the tests need
+    Alone,
     /// `cargo test`, on the CPU and on a Vulkan driver
     Native,
     /// Inputs that are made to do harm, for a minute
@@ -40,10 +42,11 @@ enum Step {
     Packed,
 }
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     Step::Setup,
     Step::Build,
     Step::Check,
+    Step::Alone,
     Step::Native,
     Step::Fuzz,
     Step::Package,
@@ -53,11 +56,13 @@ const STEPS: [Step; 9] = [
 ];
 
 /// Tests, counted by their runners.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Count {
     passed: u64,
     failed: u64,
     skipped: u64,
+    /// Of those that were skipped, with the reason that their runner gives.
+    reasons: Vec<String>,
 }
 
 struct Outcome {
@@ -120,15 +125,13 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
             pkg::page()
         }
         Step::Check => check::check(),
+        Step::Alone => alone::check(&mut || count.passed += 1),
         Step::Native => {
             let command = cargo().args(["test", "--workspace", "--no-fail-fast"]);
             let command = drivers::vulkan()?
                 .into_iter()
                 .fold(command, |command, (key, driver)| command.env(key, driver));
-            counted(
-                command.env("LUNETTE_MODEL", model::fetch()?).env("LUNETTE_GOLDEN", repo::golden()),
-                count,
-            )
+            counted(command.env("LUNETTE_MODEL", model::fetch()?), count)
         }
         Step::Fuzz => fuzz::smoke(&mut |held| match held {
             true => count.passed += 1,
@@ -176,6 +179,7 @@ impl Count {
     /// Adds what a test runner's summary line says: cargo's, node's or vitest's.
     fn add(&mut self, line: &str) {
         let line = line.trim();
+        self.reasons.extend(skipped(line));
         let parts: Vec<&str> = if let Some(rest) = line.strip_prefix("test result:") {
             // test result: ok. 5 passed; 0 failed; 1 ignored; …
             rest.split(['.', ';']).collect()
@@ -212,11 +216,22 @@ impl Count {
     }
 }
 
+/// The test that a runner's line says was skipped, and why: cargo's, node's or vitest's.
+fn skipped(line: &str) -> Option<String> {
+    // test plan::large ... ignored, takes 6 GB of memory
+    if let Some((name, rest)) = line.strip_prefix("test ").and_then(|line| line.split_once(" ... ignored")) {
+        return Some(format!("{name}: {}", rest.trim_start_matches(", ")));
+    }
+    // ﹣ in Node, on WebGPU (0.2ms) # there is no driver
+    let rest = line.strip_prefix('﹣').or_else(|| line.strip_prefix('↓'))?;
+    Some(rest.trim().replace(" # ", ": "))
+}
+
 fn report(outcomes: &[Outcome]) -> bool {
     println!("\n{:<10} {:>8} {:>8} {:>8} {:>8}", "step", "time", "passed", "failed", "skipped");
     let mut total = Count::default();
     for Outcome { step, took, count, error } in outcomes {
-        let Count { passed, failed, skipped } = *count;
+        let Count { passed, failed, skipped, .. } = count;
         let (minutes, seconds) = (took.as_secs() / 60, took.as_secs() % 60);
         let error = error.as_deref().unwrap_or_default();
         println!(
@@ -224,14 +239,14 @@ fn report(outcomes: &[Outcome]) -> bool {
             name(*step),
             format!("{minutes}:{seconds:02}")
         );
-        total = Count {
-            passed: total.passed + passed,
-            failed: total.failed + failed,
-            skipped: total.skipped + skipped,
-        };
+        total.passed += passed;
+        total.failed += failed;
+        total.skipped += skipped;
+        total.reasons.extend_from_slice(&count.reasons);
     }
     let seconds: u64 = outcomes.iter().map(|outcome| outcome.took.as_secs()).sum();
     println!("\n{}:{:02} in all; {} skipped", seconds / 60, seconds % 60, total.skipped);
+    total.reasons.iter().for_each(|reason| println!("skipped: {reason}"));
     let failed: Vec<_> = outcomes.iter().filter(|o| o.error.is_some()).map(|o| name(o.step)).collect();
     if !failed.is_empty() {
         println!("failed: {}", failed.join(", "));
@@ -269,6 +284,20 @@ mod tests {
             let mut count = Count::default();
             count.add(&plain(line));
             assert_eq!((count.passed, count.failed, count.skipped), (passed, failed, skipped), "{line}");
+        }
+    }
+
+    #[test]
+    fn says_why_tests_were_skipped() {
+        for (line, reason) in [
+            ("test large ... ignored, takes 6 GB of memory", Some("large: takes 6 GB of memory")),
+            ("test large ... ok", None),
+            ("  ﹣ on WebGPU (0.18ms) # no driver", Some("on WebGPU (0.18ms): no driver")),
+            ("✔ skipped bytes (0.1ms)", None),
+        ] {
+            let mut count = Count::default();
+            count.add(line);
+            assert_eq!(count.reasons.first().map(String::as_str), reason, "{line}");
         }
     }
 }
