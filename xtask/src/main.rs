@@ -1,8 +1,8 @@
 //! Every developer task: `cargo xtask <task>`. Each sets up what it needs first, and does again only what has changed.
 
 mod adapters;
-mod audit;
 mod alone;
+mod audit;
 mod bench;
 mod bench_gpu;
 mod bench_peers;
