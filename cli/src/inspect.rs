@@ -6,7 +6,7 @@ use lunette::engine::{DEFAULT_CONTEXT, LoadOptions, LoadPlan, Verdict};
 use lunette::gguf::Header;
 use lunette::model::{self, Config};
 use lunette::source::{Feed, FileModel, ModelBytes};
-use lunette::tokenizer::{ChatTemplate, Tokenizer};
+use lunette::tokenizer::{ChatTemplate, Date, Tokenizer};
 use lunette::{Error, Result, Uninterrupted};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -172,7 +172,7 @@ fn fit(plan: &LoadPlan) -> String {
 fn examine(header: &Header, problems: &mut Vec<String>) -> Option<Config> {
     let mut noted = |problem: Result<()>| problems.extend(problem.err().map(|error| error.to_string()));
     noted(Tokenizer::from_metadata(&header.metadata).map(drop));
-    noted(match ChatTemplate::from_metadata(&header.metadata) {
+    noted(match ChatTemplate::from_metadata(&header.metadata, Date::default()) {
         Ok(None) => Err(Error::ChatTemplate("the file has none".into())),
         other => other.map(drop),
     });

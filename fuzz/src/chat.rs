@@ -6,7 +6,7 @@
 use crate::limits::within;
 use crate::tiny;
 use lunette::gguf::{Metadata, Value};
-use lunette::tokenizer::{ChatTemplate, Message, Tokenizer};
+use lunette::tokenizer::{ChatTemplate, Date, Message, Tokenizer};
 
 const SEPARATOR: char = '\u{1e}';
 /// What a template may make of a short conversation: 64 bytes for each of its fuel, and as much again for tokens and marks.
@@ -36,7 +36,7 @@ pub fn run(data: &[u8]) {
         within(256 << 20, 5.0, || {
             let meta: Metadata =
                 [("tokenizer.chat_template".to_string(), Value::String(template))].into_iter().collect();
-            let Ok(Some(chat)) = ChatTemplate::from_metadata(&meta) else { return };
+            let Ok(Some(chat)) = ChatTemplate::from_metadata(&meta, Date::default()) else { return };
             let Ok(prompts) = chat.prompts(tokenizer, &messages, &["", "**Result:** <|im_start|>"]) else {
                 return;
             };

@@ -3,7 +3,7 @@
 use crate::limits::within;
 use lunette::gguf::Header;
 use lunette::model::{Config, check_tensors};
-use lunette::tokenizer::{ChatTemplate, Tokenizer};
+use lunette::tokenizer::{ChatTemplate, Date, Tokenizer};
 
 /// A byte may be an element of an array, which takes 24 in memory, in a vector that grows by doubling.
 const BYTES_PER_BYTE: usize = 128;
@@ -51,6 +51,6 @@ fn read(header: &Header, len: usize) {
             let _ = check_tensors(header, &config);
         }
         let _ = Tokenizer::from_metadata(&header.metadata);
-        let _ = ChatTemplate::from_metadata(&header.metadata);
+        let _ = ChatTemplate::from_metadata(&header.metadata, Date::default());
     });
 }

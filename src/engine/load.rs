@@ -9,7 +9,7 @@ use crate::gguf::Header;
 use crate::gpu::{Gpu, GpuOptions, GpuRunner, GpuStore, GpuWeight, KvBuffers};
 use crate::model::{self, Config, Incoming, KvShape, KvType, Phase, Progress, Room, Runner, WeightStore};
 use crate::source::ModelBytes;
-use crate::tokenizer::{ChatTemplate, Tokenizer};
+use crate::tokenizer::{ChatTemplate, Date, Tokenizer};
 use crate::{Control, Error, Result};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -35,6 +35,10 @@ pub struct LoadOptions {
     pub context_length: Option<usize>,
     /// Sequences that one forward pass may compute; [`DEFAULT_BATCH`] where not given.
     pub max_batch: Option<usize>,
+    /// A Jinja template in place of the file's own, or for a file without one.
+    pub chat_template: Option<String>,
+    /// The day that chat templates may print, as `YYYY-MM-DD`. Where not given it is always the same, so that verdicts repeat.
+    pub date: Option<String>,
     /// Who is told when the device is lost, from the load on, and when the model runs again.
     #[serde(skip)]
     pub on_recovery: Option<OnRecovery>,
@@ -70,7 +74,7 @@ impl Engine {
         let (target, plan) = planner.choose().await?;
         plan.check()?;
         let tokenizer = Rc::new(Tokenizer::from_metadata(&header.metadata)?);
-        let chat = ChatTemplate::from_metadata(&header.metadata)?;
+        let chat = chat_template(&header, options)?;
         let (context, max_batch) = (plan.context_length, plan.max_batch);
         let kv = kv_shape(&config, context);
         let keeper = Keeper::new(bytes.clone(), options, &header, &config, kv);
@@ -89,6 +93,15 @@ impl Engine {
             info,
             compiler: Default::default(),
         })
+    }
+}
+
+/// The template that is asked for, else the file's.
+pub(super) fn chat_template(header: &Header, options: &LoadOptions) -> Result<Option<ChatTemplate>> {
+    let date = options.date.as_deref().map_or_else(|| Ok(Date::default()), Date::parse)?;
+    match &options.chat_template {
+        Some(source) => ChatTemplate::new(source, date).map(Some),
+        None => ChatTemplate::from_metadata(&header.metadata, date),
     }
 }
 

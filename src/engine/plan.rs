@@ -4,13 +4,13 @@
 //! buffers in place of making them; on the CPU the model's own equations run on tensors that have only sizes.
 
 use super::info::quantization;
-use super::load::{Backend, LoadOptions, Target, context_length, gpu, kv_shape, max_batch};
+use super::load::{Backend, LoadOptions, Target, chat_template, context_length, gpu, kv_shape, max_batch};
 use crate::cpu::{CpuNeed, CpuRunner};
 use crate::gguf::Header;
 use crate::gpu::{Gpu, GpuRunner, GpuStore};
 use crate::model::{Config, Incoming, KvShape, KvType, outline};
 use crate::source::ModelBytes;
-use crate::tokenizer::{ChatTemplate, Tokenizer};
+use crate::tokenizer::Tokenizer;
 use crate::{Control, Error, Result, checkpoint};
 use serde::Serialize;
 
@@ -103,7 +103,7 @@ impl LoadPlan {
         let config = Config::from_header(&header)?;
         // What would end the load anyway is better known now.
         Tokenizer::from_metadata(&header.metadata)?;
-        ChatTemplate::from_metadata(&header.metadata)?;
+        chat_template(&header, options)?;
         Ok(Planner::new(&header, &config, &incoming, options)?.choose().await?.1)
     }
 

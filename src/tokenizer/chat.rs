@@ -1,6 +1,10 @@
 //! Chat templates: the Jinja program in a model's metadata that turns messages into its prompt.
 
 mod bounds;
+mod date;
+mod json;
+
+pub use date::Date;
 
 use super::Tokenizer;
 use crate::gguf::Metadata;
@@ -8,7 +12,7 @@ use crate::{Error, Result};
 use bounds::Bounds;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, ErrorKind, context};
+use minijinja::{Environment, ErrorKind, Value, context};
 use serde::{Deserialize, Serialize};
 
 /// A turn of a conversation.
@@ -47,8 +51,12 @@ const NAME: &str = "chat";
 
 impl ChatTemplate {
     /// `Ok(None)` where the file has no template.
-    pub fn from_metadata(meta: &Metadata) -> Result<Option<ChatTemplate>> {
-        let Some(source) = meta.str("tokenizer.chat_template") else { return Ok(None) };
+    pub fn from_metadata(meta: &Metadata, date: Date) -> Result<Option<ChatTemplate>> {
+        meta.str("tokenizer.chat_template").map(|source| ChatTemplate::new(source, date)).transpose()
+    }
+
+    /// From the text of a Jinja template; `date` is what it may print.
+    pub fn new(source: &str, date: Date) -> Result<ChatTemplate> {
         if source.len() > MAX_TEMPLATE_BYTES {
             return Err(Error::ChatTemplate(format!("it has {} bytes", source.len())));
         }
@@ -61,11 +69,10 @@ impl ChatTemplate {
         environment.add_function("raise_exception", |message: String| -> Result<String, minijinja::Error> {
             Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
         });
-        // Templates print the date where they can; a judge's prompt must not change from day to day.
-        environment.add_function("strftime_now", |_format: String| "26 Jul 2024");
+        environment.add_function("strftime_now", move |format: String| date.format(&format));
         let checked = bounds::with_checks(source, &syntax).map_err(failed)?;
         environment.add_template_owned(NAME, checked).map_err(failed)?;
-        Ok(Some(ChatTemplate { environment, source: source.to_string() }))
+        Ok(ChatTemplate { environment, source: source.to_string() })
     }
 
     /// The prompts that make the model answer `messages`, one for each of `answers`, with that as the beginning of its
@@ -84,7 +91,15 @@ impl ChatTemplate {
         let guard = unused_character(|c| {
             self.source.contains(c) || tokenizer.specials.mention(c) || texts().any(|text| text.contains(c))
         })?;
-        let rendered = self.render(tokenizer, messages, guard)?;
+        let guarded: Vec<Message> = messages
+            .iter()
+            .map(|m| Message {
+                role: tokenizer.guard(&m.role, guard),
+                content: tokenizer.guard(&m.content, guard),
+            })
+            .collect();
+        let eos = tokenizer.ends.first().copied();
+        let rendered = self.render(&guarded, &tokenizer.name(tokenizer.bos), &tokenizer.name(eos), true)?;
         // What precedes the last control token is the same for all, and tokenized by itself whatever follows.
         let (shared, rest) = rendered.split_at(tokenizer.last_special_end(&rendered)?);
         let mut shared = tokenizer.encode_guarded(shared, guard)?;
@@ -99,28 +114,24 @@ impl ChatTemplate {
         answers().map(prompt).collect()
     }
 
-    fn render(&self, tokenizer: &Tokenizer, messages: &[Message], guard: char) -> Result<String> {
-        let guarded: Vec<Message> = messages
-            .iter()
-            .map(|m| Message {
-                role: tokenizer.guard(&m.role, guard),
-                content: tokenizer.guard(&m.content, guard),
-            })
-            .collect();
-        let bytes: usize = guarded.iter().map(|m| m.role.len() + m.content.len()).sum();
+    /// The text of `messages`. Here names of control tokens in them are names like any others: see
+    /// [`ChatTemplate::prompts`] for prompts. `generation`: with the beginning of the model's answer.
+    pub fn render(&self, messages: &[Message], bos: &str, eos: &str, generation: bool) -> Result<String> {
+        let bytes: usize = messages.iter().map(|m| m.role.len() + m.content.len()).sum();
         let mut environment = self.environment.clone();
-        let fuel = FUEL + FUEL_PER_MESSAGE * guarded.len() + bytes / BYTES_PER_FUEL;
+        let fuel = FUEL + FUEL_PER_MESSAGE * messages.len() + bytes / BYTES_PER_FUEL;
         environment.set_fuel(Some(fuel as u64));
-        Bounds { size: MAX_SIZE + 10 * guarded.len() + bytes / 64 }.install(&mut environment);
+        Bounds { size: MAX_SIZE + 10 * messages.len() + bytes / 64 }.install(&mut environment);
         let template = environment.get_template(NAME).map_err(failed)?;
-        template
-            .render(context! {
-                messages => minijinja::Value::from(Serde(guarded)),
-                add_generation_prompt => true,
-                bos_token => tokenizer.name(tokenizer.bos),
-                eos_token => tokenizer.name(tokenizer.ends.first().copied()),
-            })
-            .map_err(failed)
+        let known = context! {
+            messages => Value::from(Serde(messages.to_vec())),
+            add_generation_prompt => generation,
+            bos_token => bos,
+            eos_token => eos,
+        };
+        // Hugging Face says that there are no tools. A template that wants some fails then, and may do without this.
+        let none = context! { tools => Value::from(()), documents => Value::from(()), ..known.clone() };
+        template.render(none).or_else(|error| template.render(known).map_err(|_| error)).map_err(failed)
     }
 }
 

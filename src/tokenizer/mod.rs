@@ -9,7 +9,7 @@ mod pre;
 mod special;
 mod stream;
 
-pub use chat::{ChatTemplate, Message};
+pub use chat::{ChatTemplate, Date, Message};
 pub use stream::TextStream;
 
 use crate::gguf::{Metadata, Value};

@@ -4,6 +4,7 @@
 
 pub mod golden;
 pub mod hollow;
+pub mod peers;
 pub mod split;
 pub mod tiny;
 

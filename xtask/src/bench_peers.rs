@@ -4,8 +4,8 @@
 
 use crate::bench::{Backend, Options, samples, script};
 use crate::bench_report::{Report, Sample};
-use crate::run::{Run, which};
-use crate::setup::{browser as chrome, llama, node};
+use crate::run::Run;
+use crate::setup::{browser as chrome, llama, node, python};
 use crate::{repo, say, stamp};
 use anyhow::{Context, Result};
 use std::fs;
@@ -152,7 +152,12 @@ fn onnx(model: &Path, bits: &str) -> Result<PathBuf> {
     if !file.exists() {
         let part = file.with_extension("part");
         say!("making {}", file.display());
-        Run::new(python(&folder)?).arg(repo::path(BUILDER)).arg(model).arg(&part).arg(bits).run()?;
+        python::with("benches/peers/requirements.txt")?
+            .arg(repo::path(BUILDER))
+            .arg(model)
+            .arg(&part)
+            .arg(bits)
+            .run()?;
         fs::rename(&part, &file).with_context(|| format!("there is no {}", part.display()))?;
     }
     Ok(file)
@@ -162,22 +167,4 @@ fn cache() -> Result<PathBuf> {
     let folder = repo::tools()?.with_file_name("peers");
     fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     Ok(folder)
-}
-
-/// A Python of its own, with what the builder imports.
-fn python(folder: &Path) -> Result<PathBuf> {
-    let requirements = repo::path("benches/peers/requirements.txt");
-    let venv = folder.join(format!("venv-{}", &stamp::file_hash(&requirements)?[..12]));
-    let (python, ready) = (venv.join("bin/python"), venv.join("ready"));
-    if !ready.exists() {
-        let system = which(&["python3", "python"]).context("it needs Python 3")?;
-        Run::new(system).args(["-m", "venv"]).arg(&venv).run()?;
-        Run::new(&python)
-            .args(["-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--requirement"])
-            .arg(&requirements)
-            .run()
-            .context("the Python packages that make its model could not be installed")?;
-        fs::write(&ready, "")?;
-    }
-    Ok(python)
 }

@@ -19,6 +19,7 @@ mod run;
 mod screenshots;
 mod setup;
 mod stamp;
+mod suites;
 mod synth;
 mod test;
 mod verdict;

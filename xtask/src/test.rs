@@ -3,7 +3,7 @@
 use crate::run::{Run, cargo};
 use crate::setup::{browser as chrome, dawn, drivers, firefox, node};
 use crate::wasm::Profile;
-use crate::{adapters, alone, browser, check, fuzz, model, pkg, say};
+use crate::{adapters, alone, browser, check, fuzz, model, pkg, say, suites};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use std::time::{Duration, Instant};
@@ -131,6 +131,8 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
             let command = drivers::vulkan()?
                 .into_iter()
                 .fold(command, |command, (key, driver)| command.env(key, driver));
+            let command =
+                suites::variables()?.into_iter().fold(command, |run, (key, path)| run.env(key, path));
             counted(command.env("LUNETTE_MODEL", model::fetch()?), count)
         }
         Step::Fuzz => fuzz::smoke(&mut |held| match held {

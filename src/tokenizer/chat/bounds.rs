@@ -38,6 +38,11 @@ pub(super) fn with_checks(source: &str, syntax: &SyntaxConfig) -> Result<String,
             Token::VariableEnd => accepted(&tag)?,
             Token::BlockEnd => {
                 accepted(&tag)?;
+                if let Some((at, name)) = generation(&tag) {
+                    out.push_str(&source[copied..at.start_offset as usize]);
+                    out.push_str(name);
+                    copied = at.end_offset as usize;
+                }
                 let end = &source[span.start_offset as usize..span.end_offset as usize];
                 for (at, text) in insertions(&tag, end, span) {
                     out.push_str(&source[copied..at]);
@@ -56,6 +61,16 @@ pub(super) fn with_checks(source: &str, syntax: &SyntaxConfig) -> Result<String,
     }
     out.push_str(&source[copied..]);
     Ok(out)
+}
+
+/// Hugging Face's `{% generation %}` marks what the model wrote, and changes no text. What stands for it here is a block
+/// that names nothing.
+fn generation(tag: &[(Token, Span)]) -> Option<(Span, &'static str)> {
+    match tag {
+        [(Token::Ident("generation"), at)] => Some((*at, "with")),
+        [(Token::Ident("endgeneration"), at)] => Some((*at, "endwith")),
+        _ => None,
+    }
 }
 
 /// Refuses what makes values within values without a name: lists that are multiplied, and loops that call themselves.
@@ -180,6 +195,7 @@ impl Bounds {
     pub fn install(self, environment: &mut Environment) {
         let namespace = environment.globals().find(|(name, _)| *name == "namespace").map(|(_, value)| value);
         environment.add_filter("join", join);
+        environment.add_filter("tojson", super::json::tojson);
         environment.add_function(CHECK, move |state: &State, value: Value| self.check(state, value, false));
         environment
             .add_function(CHECK_PART, move |state: &State, value: Value| self.check(state, value, true));
@@ -236,6 +252,15 @@ fn measure(value: &Value, depth: usize, left: &mut usize) -> Result<(), Error> {
     }
 }
 
+/// Takes the size of `value` from the fuel. A value that the fuel does not pay for is refused.
+pub(super) fn pay_for(state: &mut State, value: &Value) -> Result<(), Error> {
+    let (_, fuel) = state.fuel_levels().unwrap_or((0, u64::MAX));
+    let mut left = usize::try_from(fuel).unwrap_or(usize::MAX);
+    let before = left;
+    measure(value, MAX_DEPTH, &mut left)?;
+    state.consume_fuel((before - left) as u64).map(drop)
+}
+
 /// The filter `join`, which by itself pays for what it puts between the items but not for the items.
 fn join(
     state: &mut State,
@@ -244,23 +269,48 @@ fn join(
     attribute: Option<&str>,
     kwargs: Kwargs,
 ) -> Result<Value, Error> {
-    let (_, fuel) = state.fuel_levels().unwrap_or_default();
-    let mut left = usize::try_from(fuel).unwrap_or(usize::MAX);
-    let before = left;
-    value.try_iter()?.try_for_each(|item| measure(&item, MAX_DEPTH, &mut left))?;
-    state.consume_fuel((before - left) as u64)?;
+    for item in value.try_iter()? {
+        pay_for(state, &item)?;
+    }
     filters::join(state, value, joiner, attribute, kwargs)
 }
 
-/// The methods of Python's types, but for two that could make texts without bound.
+/// Python's methods, with bounds for two that could make texts without any.
 pub(super) fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
     match (name, args) {
         ("join", [items]) if value.as_str().is_some() => {
             state.apply_filter("join", &[items.clone(), value.clone()])
         }
-        ("format", _) => Err(Error::from(ErrorKind::UnknownMethod)),
+        ("format", _) => {
+            if !value.as_str().is_some_and(is_short_format) {
+                return Err(refused(
+                    "a format asks for a field of more than 999 characters, or has one in another",
+                ));
+            }
+            let text = minijinja_contrib::pycompat::unknown_method_callback(state, value, name, args)?;
+            state.consume_fuel((text.as_str().map_or(0, str::len) / 64) as u64)?;
+            Ok(text)
+        }
         _ => minijinja_contrib::pycompat::unknown_method_callback(state, value, name, args),
     }
+}
+
+/// Whether no field of a format for `str.format` asks for a width that is long, or that a value gives.
+fn is_short_format(format: &str) -> bool {
+    let mut open = false;
+    let mut digits = 0;
+    for c in format.chars() {
+        match c {
+            '{' if open => return false,
+            '{' | '}' => open = c == '{',
+            _ => {}
+        }
+        digits = if open && c.is_ascii_digit() { digits + 1 } else { 0 };
+        if digits > 3 {
+            return false;
+        }
+    }
+    true
 }
 
 #[cfg(test)]
@@ -341,7 +391,8 @@ mod tests {
                 "fuel",
             ),
             ("{% set big = \"x\" * 500000 %}{% set all = [big, big] * 1 %}", "multiplies"),
-            ("{{ \"{:99999999999}\".format(1) }}", "method"),
+            ("{{ \"{:99999999999}\".format(1) }}", "999 characters"),
+            ("{{ \"{:{}}\".format(1, 99999999999) }}", "999 characters"),
             ("{{ lunette_checked(1) }}", "lunette_checked"),
             (&long, "256 parts"),
         ] {

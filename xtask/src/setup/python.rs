@@ -1,8 +1,10 @@
 //! Python, which installs what comes from its package index.
 
 use crate::run::{Run, which};
+use crate::stamp::file_hash;
 use crate::{repo, say};
 use anyhow::{Context, Result, bail};
+use std::fs;
 use std::path::PathBuf;
 
 /// A Python 3 with pip.
@@ -33,4 +35,24 @@ pub fn program(package: &str, version: &str) -> Result<PathBuf> {
             .with_context(|| format!("{package} {version} could not be installed"))?;
     }
     Ok(program)
+}
+
+/// Python with the packages of a requirements file, which lie in a folder that all checkouts share.
+pub fn with(requirements: &str) -> Result<Run> {
+    let requirements = repo::path(requirements);
+    let hash = file_hash(&requirements)?;
+    let folder = repo::tools()?.join("python").join(&hash[..12]);
+    let ready = folder.join("ready");
+    if !ready.exists() {
+        say!("installing the Python packages of {}", requirements.display());
+        Run::new(python()?)
+            .args(["-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--upgrade", "--target"])
+            .arg(&folder)
+            .arg("--requirement")
+            .arg(&requirements)
+            .run()
+            .with_context(|| format!("the packages of {} could not be installed", requirements.display()))?;
+        fs::write(&ready, "").with_context(|| format!("writing {}", ready.display()))?;
+    }
+    Ok(Run::new(python()?).env("PYTHONPATH", &folder))
 }
