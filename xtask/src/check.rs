@@ -1,14 +1,15 @@
-//! What a reviewer should not have to look for: formatting, spelling, lints and broken documentation links.
+//! What a reviewer should not have to look for: formatting, spelling, lints and broken links.
 
 use crate::run::cargo;
 use crate::setup::{node, tools};
-use crate::{audit, pkg, say};
+use crate::{audit, links, pkg, say};
 use anyhow::{Result, bail};
 
 type Check = (&'static str, fn() -> Result<()>);
 
-const CHECKS: [Check; 9] = [
+const CHECKS: [Check; 10] = [
     ("spelling", audit::spelling),
+    ("links in documents", links::check),
     ("rustfmt", || cargo().args(["fmt", "--all", "--check"]).run()),
     ("clippy, native", || {
         cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()

@@ -12,6 +12,7 @@ mod check;
 mod demo;
 mod fuzz;
 mod golden;
+mod links;
 mod model;
 mod pkg;
 mod repo;
