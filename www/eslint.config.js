@@ -4,7 +4,7 @@ import tseslint from "typescript-eslint";
 import svelteConfig from "./svelte.config.js";
 
 export default tseslint.config(
-  { ignores: ["dist", "eslint.config.js", "svelte.config.js"] },
+  { ignores: ["dist", "eslint.config.js", "svelte.config.js", ".dependency-cruiser.cjs"] },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,

@@ -3,38 +3,24 @@
  *
  * @packageDocumentation
  */
-export { Engine } from "./engine.js";
-export { LunetteError } from "./errors.js";
-export type { ErrorCode } from "./errors.js";
-export { Judge } from "./judge.js";
-export { Models } from "./models.js";
-export { Panel } from "./panel.js";
-export type {
-  PanelClass,
-  PanelClassVerdict,
-  PanelPreference,
-  PanelPreferenceVerdict,
-  PanelScore,
-  PanelScoreVerdict,
-} from "./panel.js";
-export { parseRubric, parseTemplate } from "./parse.js";
-export { planLoad } from "./plan.js";
-export { fitCalibration, rankResults } from "./statistics.js";
+export { Engine } from "./api/engine.js";
+export { LunetteError } from "./wire/errors.js";
+export type { ErrorCode } from "./wire/errors.js";
+export { Judge } from "./api/judge.js";
+export { Models } from "./api/models.js";
+export { Panel } from "./api/panel.js";
+export { parseRubric, parseTemplate } from "./api/parse.js";
+export { planLoad } from "./api/plan.js";
+export { fitCalibration, rankResults } from "./api/statistics.js";
 export type {
   Agreement,
+  Backend,
+  BuiltInTemplate,
+  CachedModel,
   CalibrationFit,
   CalibrationMap,
   CalibrationOptions,
   CalibrationReport,
-  PairwiseResult,
-  Ranking,
-  RankOptions,
-  Standing,
-} from "./statistics.js";
-export type {
-  Backend,
-  BuiltInTemplate,
-  CachedModel,
   CallOptions,
   Capability,
   CatalogueEntry,
@@ -56,8 +42,17 @@ export type {
   ModelRef,
   ModelSource,
   OrderVerdict,
+  PairwiseResult,
+  PanelClass,
+  PanelClassVerdict,
+  PanelPreference,
+  PanelPreferenceVerdict,
+  PanelScore,
+  PanelScoreVerdict,
   PreferenceVerdict,
   Progress,
+  Ranking,
+  RankOptions,
   RankTask,
   RankVerdict,
   Recovery,
@@ -66,10 +61,11 @@ export type {
   ScoreRubric,
   ScoreTask,
   ScoreVerdict,
+  Standing,
   StorageUsage,
   Template,
   Timing,
   TokenLogprob,
   Usage,
   VerdictBase,
-} from "./types.js";
+} from "./types/index.js";

@@ -1,6 +1,6 @@
-import type { Transport } from "./client.js";
-import { openHere, openWorker, unavailable } from "./transport.js";
-import type { WasmModule } from "./wasm-contract.js";
+import type { Transport } from "./wire/client.js";
+import { openWorker, unavailable } from "./wire/transport.js";
+import type { WasmModule } from "./wire/wasm-contract.js";
 
 /** What a browser and Node do each in their own way. */
 export interface Platform {
@@ -22,21 +22,35 @@ export interface Platform {
 
 const browser: Platform = {
   threads: () => typeof Worker !== "undefined",
-  openWorker,
-  openHere,
-  // Loaded only here, so that a page which needs none of it has the module once, in its worker.
-  async loadWasm() {
-    const code = await import("./wasm.js").catch((cause: unknown) => {
-      throw unavailable("code", cause);
-    });
-    return code.loadWasm();
+  openWorker: (make = startWorker) => openWorker(make),
+  async openHere() {
+    const { openInline } = await code(import("./worker/inline.js"));
+    return openInline(loadWasm);
   },
+  loadWasm,
   locate(address) {
     // A page has a document; a worker only its own location.
     const scope = globalThis as { document?: { baseURI: string }; location?: { href: string } };
     return new URL(address, scope.document?.baseURI ?? scope.location?.href);
   },
 };
+
+function startWorker(): Worker {
+  // Bundlers look for exactly this expression to find the file and build it.
+  return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "lunette" });
+}
+
+// The engine's code is loaded only when it is used here: a page with a worker has it once, in the worker.
+async function loadWasm(): Promise<WasmModule> {
+  const { loadWasm } = await code(import("./wasm.js"));
+  return loadWasm();
+}
+
+function code<T>(module: Promise<T>): Promise<T> {
+  return module.catch((cause: unknown) => {
+    throw unavailable("code", cause);
+  });
+}
 
 let current = browser;
 

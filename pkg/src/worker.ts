@@ -1,6 +1,6 @@
 // The script of the engine's worker.
-import type { HostPort } from "./host.js";
-import { serve } from "./host.js";
+import type { HostPort } from "./worker/host.js";
+import { serve } from "./worker/host.js";
 import { loadWasm } from "./wasm.js";
 
 // TypeScript's DOM library takes every global scope for a window's.

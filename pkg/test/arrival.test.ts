@@ -1,10 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { modelKey } from "../src/cache/address.js";
-import { Library } from "../src/cache/library.js";
-import { CHUNK_BYTES } from "../src/cache/record.js";
-import type { ByteSource, ModelBytes } from "../src/wasm-contract.js";
+import { modelKey } from "../src/worker/cache/address.js";
+import { Library } from "../src/worker/cache/library.js";
+import { CHUNK_BYTES } from "../src/worker/cache/record.js";
+import type { ByteSource, ModelBytes } from "../src/wire/wasm-contract.js";
 import { bytes, equal, folder, hashOf, load, readAll, serve, store } from "./loads.js";
 import { begins, sendFile, serving } from "./serving.js";
 

@@ -1,13 +1,13 @@
 import { readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { CHUNK_BYTES, parseRecord } from "../src/cache/record.js";
-import type { FileRecord } from "../src/cache/record.js";
-import { inUnits } from "../src/cache/room.js";
-import { Slots } from "../src/cache/slots.js";
-import type { Storage, Store } from "../src/cache/store.js";
-import { CallControl } from "../src/control.js";
-import type { ModelBytes } from "../src/wasm-contract.js";
+import { CHUNK_BYTES, parseRecord } from "../src/worker/cache/record.js";
+import type { FileRecord } from "../src/worker/cache/record.js";
+import { inUnits } from "../src/worker/cache/room.js";
+import { Slots } from "../src/worker/cache/slots.js";
+import type { Storage, Store } from "../src/worker/cache/store.js";
+import { CallControl } from "../src/worker/control.js";
+import type { ModelBytes } from "../src/wire/wasm-contract.js";
 import {
   bytes,
   dataOf,

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { ERROR_CODES, fromWire, LunetteError, toWire } from "../src/errors.js";
+import { ERROR_CODES, fromWire, LunetteError, toWire } from "../src/wire/errors.js";
 import { codedError } from "./fake-engine.js";
 
 const across = (error: unknown) => fromWire(structuredClone(toWire(error)));

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { vi } from "vitest";
-import type { ModelInfo, ScoreVerdict } from "../src/types.js";
-import type { ByteSource, Control, ModelBytes, WasmEngine, WasmModule } from "../src/wasm-contract.js";
+import type { ModelInfo, ScoreVerdict } from "../src/types/index.js";
+import type { ByteSource, Control, ModelBytes, WasmEngine, WasmModule } from "../src/wire/wasm-contract.js";
 
 export const INFO: ModelInfo = {
   name: "fake",

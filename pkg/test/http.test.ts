@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
-import { Changed, Download } from "../src/source/http.js";
-import type { DownloadOptions } from "../src/source/http.js";
-import { delayMs, PATIENCE, retryAfterMs } from "../src/source/patience.js";
-import { compare, readHeaders } from "../src/source/response.js";
+import { Changed, Download } from "../src/worker/source/http.js";
+import type { DownloadOptions } from "../src/worker/source/http.js";
+import { delayMs, PATIENCE, retryAfterMs } from "../src/worker/source/patience.js";
+import { compare, readHeaders } from "../src/worker/source/response.js";
 import { begins, noise, sendFile, serving } from "./serving.js";
 
 const bytes = noise(300_000);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import * as inputs from "../src/inputs.js";
-import type { ScoreTask } from "../src/types.js";
+import * as inputs from "../src/wire/inputs.js";
+import type { ScoreTask } from "../src/types/index.js";
 
 const TASK: ScoreTask = {
   input: "Why is the sky blue?",

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { Library } from "../src/cache/library.js";
-import { describeSource } from "../src/source.js";
+import { Library } from "../src/worker/cache/library.js";
+import { describeSource } from "../src/api/source.js";
 import { bytes, equal, folder, load, readAll, serve, Sha256, sha256, store } from "./loads.js";
 
 describe("the library", () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Meter } from "../src/meter.js";
-import type { Progress } from "../src/types.js";
+import { Meter } from "../src/worker/meter.js";
+import type { Progress } from "../src/types/index.js";
 
 describe("Meter", () => {
   beforeEach(() => vi.useFakeTimers());

@@ -7,7 +7,7 @@ import { fromDisk } from "../src/node/files.js";
 import { node } from "../src/node/platform.js";
 import { prepare, prepareHere } from "../src/node/prepare.js";
 import { dawnFlags, setDawnFlags } from "../src/node/webgpu.js";
-import type { WireSource } from "../src/protocol.js";
+import type { WireSource } from "../src/wire/protocol.js";
 
 let folder: string;
 beforeAll(async () => {

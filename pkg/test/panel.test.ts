@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Judge, Panel } from "../src/index.js";
 import type { PreferenceVerdict, ScoreTask, ScoreVerdict } from "../src/index.js";
-import type { JudgeTasks } from "../src/protocol.js";
-import type { WasmModule } from "../src/wasm-contract.js";
+import type { JudgeTasks } from "../src/wire/tasks.js";
+import type { WasmModule } from "../src/wire/wasm-contract.js";
 import { codedError, drainModel, fakeEngine, untilAborted, verdict } from "./fake-engine.js";
 import { realWasm } from "./real-wasm.js";
 

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { CachedPart } from "../src/cache/part.js";
+import { CachedPart } from "../src/worker/cache/part.js";
 import { openFolder } from "../src/node/store.js";
 import { realWasm } from "./real-wasm.js";
 

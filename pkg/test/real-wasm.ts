@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import * as generated from "../wasm/lunette.js";
-import type { WasmModule } from "../src/wasm-contract.js";
+import type { WasmModule } from "../src/wire/wasm-contract.js";
 
 let started: Promise<unknown> | undefined;
 

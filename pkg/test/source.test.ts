@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { plainUrl } from "../src/cache/address.js";
-import { entryOf, register } from "../src/catalogue.js";
-import { Models } from "../src/models.js";
-import { describeSource } from "../src/source.js";
-import { BlobPart } from "../src/source/blob.js";
-import { opened } from "../src/source/handle.js";
-import type { OpenedSource } from "../src/source/handle.js";
-import { partBlobs, partOf, partUrls } from "../src/source/split.js";
+import { plainUrl } from "../src/worker/cache/address.js";
+import { entryOf, register } from "../src/api/catalogue.js";
+import { Models } from "../src/api/models.js";
+import { describeSource } from "../src/api/source.js";
+import { BlobPart } from "../src/worker/source/blob.js";
+import { opened } from "../src/api/handle.js";
+import type { OpenedSource } from "../src/api/handle.js";
+import { partBlobs, partOf, partUrls } from "../src/wire/split.js";
 import { drain, FakeSha256 } from "./fake-engine.js";
 
 const invalid = expect.objectContaining({ code: "invalid-argument" }) as Error;

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { fitCalibration, rankResults } from "../src/index.js";
 import type { CalibrationMap, PairwiseResult, RankOptions } from "../src/index.js";
-import { calibrationMap } from "../src/statistics.js";
+import { calibrationMap } from "../src/api/statistics.js";
 import { realWasm } from "./real-wasm.js";
 
 vi.mock("../src/wasm.js", () => ({ loadWasm: realWasm }));

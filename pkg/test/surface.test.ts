@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Engine, Judge, LunetteError } from "../src/index.js";
 import type { LoadOptions, ScoreTask } from "../src/index.js";
-import type { WasmModule } from "../src/wasm-contract.js";
+import type { WasmModule } from "../src/wire/wasm-contract.js";
 import { codedError, drainModel, fakeEngine, fakeModule, INFO, untilAborted, verdict } from "./fake-engine.js";
 
 const TASK: ScoreTask = { input: "q", response: "abc", rubric: { objective: "?", scale: { 1: "no", 2: "yes" } } };

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { Engine } from "../src/engine.js";
+import { Engine } from "../src/api/engine.js";
 
 class StubWorker extends EventTarget {
   static last: StubWorker;

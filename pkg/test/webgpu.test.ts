@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { requestSubgroups } from "../src/webgpu.js";
+import { requestSubgroups } from "../src/worker/webgpu.js";
 
 function adapterClass(...features: string[]) {
   const requested = vi.fn<(descriptor?: GPUDeviceDescriptor) => void>();

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
-import { Client } from "../src/client.js";
-import type { Transport } from "../src/client.js";
-import type { Reply, Request } from "../src/protocol.js";
-import { Window } from "../src/window.js";
+import { Client } from "../src/wire/client.js";
+import type { Transport } from "../src/wire/client.js";
+import type { Reply, Request } from "../src/wire/protocol.js";
+import { Window } from "../src/wire/window.js";
 
 /** The other side of a channel, which answers when a test says so. */
 function otherSide() {

@@ -3,13 +3,13 @@
  *
  * @packageDocumentation
  */
-import { count, finite, flag, json, listOf, object, oneOf, optional, settings, text } from "../check.js";
-import type { Check, Json } from "../check.js";
-import type { Engine } from "../engine.js";
-import { LunetteError } from "../errors.js";
-import { constraint } from "../inputs.js";
-import type { Judge } from "../judge.js";
-import type { ChatMessage, Constraint, GenerateOptions, Generation } from "../types.js";
+import { count, finite, flag, json, listOf, object, oneOf, optional, settings, text } from "../wire/check.js";
+import type { Check, Json } from "../wire/check.js";
+import type { Engine } from "../api/engine.js";
+import { LunetteError } from "../wire/errors.js";
+import { constraint } from "../wire/inputs.js";
+import type { Judge } from "../api/judge.js";
+import type { ChatMessage, Constraint, GenerateOptions, Generation } from "../types/index.js";
 import type {
   CallOptions,
   Content,

@@ -4,10 +4,10 @@
  *
  * @packageDocumentation
  */
-import { object, text } from "../check.js";
-import { compareOptions, judgeOptions } from "../inputs.js";
-import type { Judge } from "../judge.js";
-import type { CompareOptions, JudgeOptions } from "../types.js";
+import { object, text } from "../wire/check.js";
+import { compareOptions, judgeOptions } from "../wire/inputs.js";
+import type { Judge } from "../api/judge.js";
+import type { CompareOptions, JudgeOptions } from "../types/index.js";
 import { grade, gradeRubric, subjectOf } from "./grade.js";
 import type { GradeRubric } from "./grade.js";
 import { judgeOf } from "./model.js";

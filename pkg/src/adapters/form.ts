@@ -1,6 +1,6 @@
-import type { Json } from "../check.js";
-import { LunetteError } from "../errors.js";
-import type { ChatMessage, Constraint } from "../types.js";
+import type { Json } from "../wire/check.js";
+import { LunetteError } from "../wire/errors.js";
+import type { ChatMessage, Constraint } from "../types/index.js";
 
 /** What an answer must be, and the words that tell the model so: a constraint alone forces it into words it did not mean. */
 export interface Form {

@@ -1,9 +1,9 @@
-import { finite, object, record, text, wrong } from "../check.js";
-import type { Check } from "../check.js";
-import { LunetteError } from "../errors.js";
-import { classRubric, scoreRubric } from "../inputs.js";
-import type { Judge } from "../judge.js";
-import type { ClassRubric, JudgeOptions, ScoreRubric, ScoreTask, Usage } from "../types.js";
+import { finite, object, record, text, wrong } from "../wire/check.js";
+import type { Check } from "../wire/check.js";
+import { LunetteError } from "../wire/errors.js";
+import { classRubric, scoreRubric } from "../wire/inputs.js";
+import type { Judge } from "../api/judge.js";
+import type { ClassRubric, JudgeOptions, ScoreRubric, ScoreTask, Usage } from "../types/index.js";
 
 /** A class rubric that says what each label is worth. */
 export interface GradedClassRubric extends ClassRubric {

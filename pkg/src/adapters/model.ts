@@ -1,8 +1,8 @@
-import { wrong } from "../check.js";
-import type { Check } from "../check.js";
-import { codeOf } from "../errors.js";
-import type { Engine } from "../engine.js";
-import type { Judge } from "../judge.js";
+import { wrong } from "../wire/check.js";
+import type { Check } from "../wire/check.js";
+import { codeOf } from "../wire/errors.js";
+import type { Engine } from "../api/engine.js";
+import type { Judge } from "../api/judge.js";
 
 /**
  * The engine of what an adapter is given. Told by its shape, so that an adapter does not bring the engine's code along: the

@@ -3,10 +3,10 @@
  *
  * @packageDocumentation
  */
-import { object, text } from "../check.js";
-import { judgeOptions } from "../inputs.js";
-import type { Judge } from "../judge.js";
-import type { JudgeOptions } from "../types.js";
+import { object, text } from "../wire/check.js";
+import { judgeOptions } from "../wire/inputs.js";
+import type { Judge } from "../api/judge.js";
+import type { JudgeOptions } from "../types/index.js";
 import { grade, gradeRubric, subjectOf } from "./grade.js";
 import type { GradeRubric } from "./grade.js";
 import { judgeOf } from "./model.js";

@@ -1,6 +1,6 @@
-import { loadOptions } from "../inputs.js";
-import { Judge } from "../judge.js";
-import type { LoadOptions } from "../types.js";
+import { loadOptions } from "../wire/inputs.js";
+import { Judge } from "../api/judge.js";
+import type { LoadOptions } from "../types/index.js";
 
 /** What a YAML file can say of a load. */
 export type LoadSettings = Omit<LoadOptions, "onProgress" | "onRecovery" | "signal">;

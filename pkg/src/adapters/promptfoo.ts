@@ -3,10 +3,10 @@
  *
  * @packageDocumentation
  */
-import { object, optional, record, text, wrong } from "../check.js";
-import { codeOf, LunetteError } from "../errors.js";
-import { generateOptions, judgeOptions, prompt as checkPrompt } from "../inputs.js";
-import type { ChatMessage, GenerateOptions, Generation, JudgeOptions, Usage } from "../types.js";
+import { object, optional, record, text, wrong } from "../wire/check.js";
+import { codeOf, LunetteError } from "../wire/errors.js";
+import { generateOptions, judgeOptions, prompt as checkPrompt } from "../wire/inputs.js";
+import type { ChatMessage, GenerateOptions, Generation, JudgeOptions, Usage } from "../types/index.js";
 import { grade, gradeRubric, subjectOf } from "./grade.js";
 import type { Grade, GradeRubric } from "./grade.js";
 import { judgeFor, release, retain } from "./promptfoo-models.js";

@@ -1,8 +1,8 @@
 import { openAsBlob } from "node:fs";
 import { stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { LunetteError } from "../errors.js";
-import type { WireSource } from "../protocol.js";
+import { LunetteError } from "../wire/errors.js";
+import type { WireSource } from "../wire/protocol.js";
 
 /** A model on the disk as a `Blob` that is read as it is asked for; any other source is left as it is. */
 export async function fromDisk(source: WireSource): Promise<WireSource> {

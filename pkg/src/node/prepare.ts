@@ -1,5 +1,5 @@
-import { LunetteError } from "../errors.js";
-import type { Prepare } from "../host.js";
+import { LunetteError } from "../wire/errors.js";
+import type { Prepare } from "../worker/host.js";
 import { fromDisk } from "./files.js";
 import { provideWebGpu } from "./webgpu.js";
 

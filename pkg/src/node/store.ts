@@ -2,9 +2,9 @@ import * as fs from "node:fs";
 import { access, mkdir, open, readdir, readFile, rename, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { Slots } from "../cache/slots.js";
-import type { LockMode, ReadableFile, Release, Space, Storage, Store, WritableFile } from "../cache/store.js";
-import { sleep } from "../source/patience.js";
+import { Slots } from "../worker/cache/slots.js";
+import type { LockMode, ReadableFile, Release, Space, Storage, Store, WritableFile } from "../worker/cache/store.js";
+import { sleep } from "../worker/source/patience.js";
 
 const DATA = ".gguf";
 /** How often a lock that somebody else holds is looked at. */

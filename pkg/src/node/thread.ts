@@ -1,7 +1,7 @@
 // The script of the engine's thread.
 import { parentPort, workerData } from "node:worker_threads";
-import type { HostPort } from "../host.js";
-import { serve } from "../host.js";
+import type { HostPort } from "../worker/host.js";
+import { serve } from "../worker/host.js";
 import { prepare } from "./prepare.js";
 import { openFolder } from "./store.js";
 import { loadWasm } from "./wasm.js";

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { instantiate, once } from "../wasm.js";
+import { instantiate, once } from "../worker/instantiate.js";
 
 /** Reads and compiles the engine, once for this thread. */
 export const loadWasm = once(() => {

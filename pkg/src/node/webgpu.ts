@@ -1,5 +1,5 @@
-import { listOf, text } from "../check.js";
-import { LunetteError } from "../errors.js";
+import { listOf, text } from "../wire/check.js";
+import { LunetteError } from "../wire/errors.js";
 
 /** The npm package `webgpu`: Dawn, which is Chrome's implementation of WebGPU. */
 interface Dawn {

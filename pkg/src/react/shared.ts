@@ -1,6 +1,6 @@
-import { codeOf, LunetteError } from "../errors.js";
-import { Judge } from "../judge.js";
-import type { LoadOptions, ModelSource, Progress } from "../types.js";
+import { codeOf, LunetteError } from "../wire/errors.js";
+import { Judge } from "../api/judge.js";
+import type { LoadOptions, ModelSource, Progress } from "../types/index.js";
 
 /** How a judge is loaded. The hook itself listens to progress, and stops the load when nobody wants it any more. */
 export type UseJudgeOptions = Omit<LoadOptions, "onProgress" | "onRecovery" | "signal">;

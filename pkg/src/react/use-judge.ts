@@ -1,5 +1,5 @@
 import { useCallback, useMemo, useSyncExternalStore } from "react";
-import type { ModelSource } from "../types.js";
+import type { ModelSource } from "../types/index.js";
 import { IDLE, join, keyOf, loadOf, LOADING } from "./shared.js";
 import type { JudgeState, UseJudgeOptions } from "./shared.js";
 

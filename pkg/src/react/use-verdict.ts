@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import { LunetteError } from "../errors.js";
-import type { Judge } from "../judge.js";
+import { LunetteError } from "../wire/errors.js";
+import type { Judge } from "../api/judge.js";
 import type {
   ClassifyTask,
   ClassVerdict,
@@ -10,7 +10,7 @@ import type {
   PreferenceVerdict,
   ScoreTask,
   ScoreVerdict,
-} from "../types.js";
+} from "../types/index.js";
 import { asError, refuse } from "./shared.js";
 
 /** What can be judged, with what comes of it. */

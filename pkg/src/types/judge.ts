@@ -1,4 +1,4 @@
-import type { Ranking } from "../statistics.js";
+import type { Ranking } from "./statistics.js";
 import type { Timing, Usage } from "./generate.js";
 
 /** What a response is judged by. */

@@ -1,5 +1,16 @@
 import type { ClassRubric, ScoreRubric } from "lunette";
-import type { Label, Level } from "./setup";
+
+/** A level of a scale, as its form holds it. */
+export interface Level {
+  score: number;
+  description: string;
+}
+
+/** A label, as its form holds it. */
+export interface Label {
+  label: string;
+  description: string;
+}
 
 /** A rubric as its file holds it: of a scale, of labels, or the criteria of a comparison. */
 export type RubricFile = ScoreRubric | ClassRubric | { objective: string };

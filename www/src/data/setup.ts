@@ -1,4 +1,4 @@
-import type { RubricFile } from "./rubric";
+import type { Label, Level, RubricFile } from "./rubric";
 import { labelsOf, levelsOf } from "./rubric";
 
 /** What can be asked of the judge, each in a tab of its own. */
@@ -6,16 +6,6 @@ export type Tab = "score" | "classify" | "compare" | "rank";
 
 /** What a rubric consists of beside its objective. */
 export type Kind = "scale" | "labels" | "criteria";
-
-export interface Level {
-  score: number;
-  description: string;
-}
-
-export interface Label {
-  label: string;
-  description: string;
-}
 
 /** How the verdict is reached. */
 export interface Ways {

@@ -1,5 +1,6 @@
 import * as v from "valibot";
-import type { Level, Setup } from "./setup";
+import type { Setup } from "./setup";
+import type { Level } from "./rubric";
 
 /*
  * A setup as the fragment of a link: `#lunette-1.` and base64url of raw deflate of JSON. Browsers keep the fragment to

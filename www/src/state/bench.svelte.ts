@@ -24,10 +24,10 @@ export class Bench {
   tab = $state<Tab>("score");
   drafts = $state<Drafts>(firstDrafts());
   readonly runs: Runs = {
-    score: new Run(this),
-    classify: new Run(this),
-    compare: new Run(this),
-    rank: new Run(this),
+    score: new Run(this.judge),
+    classify: new Run(this.judge),
+    compare: new Run(this.judge),
+    rank: new Run(this.judge),
   };
 
   /** The form of the tab that is open. */

@@ -1,7 +1,7 @@
 import type { Judge } from "lunette";
 import { faultOf, isAbort, isFatal } from "../data/faults";
 import type { Fault } from "../data/faults";
-import type { Bench } from "./bench.svelte";
+import type { JudgeState } from "./judge.svelte";
 
 type OnToken = (text: string) => void;
 type Work<V> = (judge: Judge, watch: { signal: AbortSignal; onToken: OnToken }) => Promise<V>;
@@ -22,11 +22,10 @@ export class Run<V> {
 
   #control: AbortController | undefined;
 
-  constructor(private readonly bench: Bench) {}
+  constructor(private readonly judge: JudgeState) {}
 
   async start(work: Work<V>, tell: (verdict: V) => string): Promise<void> {
-    const { judge } = this.bench;
-    const engine = judge.current;
+    const engine = this.judge.current;
     if (this.judging || engine === undefined) return;
     this.#control = new AbortController();
     this.#begin();
@@ -38,7 +37,7 @@ export class Run<V> {
     } catch (error) {
       this.status = isAbort(error) ? "Cancelled." : "No verdict was reached.";
       if (!isAbort(error)) this.fault = faultOf(error);
-      if (isFatal(error)) await judge.dismiss();
+      if (isFatal(error)) await this.judge.dismiss();
     } finally {
       clearInterval(clock);
       this.judging = false;

@@ -1,5 +1,5 @@
-import type { Engine } from "../../engine.js";
-import type { Generation } from "../../types.js";
+import type { Engine } from "../../api/engine.js";
+import type { Generation } from "../../types/index.js";
 import type { CallForm } from "../form.js";
 import type { TokenTexts } from "./logprobs.js";
 import type { Request } from "./params.js";

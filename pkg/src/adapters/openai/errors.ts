@@ -1,5 +1,5 @@
-import { codeOf, LunetteError } from "../../errors.js";
-import type { ErrorCode } from "../../errors.js";
+import { codeOf, LunetteError } from "../../wire/errors.js";
+import type { ErrorCode } from "../../wire/errors.js";
 import { nameAbort } from "../model.js";
 
 /** An error of this package with the fields that users of OpenAI's client look at. `code` is this package's. */

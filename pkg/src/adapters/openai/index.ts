@@ -3,9 +3,9 @@
  *
  * @packageDocumentation
  */
-import { count, flag, optional, settings, signal } from "../../check.js";
-import type { Engine } from "../../engine.js";
-import type { Judge } from "../../judge.js";
+import { count, flag, optional, settings, signal } from "../../wire/check.js";
+import type { Engine } from "../../api/engine.js";
+import type { Judge } from "../../api/judge.js";
 import { engineOf } from "../model.js";
 import { linked } from "../streams.js";
 import { Completion } from "./completion.js";

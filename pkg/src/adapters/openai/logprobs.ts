@@ -1,5 +1,5 @@
-import type { Engine } from "../../engine.js";
-import type { Generation, TokenLogprob } from "../../types.js";
+import type { Engine } from "../../api/engine.js";
+import type { Generation, TokenLogprob } from "../../types/index.js";
 import type { ChatCompletionTokenLogprob, Logprobs, TopLogprob } from "./types.js";
 
 /** What a piece of a character becomes when it is made text by itself. */

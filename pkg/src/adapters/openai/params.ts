@@ -11,10 +11,10 @@ import {
   text,
   whole,
   wrong,
-} from "../../check.js";
-import type { Check, Json } from "../../check.js";
-import { LunetteError } from "../../errors.js";
-import type { ChatMessage, GenerateOptions } from "../../types.js";
+} from "../../wire/check.js";
+import type { Check, Json } from "../../wire/check.js";
+import { LunetteError } from "../../wire/errors.js";
+import type { ChatMessage, GenerateOptions } from "../../types/index.js";
 import { callable, callForm, jsonForm, told } from "../form.js";
 import type { CallForm, Form, Tool } from "../form.js";
 

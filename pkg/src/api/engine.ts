@@ -1,0 +1,139 @@
+import { text as checkText, tokens as checkTokens } from "../wire/check.js";
+import { Client } from "../wire/client.js";
+import type { Transport } from "../wire/client.js";
+import * as inputs from "../wire/inputs.js";
+import { askToPersist } from "./persist.js";
+import { platform } from "../platform.js";
+import { describeSource } from "./source.js";
+import { opened } from "./handle.js";
+import type {
+  CallOptions,
+  ChatMessage,
+  GenerateOptions,
+  Generation,
+  LoadOptions,
+  ModelInfo,
+  ModelSource,
+} from "../types/index.js";
+import { Window } from "../wire/window.js";
+
+/** The channel behind an engine, for the classes of this package that stand on it. */
+export let clientOf: (engine: Engine) => Client;
+
+/**
+ * A language model that runs on this machine: the layer below {@link Judge}.
+ *
+ * Every method rejects with a {@link LunetteError}. Calls may overlap; the engine takes them one after another and each
+ * gets its own result.
+ */
+export class Engine {
+  readonly #client: Client;
+  #info: ModelInfo;
+
+  static {
+    clientOf = (engine) => engine.#client;
+  }
+
+  private constructor(client: Client, info: ModelInfo) {
+    this.#client = client;
+    this.#info = Object.freeze(info);
+    client.onInfo = (changed) => {
+      this.#info = Object.freeze(changed);
+    };
+  }
+
+  /** What was loaded and where it runs. A new object once the model runs elsewhere: see {@link LoadOptions.onRecovery}. */
+  get info(): ModelInfo {
+    return this.#info;
+  }
+
+  /**
+   * Loads a GGUF model into a worker of its own. The only requests made are for the model that is named here.
+   *
+   * @throws {LunetteError} `source` or `network` when the bytes cannot be had, `integrity` when they are not those that were
+   * asked for, `quota` when they cannot be kept; `invalid-file`, `truncated`, `invalid-model` or one of `unsupported-…` when
+   * they cannot be used; `no-gpu` or `out-of-memory` when this machine cannot hold them; `engine-unavailable` when the worker
+   * or the wasm file cannot be loaded; `invalid-argument`; `aborted`.
+   */
+  static async load(model: ModelSource, options: LoadOptions = {}): Promise<Engine> {
+    const {
+      worker,
+      cache = true,
+      sha256,
+      onProgress,
+      onRecovery,
+      signal,
+      ...settings
+    } = inputs.loadOptions(options, "options");
+    const source = describeSource(await opened(model), sha256);
+    // Not awaited: a browser may ask the user, and the load goes on whatever the answer.
+    if (cache && source.kind === "url") void askToPersist();
+    const client = new Client(new Window(await connect(worker)));
+    client.onRecovery = onRecovery;
+    try {
+      return new Engine(client, await client.call("load", [source, settings, { cache }], { onProgress, signal }));
+    } catch (error) {
+      void client.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * Text to token ids.
+   *
+   * @param options.special read markers such as `<|im_end|>` as the special tokens that they name. Default `false`:
+   * they stay text.
+   */
+  async tokenize(text: string, options: { special?: boolean } = {}): Promise<Uint32Array> {
+    const { special = false } = inputs.tokenizeOptions(options, "options");
+    return this.#client.call("tokenize", [checkText(text, "text"), special]);
+  }
+
+  /** Token ids to text. Bytes that are no UTF-8 become U+FFFD. */
+  async detokenize(tokens: Uint32Array): Promise<string> {
+    return this.#client.call("detokenize", [checkTokens(tokens, "tokens")]);
+  }
+
+  /**
+   * Next-token logits after the last of `tokens`, `[info.vocabularySize]`.
+   *
+   * @throws {LunetteError} `context-overflow` when there are more tokens than `info.contextLength`.
+   */
+  async logits(tokens: Uint32Array, options: CallOptions = {}): Promise<Float32Array> {
+    const watch = inputs.callOptions(options, "options");
+    return this.#client.call("logits", [checkTokens(tokens, "tokens")], watch);
+  }
+
+  /**
+   * Natural logarithm of the probability of each token after those before it: element `i` is
+   * log p(`tokens[i + 1]` | `tokens[..=i]`), `[tokens.length - 1]`.
+   *
+   * @throws {LunetteError} `context-overflow` when there are more tokens than `info.contextLength`.
+   */
+  async logprobs(tokens: Uint32Array, options: CallOptions = {}): Promise<Float32Array> {
+    const watch = inputs.callOptions(options, "options");
+    return this.#client.call("logprobs", [checkTokens(tokens, "tokens")], watch);
+  }
+
+  /**
+   * Continues a text, a row of tokens or a conversation.
+   *
+   * @throws {LunetteError} `context-overflow`, `chat-template` when the model cannot render messages, `invalid-argument` when
+   * an option is wrong or a constraint cannot be used, `aborted`.
+   */
+  async generate(prompt: string | Uint32Array | ChatMessage[], options: GenerateOptions = {}): Promise<Generation> {
+    const { onToken, signal, ...settings } = inputs.generateOptions(options, "options");
+    return this.#client.call("generate", [inputs.prompt(prompt, "prompt"), settings], { onToken, signal });
+  }
+
+  /** Frees the model and ends its worker. Calls still running reject with code `disposed`. May be called again. */
+  dispose(): Promise<void> {
+    return this.#client.dispose();
+  }
+}
+
+/** The other side of a channel: in a worker, or on this thread. */
+export function connect(worker: LoadOptions["worker"] = platform().threads()): Promise<Transport> | Transport {
+  if (typeof worker === "function") return platform().openWorker(worker);
+  return worker ? platform().openWorker() : platform().openHere();
+}

@@ -1,0 +1,138 @@
+import { clientOf, Engine } from "./engine.js";
+import * as inputs from "../wire/inputs.js";
+import type { JudgeTasks } from "../wire/tasks.js";
+import { calibrationMap } from "./statistics.js";
+import type {
+  CalibrationMap,
+  ClassifyManyTask,
+  ClassifyTask,
+  ClassVerdict,
+  CompareOptions,
+  CompareTask,
+  JudgeOptions,
+  LoadOptions,
+  ModelInfo,
+  ModelSource,
+  PreferenceVerdict,
+  RankTask,
+  RankVerdict,
+  ScoreManyTask,
+  ScoreTask,
+  ScoreVerdict,
+} from "../types/index.js";
+
+/**
+ * A language model that judges answers by a rubric, on this machine.
+ *
+ * Every method rejects with a {@link LunetteError}. Calls may overlap and each gets its own verdict.
+ */
+export class Judge {
+  /** The layer below: tokens, probabilities and free generation with the same model. */
+  readonly engine: Engine;
+
+  readonly #calibration: CalibrationMap | undefined;
+
+  private constructor(engine: Engine, calibration?: CalibrationMap) {
+    this.engine = engine;
+    this.#calibration = calibration;
+  }
+
+  /** What was loaded and where it runs. */
+  get info(): ModelInfo {
+    return this.engine.info;
+  }
+
+  /** Loads a judge. Takes and throws what {@link Engine.load} does. */
+  static async load(model: ModelSource, options: LoadOptions = {}): Promise<Judge> {
+    return new Judge(await Engine.load(model, options));
+  }
+
+  /**
+   * Scores one response on the scale of a rubric.
+   *
+   * A failure is an error, never a low score.
+   *
+   * @throws {LunetteError} `invalid-argument` naming the field; `context-overflow` when the texts are too long for the
+   * model; `aborted`; `device-lost`.
+   */
+  async score(task: ScoreTask, options: JudgeOptions = {}): Promise<ScoreVerdict> {
+    const settings = inputs.judgeOptions(options, "options");
+    return this.#calibrated(await this.#judge("score", inputs.scoreTask(task, "task"), settings));
+  }
+
+  /**
+   * Scores one response under several rubrics at once: what their prompts share is computed once.
+   *
+   * @returns a verdict for each rubric, in their order.
+   * @throws {LunetteError} as {@link Judge.score}.
+   */
+  async scoreMany(task: ScoreManyTask, options: JudgeOptions = {}): Promise<ScoreVerdict[]> {
+    const settings = inputs.judgeOptions(options, "options");
+    const verdicts = await this.#judge("scoreMany", inputs.scoreManyTask(task, "task"), settings);
+    return Promise.all(verdicts.map((verdict) => this.#calibrated(verdict)));
+  }
+
+  /**
+   * Gives one response one of the labels of a rubric.
+   *
+   * @throws {LunetteError} as {@link Judge.score}.
+   */
+  async classify(task: ClassifyTask, options: JudgeOptions = {}): Promise<ClassVerdict> {
+    return this.#judge("classify", inputs.classifyTask(task, "task"), inputs.judgeOptions(options, "options"));
+  }
+
+  /** Classifies one response under several rubrics at once, as {@link Judge.scoreMany} does. */
+  async classifyMany(task: ClassifyManyTask, options: JudgeOptions = {}): Promise<ClassVerdict[]> {
+    return this.#judge("classifyMany", inputs.classifyManyTask(task, "task"), inputs.judgeOptions(options, "options"));
+  }
+
+  /**
+   * Says which of two responses is better. Both orders are judged, since judges favour a place; swapping A and B gives
+   * the mirrored verdict.
+   *
+   * @throws {LunetteError} as {@link Judge.score}.
+   */
+  async compare(task: CompareTask, options: CompareOptions = {}): Promise<PreferenceVerdict> {
+    return this.#judge("compare", inputs.compareTask(task, "task"), inputs.compareOptions(options, "options"));
+  }
+
+  /**
+   * Ranks several responses by comparing them in pairs: Bradley–Terry strengths with 95% confidence intervals. Results
+   * that are there already are ranked by {@link rankResults}.
+   *
+   * @throws {LunetteError} as {@link Judge.score}.
+   */
+  async rank(task: RankTask, options: CompareOptions = {}): Promise<RankVerdict> {
+    return this.#judge("rank", inputs.rankTask(task, "task"), inputs.compareOptions(options, "options"));
+  }
+
+  /**
+   * The same judge with a calibration from {@link fitCalibration}: its scores carry `calibrated` beside `expected`. It
+   * shares this one's model, and `dispose` of either frees it.
+   *
+   * @throws {LunetteError} `invalid-argument` when the map is not one.
+   */
+  withCalibration(map: CalibrationMap): Judge {
+    return new Judge(this.engine, calibrationMap(map, "map"));
+  }
+
+  /** Frees the model and ends its worker. Calls still running reject with code `disposed`. May be called again. */
+  dispose(): Promise<void> {
+    return this.engine.dispose();
+  }
+
+  async #calibrated(verdict: ScoreVerdict): Promise<ScoreVerdict> {
+    if (this.#calibration === undefined) return verdict;
+    const args: [CalibrationMap, number] = [this.#calibration, verdict.expected];
+    return { ...verdict, calibrated: await clientOf(this.engine).call("applyCalibration", args) };
+  }
+
+  async #judge<K extends keyof JudgeTasks>(
+    kind: K,
+    task: JudgeTasks[K]["task"],
+    options: JudgeOptions & CompareOptions,
+  ): Promise<JudgeTasks[K]["verdict"]> {
+    const { onToken, signal, ...settings } = options;
+    return clientOf(this.engine).call("judge", [kind, task, settings], { onToken, signal });
+  }
+}

@@ -1,0 +1,25 @@
+import { Client } from "../wire/client.js";
+import { connect } from "./engine.js";
+import * as inputs from "../wire/inputs.js";
+import { describeSource } from "./source.js";
+import { opened } from "./handle.js";
+import type { LoadOptions, LoadPlan, ModelSource } from "../types/index.js";
+
+/**
+ * What a load of this model with these options would take, and whether this machine can give it. Only the file's header is
+ * fetched, some megabytes of vocabulary for the most part, which a later load need not fetch again.
+ *
+ * @throws {LunetteError} as {@link Engine.load} does, but for what concerns the model's weights: that it does not fit is the
+ * plan's verdict, not an error.
+ */
+export async function planLoad(model: ModelSource, options: LoadOptions = {}): Promise<LoadPlan> {
+  const given = inputs.loadOptions(options, "options");
+  const { worker, cache = true, sha256, signal } = given;
+  const source = describeSource(await opened(model), sha256);
+  const client = new Client(await connect(worker));
+  try {
+    return await client.call("plan", [source, inputs.engineOptions(given, "options"), { cache }], { signal });
+  } finally {
+    void client.dispose();
+  }
+}

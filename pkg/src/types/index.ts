@@ -1,0 +1,6 @@
+// What the public functions take and give.
+export type * from "./generate.js";
+export type * from "./judge.js";
+export type * from "./load.js";
+export type * from "./panel.js";
+export type * from "./statistics.js";

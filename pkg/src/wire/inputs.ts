@@ -1,0 +1,243 @@
+import {
+  callback,
+  count,
+  finite,
+  flag,
+  json,
+  listOf,
+  object,
+  oneOf,
+  optional,
+  record,
+  settings,
+  signal,
+  text,
+  tokens,
+  whole,
+  wrong,
+} from "./check.js";
+import type { Check } from "./check.js";
+import { LunetteError } from "./errors.js";
+import type {
+  CallOptions,
+  CatalogueEntry,
+  ChatMessage,
+  ClassifyManyTask,
+  ClassifyTask,
+  ClassRubric,
+  CompareOptions,
+  CompareTask,
+  Constraint,
+  GenerateOptions,
+  JudgeOptions,
+  LoadOptions,
+  ModelRef,
+  RankTask,
+  ScoreManyTask,
+  ScoreRubric,
+  ScoreTask,
+  Template,
+} from "../types/index.js";
+import type { Prompt } from "./wasm-contract.js";
+
+/** What each call of the public surface accepts, field by field. */
+
+/** A SHA-256 as people write it; in lower case, as it is compared. */
+export const sha256: Check<string> = (value, where) => {
+  const digits = text(value, where).toLowerCase();
+  if (!/^[0-9a-f]{64}$/.test(digits)) throw wrong(where, "a SHA-256 of 64 hexadecimal digits", value);
+  return digits;
+};
+
+function workerChoice(value: unknown, where: string): boolean | (() => Worker) {
+  if (typeof value !== "boolean" && typeof value !== "function") throw wrong(where, "true, false or a function", value);
+  return value as boolean | (() => Worker);
+}
+
+const engineFields = {
+  backend: optional(oneOf("auto", "webgpu", "wasm")),
+  disable: optional(listOf(oneOf("subgroups", "f16", "dp4a"))),
+  contextLength: optional(count),
+  maxBatch: optional(count),
+};
+
+export const loadOptions = settings<LoadOptions>({
+  ...engineFields,
+  worker: optional(workerChoice),
+  cache: optional(flag),
+  sha256: optional(sha256),
+  onProgress: optional(callback),
+  onRecovery: optional(callback),
+  signal: optional(signal),
+});
+
+/** What of {@link loadOptions} concerns the engine. */
+export const engineOptions = record<Pick<LoadOptions, keyof typeof engineFields>>(engineFields);
+
+export const callOptions = settings<CallOptions>({ signal: optional(signal) });
+
+export const tokenizeOptions = settings<{ special?: boolean }>({ special: optional(flag) });
+
+const templateSpec = settings<Template>({
+  userTemplate: text,
+  systemTemplate: optional(text),
+  reasoningMarker: optional(text),
+  resultMarker: optional(text),
+  rubric: optional(oneOf("first", "last")),
+});
+
+const template: Check<string | Template> = (value, where) =>
+  typeof value === "string" ? text(value, where) : templateSpec(value, where);
+
+const readingOptions = {
+  critique: optional(flag),
+  maxTokens: optional(count),
+  temperature: optional(finite),
+  seed: optional(whole),
+  samples: optional(count),
+  template: optional(template),
+  truncate: optional(oneOf("response", "context")),
+  onToken: optional(callback),
+  signal: optional(signal),
+};
+
+export const judgeOptions = settings<JudgeOptions>({ ...readingOptions, rubricOrders: optional(count) });
+
+export const compareOptions = settings<CompareOptions>({
+  ...readingOptions,
+  bothOrders: optional(flag),
+  ties: optional(flag),
+});
+
+/** What a constraint can be given as. The engine looks at what is in it. */
+const constraints: Record<string, Check<unknown>> = {
+  jsonSchema: (value, where) => json(object(value, where), where),
+  regex: text,
+  grammar: text,
+};
+
+export const constraint: Check<Constraint> = (value, where) => {
+  const given = Object.entries(object(value, where)).filter(([, entry]) => entry !== undefined);
+  const kinds = Object.keys(constraints).join(", ");
+  for (const [kind] of given) {
+    if (!Object.hasOwn(constraints, kind)) throw wrong(`a key of ${where}`, `one of ${kinds}`, kind);
+  }
+  const [first, ...others] = given;
+  if (first === undefined || others.length > 0) {
+    throw new LunetteError(
+      "invalid-argument",
+      `${where} must hold exactly one of ${kinds}, but holds ${given.length}.`,
+    );
+  }
+  const [kind, entry] = first;
+  return { [kind]: constraints[kind]?.(entry, `${where}.${kind}`) } as unknown as Constraint;
+};
+
+export const generateOptions = settings<GenerateOptions>({
+  maxTokens: optional(count),
+  temperature: optional(finite),
+  topK: optional(count),
+  topP: optional(finite),
+  minP: optional(finite),
+  seed: optional(whole),
+  stop: optional(listOf(text)),
+  logprobs: optional(flag),
+  topLogprobs: optional(count),
+  constraint: optional(constraint),
+  onToken: optional(callback),
+  signal: optional(signal),
+});
+
+const message = record<ChatMessage>({ role: oneOf("system", "user", "assistant"), content: text });
+
+export const prompt: Check<Prompt> = (value, where) => {
+  if (typeof value === "string") return text(value, where);
+  if (Array.isArray(value)) return listOf(message)(value, where);
+  if (ArrayBuffer.isView(value)) return tokens(value, where);
+  throw wrong(where, "a string, a Uint32Array of tokens or an array of messages", value);
+};
+
+const scale: Check<ScoreRubric["scale"]> = (value, where) => {
+  const levels = Object.entries(object(value, where));
+  if (levels.length < 2) throw wrong(where, "a description of at least two scores", value);
+  return Object.fromEntries(
+    levels.map(([score, description]) => {
+      if (!/^-?\d{1,15}$/.test(score)) throw wrong(`a key of ${where}`, "an integer", score);
+      return [score, text(description, `${where}[${score}]`)];
+    }),
+  );
+};
+
+const labels: Check<ClassRubric["labels"]> = (value, where) => {
+  const entries = Object.entries(object(value, where));
+  if (entries.length < 2) throw wrong(where, "a description of at least two labels", value);
+  return Object.fromEntries(
+    entries.map(([label, description]) => [label, text(description, `${where}[${JSON.stringify(label)}]`)]),
+  );
+};
+
+const passages: Check<string | string[]> = (value, where) =>
+  Array.isArray(value) ? listOf(text)(value, where) : text(value, where);
+
+export const scoreRubric = record<ScoreRubric>({ objective: text, scale });
+export const classRubric = record<ClassRubric>({ objective: text, labels });
+const subject = { input: text, response: text, reference: optional(text), context: optional(passages) };
+
+export const scoreTask = record<ScoreTask>({ ...subject, rubric: scoreRubric });
+export const scoreManyTask = record<ScoreManyTask>({ ...subject, rubrics: listOf(scoreRubric) });
+export const classifyTask = record<ClassifyTask>({ ...subject, rubric: classRubric });
+export const classifyManyTask = record<ClassifyManyTask>({ ...subject, rubrics: listOf(classRubric) });
+
+export const compareTask = record<CompareTask>({
+  input: text,
+  responseA: text,
+  responseB: text,
+  criteria: text,
+  reference: optional(text),
+  context: optional(passages),
+});
+
+export const rankTask = record<RankTask>({
+  input: text,
+  responses: listOf(text),
+  criteria: text,
+  reference: optional(text),
+  context: optional(passages),
+  schedule: optional(oneOf("all", "swiss")),
+  rounds: optional(count),
+});
+
+const refFields = {
+  url: (value: unknown, where: string) => {
+    if (typeof value === "string" || value instanceof URL) return value;
+    throw wrong(where, "a string or a URL", value);
+  },
+  bytes: optional(whole),
+  sha256: optional<string | string[]>((value, where) =>
+    Array.isArray(value) ? listOf(sha256)(value, where) : sha256(value, where),
+  ),
+  license: optional(text),
+  licenseUrl: optional(text),
+  name: optional(text),
+  template: optional(oneOf("selene", "rubric-first")),
+};
+
+export const modelRef = record<ModelRef>(refFields);
+
+export const catalogueEntry = record<CatalogueEntry>({
+  ...refFields,
+  id: text,
+  name: text,
+  description: text,
+  repository: text,
+  file: text,
+  bytes: whole,
+  quantization: text,
+  architecture: text,
+  parameters: whole,
+  contextLength: count,
+  license: text,
+  languages: listOf(text),
+  template: oneOf("selene", "rubric-first"),
+  note: optional(text),
+});

@@ -1,0 +1,88 @@
+import type { WireError } from "./errors.js";
+import type {
+  CachedModel,
+  CalibrationMap,
+  Generation,
+  LoadPlan,
+  ModelInfo,
+  PanelClass,
+  PanelPreference,
+  PanelScore,
+  Progress,
+  Recovery,
+  StorageUsage,
+} from "../types/index.js";
+import type { ClassBallot, JudgeKind, JudgeTasks, PreferenceBallot, ScoreBallot } from "./tasks.js";
+import type { Prompt, WasmGenerateOptions, WasmJudgeOptions, WasmLoadOptions } from "./wasm-contract.js";
+
+/** Every call that the page can make of the worker. */
+export interface Calls {
+  load: { args: [source: WireSource, options: WasmLoadOptions, arrival: ArrivalOptions]; result: ModelInfo };
+  plan: { args: [source: WireSource, options: WasmLoadOptions, arrival: ArrivalOptions]; result: LoadPlan };
+  listModels: { args: []; result: CachedModel[] };
+  storageUsage: { args: []; result: StorageUsage };
+  deleteModel: { args: [id: string, url: string | undefined]; result: undefined };
+  importModel: { args: [file: Blob, source: WireUrl | undefined]; result: CachedModel };
+  exportModel: { args: [id: string, url: string | undefined]; result: Blob };
+  tokenize: { args: [text: string, special: boolean]; result: Uint32Array };
+  detokenize: { args: [tokens: Uint32Array]; result: string };
+  logits: { args: [tokens: Uint32Array]; result: Float32Array };
+  logprobs: { args: [tokens: Uint32Array]; result: Float32Array };
+  generate: { args: [prompt: Prompt, options: WasmGenerateOptions]; result: Generation };
+  judge: {
+    args: [kind: JudgeKind, task: JudgeTasks[JudgeKind]["task"], options: WasmJudgeOptions];
+    result: JudgeTasks[JudgeKind]["verdict"];
+  };
+  applyCalibration: { args: [map: CalibrationMap, expected: number]; result: number };
+  combineScores: { args: [verdicts: ScoreBallot[]]; result: PanelScore };
+  combineClasses: { args: [verdicts: ClassBallot[]]; result: PanelClass };
+  combinePreferences: { args: [verdicts: PreferenceBallot[]]; result: PanelPreference };
+  dispose: { args: []; result: undefined };
+}
+
+export type Method = keyof Calls;
+
+/** One call, of any method. */
+export type Call = { [M in Method]: { method: M; args: Calls[M]["args"] } }[Method];
+
+/** Page → worker. `stream`: someone listens to the tokens. */
+export type Request = (Call & { type: "call"; id: number; stream: boolean }) | { type: "abort"; id: number };
+
+/**
+ * Worker → page. `hello` comes first: the worker's script has loaded. `recovery` and `info` belong to no call: the engine's
+ * own fate, and what it is from now on.
+ */
+export type Reply =
+  | { type: "hello" }
+  | { type: "progress"; id: number; progress: Progress }
+  | { type: "recovery"; event: Recovery }
+  | { type: "info"; info: ModelInfo }
+  | { type: "token"; id: number; text: string; index: number }
+  | { type: "result"; id: number; value: Calls[Method]["result"] }
+  | { type: "error"; id: number; error: WireError };
+
+/** Where the worker gets the model from. A `Blob` crosses by reference, whatever its size. */
+export type WireSource = WireUrl | WireBlobs;
+
+export interface WireUrl {
+  kind: "url";
+  /** The file, or the parts of a split one. */
+  parts: string[];
+  /** Of all parts together. */
+  bytes?: number;
+  /** One for each part, in lower case. */
+  sha256?: string[];
+  name?: string;
+  license?: string;
+}
+
+export interface WireBlobs {
+  kind: "blobs";
+  parts: Blob[];
+  sha256?: string[];
+}
+
+/** How a model arrives, which the engine need not know. */
+export interface ArrivalOptions {
+  cache: boolean;
+}

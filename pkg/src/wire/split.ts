@@ -1,0 +1,59 @@
+import { LunetteError } from "./errors.js";
+
+/** What llama.cpp's `gguf-split` calls the parts of a file. */
+const PART = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
+
+/** More than anybody splits a file into: a name must not make thousands of requests. */
+const MOST_PARTS = 1000;
+
+/** Which part of how many a file is, by its name; `undefined` for a file that is whole. */
+export function partOf(name: string): { stem: string; part: number; parts: number } | undefined {
+  const [, stem, part, parts] = PART.exec(name) ?? [];
+  if (stem === undefined) return undefined;
+  const found = { stem, part: Number(part), parts: Number(parts) };
+  if (found.part < 1 || found.part > found.parts || found.parts > MOST_PARTS) {
+    throw new LunetteError("invalid-argument", `"${name}" is no part of a split file: its numbers make no sense.`);
+  }
+  return found;
+}
+
+/** The addresses of all parts, given the first one's; of a file that is whole, its own. */
+export function partUrls(first: string): string[] {
+  const url = new URL(first);
+  const [, folder = "", name = ""] = /^(.*\/)?([^/]*)$/.exec(url.pathname) ?? [];
+  const found = partOf(name);
+  if (found === undefined) return [first];
+  if (found.part !== 1) {
+    throw new LunetteError(
+      "invalid-argument",
+      `${first} is part ${found.part} of a split file. Give the address of the first part; the others are found by name.`,
+    );
+  }
+  return Array.from({ length: found.parts }, (_, index) => {
+    url.pathname = `${folder}${partName(found, index + 1)}`;
+    return url.href;
+  });
+}
+
+/** The parts of a split file in their order, whatever order they were picked in; files without such names as they are. */
+export function partBlobs(blobs: readonly Blob[]): Blob[] {
+  const named = blobs.map((blob) => ({ blob, found: partOf((blob as Partial<File>).name ?? "") }));
+  const first = named[0]?.found;
+  if (first === undefined || named.some(({ found }) => found === undefined)) return [...blobs];
+  return Array.from({ length: first.parts }, (_, index) => {
+    const name = partName(first, index + 1);
+    const match = named.find(({ blob }) => (blob as File).name === name);
+    if (match === undefined) {
+      throw new LunetteError(
+        "invalid-argument",
+        `The model is split into ${first.parts} files, and ${name} is not among those given. Choose all of them.`,
+      );
+    }
+    return match.blob;
+  });
+}
+
+function partName({ stem, parts }: { stem: string; parts: number }, part: number): string {
+  const five = (number: number) => String(number).padStart(5, "0");
+  return `${stem}-${five(part)}-of-${five(parts)}.gguf`;
+}

@@ -1,0 +1,140 @@
+import type { ClassBallot, JudgeKind, JudgeTasks, PreferenceBallot, ScoreBallot } from "./tasks.js";
+import type {
+  Backend,
+  CalibrationFit,
+  CalibrationMap,
+  CalibrationOptions,
+  ChatMessage,
+  ClassRubric,
+  CompareOptions,
+  Constraint,
+  Generation,
+  JudgeOptions,
+  LoadPlan,
+  ModelInfo,
+  PairwiseResult,
+  PanelClass,
+  PanelPreference,
+  PanelScore,
+  Progress,
+  Ranking,
+  RankOptions,
+  Recovery,
+  ScoreRubric,
+  Template,
+} from "../types/index.js";
+
+/** What the Rust side exports: the generated `wasm/lunette.js`, as this package relies on it. */
+export interface WasmModule {
+  default(input?: { module_or_path: URL | Response | WebAssembly.Module | BufferSource }): Promise<unknown>;
+  WasmEngine: WasmEngineClass;
+  WasmSha256: WasmSha256Class;
+  /** Reads headers only. */
+  planLoad: (model: ModelBytes, options: WasmLoadOptions, control: Control) => Promise<WasmLoadPlan>;
+  parseRubric(yaml: string): ScoreRubric | ClassRubric | string;
+  parseTemplate(yaml: string): Template;
+  rankResults(results: PairwiseResult[], options: RankOptions): Ranking;
+  fitCalibration(predictions: Float64Array, labels: Float64Array, options: CalibrationOptions): CalibrationFit;
+  applyCalibration(map: CalibrationMap, expected: number): number;
+  combineScores(verdicts: ScoreBallot[]): PanelScore;
+  combineClasses(verdicts: ClassBallot[]): PanelClass;
+  combinePreferences(verdicts: PreferenceBallot[]): PanelPreference;
+}
+
+export interface WasmEngineClass {
+  load(
+    model: ModelBytes,
+    options: WasmLoadOptions,
+    onProgress: (progress: Progress) => void,
+    onRecovery: (event: Recovery) => void,
+    control: Control,
+  ): Promise<WasmEngine>;
+}
+
+/** Errors arrive as `Error` objects with a `code` of {@link ErrorCode}. Calls may overlap: the engine queues them. */
+export interface WasmEngine {
+  /** May change: see {@link Recovery}. */
+  info(): ModelInfo;
+  tokenize(text: string, special: boolean): Uint32Array;
+  detokenize(tokens: Uint32Array): string;
+  logits(tokens: Uint32Array, control: Control): Promise<Float32Array>;
+  logprobs(tokens: Uint32Array, control: Control): Promise<Float32Array>;
+  generate(prompt: Prompt, options: WasmGenerateOptions, onToken: OnToken, control: Control): Promise<Generation>;
+  judge(
+    kind: JudgeKind,
+    task: JudgeTasks[JudgeKind]["task"],
+    options: WasmJudgeOptions,
+    onToken: OnToken,
+    control: Control,
+  ): Promise<JudgeTasks[JudgeKind]["verdict"]>;
+  free(): void;
+}
+
+/** What a load would take, without what only this side knows. */
+export type WasmLoadPlan = Omit<LoadPlan, "download" | "storage">;
+
+/**
+ * A model's bytes: one file, or the parts of a split one. A part may be opened again at any time: after its header was
+ * read, or after a lost device.
+ */
+export interface ModelBytes {
+  readonly parts: number;
+  /** Errors of this and of {@link ByteSource.next} keep their `code` on their way through Rust. */
+  open(part: number): Promise<ByteSource>;
+}
+
+/** Bytes of a file, in order, pulled until `null`. */
+export interface ByteSource {
+  /** Bytes in all, where it is known. */
+  readonly size?: number;
+  next(): Promise<Uint8Array | null>;
+  /** Called once, when no more is wanted. */
+  close(): void;
+}
+
+/** SHA-256 of bytes that come in pieces, over several sessions. */
+export interface WasmSha256 {
+  update(bytes: Uint8Array): void;
+  /** What {@link WasmSha256Class.restore} goes on from. */
+  save(): Uint8Array;
+  /** In hexadecimal digits. */
+  digest(): string;
+  free(): void;
+}
+
+export interface WasmSha256Class {
+  new (): WasmSha256;
+  restore(state: Uint8Array): WasmSha256;
+}
+
+/** Given to every long call, which looks at `aborted` between its steps and awaits `pause` so that messages arrive. */
+export interface Control {
+  readonly aborted: boolean;
+  pause(): Promise<void>;
+}
+
+export type Prompt = string | Uint32Array | ChatMessage[];
+/** `index`: the number of the verdict that the text belongs to, where a call has several. */
+export type OnToken = ((text: string, index?: number) => void) | undefined;
+
+export interface WasmLoadOptions {
+  backend?: Backend;
+  disable?: string[];
+  contextLength?: number;
+  maxBatch?: number;
+}
+
+export type WasmJudgeOptions = Omit<JudgeOptions & CompareOptions, "onToken" | "signal">;
+
+export interface WasmGenerateOptions {
+  maxTokens?: number;
+  temperature?: number;
+  topK?: number;
+  topP?: number;
+  minP?: number;
+  seed?: number;
+  stop?: string[];
+  logprobs?: boolean;
+  topLogprobs?: number;
+  constraint?: Constraint;
+}

@@ -1,0 +1,273 @@
+import { Arrival } from "./arrival.js";
+import { Library } from "./cache/library.js";
+import { openOpfs } from "./cache/opfs.js";
+import type { Storage } from "./cache/store.js";
+import { CallControl } from "./control.js";
+import { codeOf, LunetteError, toWire } from "../wire/errors.js";
+import { arrive, completePlan } from "./loading.js";
+import { Meter } from "./meter.js";
+import type { Calls, Method, Reply, Request, WireSource, WireUrl } from "../wire/protocol.js";
+import type { CachedModel, LoadPlan, ModelInfo, Progress, Recovery } from "../types/index.js";
+import type { OnToken, WasmEngine, WasmLoadOptions, WasmModule } from "../wire/wasm-contract.js";
+import { requestSubgroups } from "./webgpu.js";
+
+/** The worker's own side of its message channel, or a `MessagePort` when there is no worker. */
+export interface HostPort {
+  postMessage(message: Reply, transfer: Transferable[]): void;
+  addEventListener(type: "message", listener: (event: MessageEvent<Request>) => void): void;
+}
+
+/** Makes ready what a load needs, and says where its bytes then come from. */
+export type Prepare = (source: WireSource, options: WasmLoadOptions) => Promise<WireSource>;
+
+/**
+ * Answers the page's calls with the engine that it owns.
+ *
+ * @param openStorage finds out where models can be kept; by default, that is the browser's place for it.
+ * @param scope where a fault that no call can catch is reported: a trap inside a future surfaces as an `error` event.
+ */
+export function serve(
+  port: HostPort,
+  scope: EventTarget | undefined,
+  loadWasm: () => Promise<WasmModule>,
+  prepare?: Prepare,
+  openStorage: () => Promise<Storage> = openOpfs,
+): void {
+  const host = new Host(port, loadWasm, openStorage, prepare);
+  port.addEventListener("message", (event) => host.receive(event.data));
+  scope?.addEventListener("error", (event) => host.fault(event));
+  port.postMessage({ type: "hello" }, []);
+}
+
+type Result = Calls[Method]["result"];
+
+class Host {
+  readonly #running = new Map<number, { control: CallControl; settled: Promise<void> }>();
+  #engine: WasmEngine | undefined;
+  /** Where the engine's bytes come from, also later: after a lost device it reads them again. */
+  #arrival: Arrival | undefined;
+  #license: string | undefined;
+  #opened: Promise<Storage> | undefined;
+  #warned = false;
+  /** Set once the wasm instance has trapped: its memory can no longer be trusted, so nothing is called again. */
+  #dead: LunetteError | undefined;
+
+  constructor(
+    private readonly port: HostPort,
+    private readonly loadWasm: () => Promise<WasmModule>,
+    private readonly openStorage: () => Promise<Storage>,
+    private readonly prepare: Prepare = (source) => Promise.resolve(source),
+  ) {}
+
+  receive(request: Request): void {
+    if (request.type === "abort") {
+      this.#running.get(request.id)?.control.abort();
+      return;
+    }
+    const control = new CallControl();
+    const settled = this.#answer(request, control);
+    if (request.method !== "dispose") this.#running.set(request.id, { control, settled });
+  }
+
+  /** Takes a fault of the engine for its own and says so; leaves all others to whoever listens. */
+  fault(event: Event): void {
+    const error: unknown = "error" in event ? event.error : undefined;
+    if (this.#running.size === 0 || !isTrap(error)) return;
+    event.preventDefault();
+    this.#die(error);
+  }
+
+  async #answer(request: Request & { type: "call" }, control: CallControl): Promise<void> {
+    const { id } = request;
+    try {
+      // Begun in a later microtask, so that `receive` has noted the call.
+      await Promise.resolve();
+      if (this.#dead !== undefined) throw this.#dead;
+      const onToken = request.stream
+        ? (text: string, index = 0) => {
+            this.#reply({ type: "token", id, text, index });
+          }
+        : undefined;
+      const value = await this.#call(request, onToken, control);
+      this.#reply({ type: "result", id, value }, buffersOf(value));
+    } catch (error) {
+      if (isTrap(error)) this.#die(error);
+      else this.#reply({ type: "error", id, error: toWire(error) });
+    } finally {
+      this.#running.delete(id);
+    }
+  }
+
+  #call(request: Request & { type: "call" }, onToken: OnToken, control: CallControl): Result | Promise<Result> {
+    switch (request.method) {
+      case "load":
+        return this.#load(request.id, ...request.args, control);
+      case "plan":
+        return this.#plan(...request.args, control);
+      case "listModels":
+        return this.#library().then((library) => library.list());
+      case "storageUsage":
+        return this.#library().then((library) => library.usage());
+      case "deleteModel":
+        return this.#library().then((library) => library.delete(...request.args));
+      case "exportModel":
+        return this.#library().then((library) => library.export(...request.args));
+      case "importModel":
+        return this.#import(...request.args);
+      case "tokenize":
+        return this.#loaded.tokenize(...request.args);
+      case "detokenize":
+        return this.#loaded.detokenize(...request.args);
+      case "logits":
+        return this.#loaded.logits(...request.args, control);
+      case "logprobs":
+        return this.#loaded.logprobs(...request.args, control);
+      case "generate":
+        return this.#loaded.generate(...request.args, onToken, control);
+      case "judge":
+        return this.#loaded.judge(...request.args, onToken, control);
+      case "applyCalibration":
+        return this.loadWasm().then((wasm) => wasm.applyCalibration(...request.args));
+      case "combineScores":
+        return this.loadWasm().then((wasm) => wasm.combineScores(...request.args));
+      case "combineClasses":
+        return this.loadWasm().then((wasm) => wasm.combineClasses(...request.args));
+      case "combinePreferences":
+        return this.loadWasm().then((wasm) => wasm.combinePreferences(...request.args));
+      case "dispose":
+        return this.#dispose();
+    }
+  }
+
+  get #loaded(): WasmEngine {
+    if (this.#engine === undefined) throw new LunetteError("disposed", "No model is loaded here any more.");
+    return this.#engine;
+  }
+
+  async #load(id: number, ...[from, options, { cache }, control]: LoadArgs): Promise<ModelInfo> {
+    const { WasmEngine, WasmSha256: Sha256 } = await this.loadWasm();
+    const source = await this.prepare(from, options);
+    requestSubgroups(!options.disable?.includes("subgroups"));
+    const meter = this.#meter(id);
+    const storage = cache && source.kind === "url" ? await this.#storage(meter) : undefined;
+    const arrival = new Arrival({ source, Sha256, meter, storage });
+    let ready: Progress | undefined;
+    const onProgress = (progress: Progress) => {
+      if (progress.phase === "ready") ready = progress;
+      else if (progress.phase === "compile") meter.step(progress);
+      // While bytes still come, it is their arrival that counts.
+      else if (!arrival.remote) meter.bytes("upload", progress.loaded, progress.total);
+    };
+    const load = () => WasmEngine.load(arrival, options, onProgress, this.#onRecovery, control);
+    this.#engine = await arrive(arrival, control, meter, load);
+    this.#arrival = arrival;
+    this.#license = from.kind === "url" ? from.license : undefined;
+    if (ready !== undefined) meter.step(ready);
+    return this.#info();
+  }
+
+  async #plan(...[from, options, { cache }, control]: LoadArgs): Promise<LoadPlan> {
+    const { planLoad, WasmSha256: Sha256 } = await this.loadWasm();
+    const source = await this.prepare(from, options);
+    const storage = source.kind === "url" ? await this.#openStorage() : undefined;
+    const meter = new Meter(() => undefined);
+    const arrival = new Arrival({ source, Sha256, meter, storage: cache ? storage : undefined, plan: true });
+    const plan = await arrive(arrival, control, meter, async () => {
+      const plan = await planLoad(arrival, options, control);
+      // Read while the files are open: later nobody knows.
+      return { ...plan, cached: Math.min(arrival.arrived, plan.model.bytes) };
+    });
+    return completePlan(plan, source, storage);
+  }
+
+  async #import(file: Blob, source: WireUrl | undefined): Promise<CachedModel> {
+    const { WasmSha256 } = await this.loadWasm();
+    return (await this.#library()).import(file, source, WasmSha256);
+  }
+
+  /** The engine as it is now; its licence may be known to the caller alone. */
+  #info(): ModelInfo {
+    const info = this.#loaded.info();
+    const license = info.license ?? this.#license;
+    return license === undefined ? info : { ...info, license };
+  }
+
+  readonly #onRecovery = (event: Recovery): void => {
+    this.#reply({ type: "recovery", event });
+    if (event.phase === "lost") return;
+    // Later: the engine that tells of it is still at work on it.
+    setTimeout(() => {
+      if (this.#engine !== undefined && this.#dead === undefined) this.#reply({ type: "info", info: this.#info() });
+    });
+  };
+
+  #meter(id: number): Meter {
+    return new Meter((progress) => {
+      this.#reply({ type: "progress", id, progress });
+    });
+  }
+
+  /** Where models are kept; where they cannot be, that is said and not silently put up with. */
+  async #storage(meter: Meter): Promise<Storage> {
+    const storage = await this.#openStorage();
+    if ("store" in storage) return storage;
+    const note = `The model is not kept, and is fetched again next time: ${storage.missing}.`;
+    meter.note("storage", note);
+    if (!this.#warned) console.warn(`Lunette: ${note}`);
+    this.#warned = true;
+    return storage;
+  }
+
+  async #library(): Promise<Library> {
+    return Library.in(await this.#openStorage());
+  }
+
+  #openStorage(): Promise<Storage> {
+    this.#opened ??= this.openStorage();
+    return this.#opened;
+  }
+
+  /** Ends the calls first: an engine cannot be freed while one of them borrows it. */
+  async #dispose(): Promise<undefined> {
+    const calls = [...this.#running.values()];
+    for (const call of calls) call.control.abort();
+    await Promise.all(calls.map((call) => call.settled));
+    if (this.#dead === undefined) this.#engine?.free();
+    this.#engine = undefined;
+    await this.#arrival?.dispose();
+    this.#arrival = undefined;
+    return undefined;
+  }
+
+  #die(cause: Error): void {
+    this.#dead ??= new LunetteError(
+      "internal",
+      "The engine stopped on a fault of its own and cannot go on. Dispose of it and load the model again; please report it.",
+      { cause },
+    );
+    const error = toWire(this.#dead);
+    for (const id of this.#running.keys()) this.#reply({ type: "error", id, error });
+    this.#running.clear();
+  }
+
+  #reply(reply: Reply, transfer: Transferable[] = []): void {
+    this.port.postMessage(reply, transfer);
+  }
+}
+
+/** A trap of the wasm code, or its stack overflowing: after either the instance is in no known state. */
+function isTrap(error: unknown): error is Error {
+  return error instanceof WebAssembly.RuntimeError || (error instanceof RangeError && codeOf(error) === undefined);
+}
+
+/** The buffers of a result that can move to the page instead of being copied. */
+function buffersOf(value: Result): Transferable[] {
+  const arrays: unknown[] = [value];
+  if (typeof value === "object" && "tokens" in value) arrays.push(value.tokens, value.logprobs);
+  return arrays
+    .filter((array): array is Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer> => ArrayBuffer.isView(array))
+    .filter((array) => array.byteLength > 0 && array.byteLength === array.buffer.byteLength)
+    .map((array) => array.buffer);
+}
+
+type LoadArgs = [...Calls["load"]["args"], CallControl];

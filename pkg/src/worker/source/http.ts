@@ -1,0 +1,317 @@
+import { LunetteError } from "../../wire/errors.js";
+import { delayMs, PATIENCE, retryAfterMs, sleep } from "./patience.js";
+import type { Patience } from "./patience.js";
+import { compare, isStrong, readHeaders } from "./response.js";
+import type { Found } from "./response.js";
+
+export interface DownloadOptions {
+  /** The first byte wanted. */
+  from?: number;
+  /** What was known of the file when the bytes before `from` came. */
+  known?: Found;
+  signal: AbortSignal;
+  patience?: Patience;
+  /** Told what the user should know while it waits; `undefined` when that is over. */
+  onNote?: (note: string | undefined) => void;
+}
+
+/** The server's file is no longer the one whose first bytes are here: a load has to start over. */
+export class Changed extends Error {
+  constructor(url: string) {
+    super(`The file at ${url} was changed while it was read.`);
+  }
+}
+
+/** What may be over when it is tried again. */
+class Transient extends Error {
+  constructor(
+    message: string,
+    readonly retryAfterMs = 0,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+interface Body {
+  reader: ReadableStreamDefaultReader<Uint8Array>;
+  /** Ends the connection; browsers have few of them for a server. */
+  closing: AbortController;
+  /** Bytes to pass over: the server does not send parts of a file. */
+  skip: number;
+}
+
+/** One file over HTTP, from some byte to its end, however often the connection breaks. */
+export class Download {
+  /** What the server says of the file, once {@link begin} has been awaited. */
+  found: Found = {};
+  readonly #patience: Patience;
+  readonly #signal: AbortSignal;
+  #position: number;
+  #body: Body | undefined;
+  /** Of the connection that is there or is being made: one at a time. */
+  #connecting: AbortController | undefined;
+  #failures = 0;
+  /** Whether the server has answered at all. */
+  #met = false;
+
+  constructor(
+    private readonly url: string,
+    private readonly options: DownloadOptions,
+  ) {
+    this.#patience = options.patience ?? PATIENCE;
+    this.#signal = options.signal;
+    this.#position = options.from ?? 0;
+  }
+
+  /** Waits for the response's headers. */
+  async begin(): Promise<Found> {
+    await this.#persist(async () => {
+      this.#body ??= await this.#connect();
+      return true;
+    });
+    return this.found;
+  }
+
+  /** The bytes that come next; `null` at the end of the file. */
+  next(): Promise<Uint8Array | null> {
+    return this.#persist(async () => {
+      this.#body ??= await this.#connect();
+      const bytes = await this.#read(this.#body);
+      if (bytes === undefined) return undefined;
+      this.#failures = 0;
+      this.options.onNote?.(undefined);
+      return bytes;
+    });
+  }
+
+  /** Lets go of the connection. Harmless afterwards. */
+  close(): void {
+    this.#connecting?.abort();
+    this.#connecting = undefined;
+    // What the signal has ended already cannot be cancelled, which is no matter.
+    this.#body?.reader.cancel().catch(() => undefined);
+    this.#body = undefined;
+  }
+
+  /** Does a thing until it gives something, again and again as long as that makes sense. */
+  async #persist<T>(attempt: () => Promise<T | undefined>): Promise<T> {
+    for (;;) {
+      try {
+        const result = await attempt();
+        if (result !== undefined) return result;
+      } catch (error) {
+        this.close();
+        if (this.#signal.aborted) throw aborted(error);
+        if (!(error instanceof Transient)) throw error;
+        await this.#wait(error);
+      }
+    }
+  }
+
+  async #wait(error: Transient): Promise<void> {
+    this.#failures += 1;
+    const { attempts } = this.#patience;
+    if (this.#failures >= attempts || (!this.#met && offline())) throw unreachable(this.url, this.#position, error);
+    const delay = delayMs(this.#patience, this.#failures, error.retryAfterMs);
+    const seconds = Math.ceil(delay / 1000);
+    this.options.onNote?.(
+      `${error.message} Trying again in ${seconds} s (attempt ${this.#failures + 1} of ${attempts}).`,
+    );
+    try {
+      await sleep(delay, this.#signal);
+    } catch (cause) {
+      throw aborted(cause);
+    }
+  }
+
+  async #connect(): Promise<Body> {
+    this.#signal.throwIfAborted();
+    const from = this.#position;
+    const closing = (this.#connecting = new AbortController());
+    // Not by `AbortSignal.any`: nothing but the request would hold on to such a signal, and it may be collected.
+    const stop = () => closing.abort();
+    this.#signal.addEventListener("abort", stop, { once: true });
+    closing.signal.addEventListener("abort", () => this.#signal.removeEventListener("abort", stop), { once: true });
+    const response = await this.#stalling(this.#fetch(from, closing.signal), closing);
+    this.#met = true;
+    if (response.status !== 200 && response.status !== 206) {
+      closing.abort();
+      throw refused(this.url, response, from);
+    }
+    if (response.body === null || (response.headers.get("content-type") ?? "").startsWith("text/html")) {
+      closing.abort();
+      throw new LunetteError(
+        "source",
+        `There is a web page at ${this.url}, not a model. Check that the address is the file's own.`,
+      );
+    }
+    const { begin, ...found } = readHeaders(response, from);
+    if (begin > from || !this.#isSame(found, from)) {
+      closing.abort();
+      throw new Changed(this.url);
+    }
+    this.found = { ...this.found, ...found };
+    return { reader: response.body.getReader(), closing, skip: from - begin };
+  }
+
+  async #fetch(from: number, closing: AbortSignal): Promise<Response> {
+    const headers: Record<string, string> = {};
+    if (from > 0) headers["range"] = `bytes=${from}-`;
+    const { etag } = this.#known;
+    // Across origins this header would need the server's leave; the answer's own ETag is compared in any case.
+    if (from > 0 && isStrong(etag) && !isElsewhere(this.url)) headers["if-range"] = etag;
+    try {
+      return await fetch(this.url, {
+        headers,
+        signal: closing,
+        // A cache of the browser's own would keep gigabytes twice.
+        cache: "no-store",
+      });
+    } catch (cause) {
+      if (this.#signal.aborted || closing.aborted) throw cause;
+      if (!this.#met && (await isForbidden(this.url, this.#signal))) throw forbidden(this.url, cause);
+      throw new Transient("The server did not answer.", 0, { cause });
+    }
+  }
+
+  get #known(): Found {
+    return this.#met ? { ...this.options.known, ...this.found } : (this.options.known ?? {});
+  }
+
+  /** Whether an answer is about the file that the bytes so far belong to. */
+  #isSame(found: Found, from: number): boolean {
+    if (from === 0) return true;
+    const verdict = compare(this.#known, found);
+    // Within one load, a server that names no versions gets the benefit of the doubt.
+    return verdict === "same" || (verdict === "unknown" && from !== this.options.from);
+  }
+
+  /** `undefined`: bytes came, but none that are wanted. */
+  async #read(body: Body): Promise<Uint8Array | null | undefined> {
+    let value: Uint8Array | undefined;
+    try {
+      ({ value } = await this.#stalling(body.reader.read(), body.closing));
+    } catch (cause) {
+      if (cause instanceof Transient || this.#signal.aborted) throw cause;
+      throw new Transient(`The connection broke after ${this.#position} bytes.`, 0, { cause });
+    }
+    const { size } = this.found;
+    if (value === undefined) {
+      if (size !== undefined && this.#position < size) {
+        throw new Transient(`The server sent ${this.#position} bytes of the ${size} that it announced.`);
+      }
+      return null;
+    }
+    const bytes = value.subarray(Math.min(body.skip, value.length));
+    body.skip -= value.length - bytes.length;
+    if (bytes.length === 0) return undefined;
+    if (size !== undefined && this.#position + bytes.length > size) {
+      throw new LunetteError(
+        "source",
+        `The server at ${this.url} sends more than the ${size} bytes that it announced. Nothing of it was used; check the file there.`,
+      );
+    }
+    this.#position += bytes.length;
+    return bytes;
+  }
+
+  async #stalling<T>(promise: Promise<T>, closing: AbortController): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stalled = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        const seconds = Math.round(this.#patience.stallMs / 1000);
+        reject(new Transient(`Nothing came for ${seconds} s.`));
+        closing.abort();
+      }, this.#patience.stallMs);
+    });
+    try {
+      return await Promise.race([promise, stalled]);
+    } finally {
+      clearTimeout(timer);
+      // The one that lost the race fails later, when nobody listens any more.
+      promise.catch(() => undefined);
+    }
+  }
+}
+
+/** The size of a file, where the server tells it without sending it. */
+export async function sizeOf(url: string, signal: AbortSignal): Promise<number | undefined> {
+  try {
+    const response = await fetch(url, { method: "HEAD", signal, cache: "no-store" });
+    return response.ok ? readHeaders(response, 0).size : undefined;
+  } catch {
+    // The download itself will say what is wrong.
+    return undefined;
+  }
+}
+
+/** An answer that is no file: worth another attempt, or not. */
+function refused(url: string, response: Response, from: number): Error {
+  const status = `${response.status} ${response.statusText}`.trim();
+  if ([408, 429].includes(response.status) || response.status >= 500) {
+    return new Transient(`The server answered ${status}.`, retryAfterMs(response.headers.get("retry-after")));
+  }
+  // There is nothing at that place of the file: it has become shorter.
+  if (response.status === 416 && from > 0) return new Changed(url);
+  const reasons: Record<number, string> = {
+    401: " It asks for a sign-in: use an address that is open to everyone, or a signed one.",
+    403: " Access is denied: the address may have expired, or the model's terms have to be accepted first.",
+    404: " Check the address.",
+  };
+  return new LunetteError(
+    "source",
+    `The model could not be downloaded: the server answered ${status} for ${url}.${reasons[response.status] ?? ""}`,
+  );
+}
+
+function unreachable(url: string, position: number, cause: Error): LunetteError {
+  let reason = offline() ? "This device is offline." : cause.message;
+  if (position === 0 && isElsewhere(url)) {
+    reason += " (A page's Content-Security-Policy can also forbid the address: see connect-src.)";
+  }
+  const far = position > 0 ? `The download of ${url} broke off after ${position} bytes` : `${url} could not be reached`;
+  const message = `${far}, and trying again did not help. ${reason} Check the connection and load again.`;
+  return new LunetteError("network", message, { cause: cause.cause ?? cause });
+}
+
+function forbidden(url: string, cause: unknown): LunetteError {
+  return new LunetteError(
+    "source",
+    `The server of ${url} is there, but this page may not read from it. That server must send ` +
+      "Access-Control-Allow-Origin for this page's origin; or serve the model from the page's own.",
+    { cause },
+  );
+}
+
+function aborted(cause: unknown): LunetteError {
+  return new LunetteError("aborted", "The load was aborted.", { cause });
+}
+
+interface Scope {
+  navigator?: { onLine?: boolean };
+  location?: { origin: string };
+}
+
+function offline(): boolean {
+  return (globalThis as Scope).navigator?.onLine === false;
+}
+
+function isElsewhere(url: string): boolean {
+  const { location } = globalThis as Scope;
+  return location !== undefined && new URL(url).origin !== location.origin;
+}
+
+/**
+ * Whether a server that a script may not read from is there nevertheless. `fetch` tells nothing of why it failed, but a
+ * request whose answer stays unread succeeds where only the permission is missing.
+ */
+async function isForbidden(url: string, signal: AbortSignal): Promise<boolean> {
+  if (!isElsewhere(url)) return false;
+  try {
+    await fetch(url, { method: "HEAD", mode: "no-cors", signal, cache: "no-store" });
+    return true;
+  } catch {
+    return false;
+  }
+}
