@@ -1,18 +1,18 @@
 import { describe, expect, it, vi } from "vitest";
 import { Changed, Download } from "../src/worker/source/http.js";
 import type { DownloadOptions } from "../src/worker/source/http.js";
-import { delayMs, PATIENCE, retryAfterMs } from "../src/worker/source/patience.js";
+import { delayMs, RETRY_POLICY, retryAfterMs } from "../src/worker/source/retry.js";
 import { compare, readHeaders } from "../src/worker/source/response.js";
 import { begins, noise, sendFile, serving } from "./serving.js";
 
 const bytes = noise(300_000);
-const patience = { attempts: 4, firstDelayMs: 1, longestDelayMs: 5, longestRetryAfterMs: 50, stallMs: 200 };
+const retry = { attempts: 4, firstDelayMs: 1, longestDelayMs: 5, longestRetryAfterMs: 50, stallMs: 200 };
 const signal = new AbortController().signal;
 const containing = (text: string) => expect.stringContaining(text) as string;
 
 /** Reads to the end. */
 async function fetchAll(url: string, options: Partial<DownloadOptions> = {}): Promise<Buffer> {
-  const download = new Download(url, { signal, patience, ...options });
+  const download = new Download(url, { signal, retry, ...options });
   await download.begin();
   const pieces: Uint8Array[] = [];
   for (let piece = await download.next(); piece !== null; piece = await download.next()) pieces.push(piece);
@@ -116,7 +116,7 @@ describe("a download", () => {
       code: "network",
       message: containing("after 100000 bytes"),
     });
-    expect(requests).toBe(patience.attempts);
+    expect(requests).toBe(retry.attempts);
     expect(notes).toContainEqual(containing("attempt 3 of 4"));
   });
 
@@ -170,8 +170,8 @@ describe("a download", () => {
     for (const status of [200, 503]) {
       const url = await serving((_, response) => response.writeHead(status).write("begin"));
       const aborting = new AbortController();
-      const slow = { ...patience, firstDelayMs: 60_000, longestDelayMs: 60_000, stallMs: 60_000 };
-      const reading = fetchAll(url, { signal: aborting.signal, patience: slow });
+      const slow = { ...retry, firstDelayMs: 60_000, longestDelayMs: 60_000, stallMs: 60_000 };
+      const reading = fetchAll(url, { signal: aborting.signal, retry: slow });
       setTimeout(() => {
         aborting.abort();
       }, 30);
@@ -180,16 +180,16 @@ describe("a download", () => {
   });
 });
 
-describe("patience", () => {
+describe("retry", () => {
   it("doubles its delays up to a limit, with jitter", () => {
-    const at = (failures: number, random: number) => delayMs(PATIENCE, failures, 0, random);
-    expect([1, 2, 3, 9].map((failures) => at(failures, 1))).toEqual([500, 1000, 2000, PATIENCE.longestDelayMs]);
+    const at = (failures: number, random: number) => delayMs(RETRY_POLICY, failures, 0, random);
+    expect([1, 2, 3, 9].map((failures) => at(failures, 1))).toEqual([500, 1000, 2000, RETRY_POLICY.longestDelayMs]);
     expect(at(1, 0)).toBe(250);
   });
 
   it("does as the server asks, within reason", () => {
-    expect(delayMs(PATIENCE, 1, 7000, 0)).toBe(7000);
-    expect(delayMs(PATIENCE, 1, 3_600_000, 0)).toBe(PATIENCE.longestRetryAfterMs);
+    expect(delayMs(RETRY_POLICY, 1, 7000, 0)).toBe(7000);
+    expect(delayMs(RETRY_POLICY, 1, 3_600_000, 0)).toBe(RETRY_POLICY.longestRetryAfterMs);
     const now = Date.parse("2026-01-01T00:00:00Z");
     expect(retryAfterMs("3", now)).toBe(3000);
     expect(retryAfterMs("Thu, 01 Jan 2026 00:00:09 GMT", now)).toBe(9000);

@@ -24,7 +24,7 @@ import { begins, noise, sendFile, serving } from "./serving.js";
 export const bytes = noise(2 * CHUNK_BYTES + 1_234_567);
 export const hashOf = (data: Uint8Array) => createHash("sha256").update(data).digest("hex");
 export const sha256 = hashOf(bytes);
-const patience = { attempts: 3, firstDelayMs: 1, longestDelayMs: 5, longestRetryAfterMs: 50, stallMs: 20_000 };
+const retry = { attempts: 3, firstDelayMs: 1, longestDelayMs: 5, longestRetryAfterMs: 50, stallMs: 20_000 };
 
 export let Sha256: WasmSha256Class;
 export let folder: string;
@@ -66,7 +66,7 @@ export async function load(model: OpenedSource, how: Loading = {}) {
   const progress: Progress[] = [];
   const meter = new Meter((event) => progress.push(event));
   const storage = "storage" in how ? how.storage : { store };
-  const arrival = new Arrival({ source: describeSource(model), Sha256, meter, storage, patience, plan });
+  const arrival = new Arrival({ source: describeSource(model), Sha256, meter, storage, retry, plan });
   const { data } = await arrive(arrival, control, meter, () => work(arrival));
   return { data, progress, arrival };
 }

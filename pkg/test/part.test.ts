@@ -32,7 +32,7 @@ async function planned(name: string) {
   const around = {
     Sha256,
     signal: new AbortController().signal,
-    patience: undefined,
+    retry: undefined,
     onBytes: () => undefined,
     onNote: () => undefined,
   };

@@ -111,7 +111,7 @@ export function arriving() {
     reference = whole.logits;
     await context.close();
     // The waiting that is right for people would make these tests slow.
-    await variant("hasty", "dist/worker/source/patience.js", (code) =>
+    await variant("hasty", "dist/worker/source/retry.js", (code) =>
       code.replace(/firstDelayMs: [\d_]+/, "firstDelayMs: 5").replace(/stallMs: [\d_]+/, "stallMs: 1000"),
     );
   });

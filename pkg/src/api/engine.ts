@@ -15,7 +15,7 @@ import type {
   ModelInfo,
   ModelSource,
 } from "../types/index.js";
-import { Window } from "../wire/window.js";
+import { AdmissionControl } from "../wire/admission.js";
 
 /** The channel behind an engine, for the classes of this package that stand on it. */
 export let clientOf: (engine: Engine) => Client;
@@ -68,7 +68,7 @@ export class Engine {
     const source = describeSource(await opened(model), sha256);
     // Not awaited: a browser may ask the user, and the load goes on whatever the answer.
     if (cache && source.kind === "url") void askToPersist();
-    const client = new Client(new Window(await connect(worker)));
+    const client = new Client(new AdmissionControl(await connect(worker)));
     client.onRecovery = onRecovery;
     try {
       return new Engine(client, await client.call("load", [source, settings, { cache }], { onProgress, signal }));

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { Slots } from "../worker/cache/slots.js";
 import type { LockMode, ReadableFile, Release, Space, Storage, Store, WritableFile } from "../worker/cache/store.js";
-import { sleep } from "../worker/source/patience.js";
+import { sleep } from "../worker/source/retry.js";
 
 const DATA = ".gguf";
 /** How often a lock that somebody else holds is looked at. */

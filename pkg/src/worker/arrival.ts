@@ -12,7 +12,7 @@ import { BlobPart } from "./source/blob.js";
 import { sizeOf } from "./source/http.js";
 import { StartOver } from "./source/part.js";
 import type { Expected, Part, Surroundings } from "./source/part.js";
-import type { Patience } from "./source/patience.js";
+import type { RetryPolicy } from "./source/retry.js";
 import { StreamedPart } from "./source/streamed.js";
 import type { ByteSource, ModelBytes, WasmSha256Class } from "../wire/wasm-contract.js";
 
@@ -24,7 +24,7 @@ export interface ArrivalSettings {
   storage: Storage | undefined;
   /** Read the headers only: nothing is fetched that nobody reads, and nobody is waited for. */
   plan?: boolean;
-  patience?: Patience;
+  retry?: RetryPolicy;
 }
 
 /** Files of a split model that are fetched at the same time. */
@@ -170,7 +170,7 @@ export class Arrival implements ModelBytes {
   }
 
   #around(session: Session, signal: AbortSignal): Surroundings {
-    const { Sha256, meter, patience } = this.settings;
+    const { Sha256, meter, retry } = this.settings;
     const report = () => {
       if (session.purpose !== "load") return;
       meter.bytes("download", arrivedOf(session), this.#total(session));
@@ -179,7 +179,7 @@ export class Arrival implements ModelBytes {
     return {
       Sha256,
       signal: AbortSignal.any([signal, this.#disposing.signal, session.closing.signal]),
-      patience,
+      retry,
       onBytes: report,
       onNote: (note) => {
         meter.note("connection", note);

@@ -184,9 +184,9 @@ export class CachedPart implements Part {
     const { url, expected } = this.place;
     const what = `The file at ${this.#record.url}`;
     const growing = await this.#grown();
-    const { patience, onNote } = this.around;
+    const { retry, onNote } = this.around;
     const how = { from: growing.position, known: growing.record, signal, onNote };
-    const download = new Download(url, patience === undefined ? how : { ...how, patience });
+    const download = new Download(url, retry === undefined ? how : { ...how, retry });
     try {
       if (growing.position !== growing.record.size) {
         const found = await download.begin();

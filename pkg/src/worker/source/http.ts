@@ -1,6 +1,6 @@
 import { LunetteError } from "../../wire/errors.js";
-import { delayMs, PATIENCE, retryAfterMs, sleep } from "./patience.js";
-import type { Patience } from "./patience.js";
+import { delayMs, RETRY_POLICY, retryAfterMs, sleep } from "./retry.js";
+import type { RetryPolicy } from "./retry.js";
 import { compare, isStrong, readHeaders } from "./response.js";
 import type { Found } from "./response.js";
 
@@ -10,7 +10,7 @@ export interface DownloadOptions {
   /** What was known of the file when the bytes before `from` came. */
   known?: Found;
   signal: AbortSignal;
-  patience?: Patience;
+  retry?: RetryPolicy;
   /** Told what the user should know while it waits; `undefined` when that is over. */
   onNote?: (note: string | undefined) => void;
 }
@@ -45,7 +45,7 @@ interface Body {
 export class Download {
   /** What the server says of the file, once {@link begin} has been awaited. */
   found: Found = {};
-  readonly #patience: Patience;
+  readonly #retry: RetryPolicy;
   readonly #signal: AbortSignal;
   #position: number;
   #body: Body | undefined;
@@ -59,7 +59,7 @@ export class Download {
     private readonly url: string,
     private readonly options: DownloadOptions,
   ) {
-    this.#patience = options.patience ?? PATIENCE;
+    this.#retry = options.retry ?? RETRY_POLICY;
     this.#signal = options.signal;
     this.#position = options.from ?? 0;
   }
@@ -111,9 +111,9 @@ export class Download {
 
   async #wait(error: Transient): Promise<void> {
     this.#failures += 1;
-    const { attempts } = this.#patience;
+    const { attempts } = this.#retry;
     if (this.#failures >= attempts || (!this.#met && offline())) throw unreachable(this.url, this.#position, error);
-    const delay = delayMs(this.#patience, this.#failures, error.retryAfterMs);
+    const delay = delayMs(this.#retry, this.#failures, error.retryAfterMs);
     const seconds = Math.ceil(delay / 1000);
     this.options.onNote?.(
       `${error.message} Trying again in ${seconds} s (attempt ${this.#failures + 1} of ${attempts}).`,
@@ -220,10 +220,10 @@ export class Download {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stalled = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        const seconds = Math.round(this.#patience.stallMs / 1000);
+        const seconds = Math.round(this.#retry.stallMs / 1000);
         reject(new Transient(`Nothing came for ${seconds} s.`));
         closing.abort();
-      }, this.#patience.stallMs);
+      }, this.#retry.stallMs);
     });
     try {
       return await Promise.race([promise, stalled]);

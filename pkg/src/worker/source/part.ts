@@ -1,6 +1,6 @@
 import { LunetteError } from "../../wire/errors.js";
 import type { ByteSource, WasmSha256, WasmSha256Class } from "../../wire/wasm-contract.js";
-import type { Patience } from "./patience.js";
+import type { RetryPolicy } from "./retry.js";
 
 /** One file of a model, wherever its bytes come from. */
 export interface Part {
@@ -29,7 +29,7 @@ export interface Surroundings {
   Sha256: WasmSha256Class;
   signal: AbortSignal;
   /** Left out: the usual. */
-  patience?: Patience | undefined;
+  retry?: RetryPolicy | undefined;
   /** More bytes are here. */
   onBytes: () => void;
   /** What the user should know of the connection; `undefined` when that is over. */

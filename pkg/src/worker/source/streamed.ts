@@ -80,9 +80,9 @@ export class StreamedPart implements Part {
   }
 
   #download(from: number): Download {
-    const { signal, patience, onNote } = this.around;
+    const { signal, retry, onNote } = this.around;
     const how = { from, known: this.#found, signal, onNote };
-    return new Download(this.url, patience === undefined ? how : { ...how, patience });
+    return new Download(this.url, retry === undefined ? how : { ...how, retry });
   }
 
   async #next(reading: Reading): Promise<Uint8Array | null> {

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { Client } from "../src/wire/client.js";
 import type { Transport } from "../src/wire/client.js";
 import type { Reply, Request } from "../src/wire/protocol.js";
-import { Window } from "../src/wire/window.js";
+import { AdmissionControl } from "../src/wire/admission.js";
 
 /** The other side of a channel, which answers when a test says so. */
 function otherSide() {
@@ -26,7 +26,7 @@ const value = Float32Array.of(1);
 describe("calls that overlap", () => {
   it("go through in their order, as many as there is room for", async () => {
     const { transport, calls, answer } = otherSide();
-    const client = new Client(new Window(transport, { inside: 2, waiting: 9 }));
+    const client = new Client(new AdmissionControl(transport, { inside: 2, waiting: 9 }));
     const results = [1, 2, 3, 4].map(() => logits(client));
     expect(calls()).toEqual([1, 2]);
     answer({ type: "result", id: 2, value });
@@ -38,7 +38,7 @@ describe("calls that overlap", () => {
 
   it("do not hold up those that compute nothing", () => {
     const { transport, calls } = otherSide();
-    const client = new Client(new Window(transport, { inside: 1, waiting: 9 }));
+    const client = new Client(new AdmissionControl(transport, { inside: 1, waiting: 9 }));
     void logits(client);
     void logits(client);
     void client.call("tokenize", ["a", false]);
@@ -47,7 +47,7 @@ describe("calls that overlap", () => {
 
   it("never begin when they are aborted while they wait", async () => {
     const { transport, sent, calls, answer } = otherSide();
-    const client = new Client(new Window(transport, { inside: 1, waiting: 9 }));
+    const client = new Client(new AdmissionControl(transport, { inside: 1, waiting: 9 }));
     const controller = new AbortController();
     const first = logits(client);
     const second = logits(client, controller.signal);
@@ -61,7 +61,7 @@ describe("calls that overlap", () => {
 
   it("keep their place until the engine has let go of them", async () => {
     const { transport, calls, answer } = otherSide();
-    const client = new Client(new Window(transport, { inside: 1, waiting: 9 }));
+    const client = new Client(new AdmissionControl(transport, { inside: 1, waiting: 9 }));
     const controller = new AbortController();
     const first = logits(client, controller.signal);
     void logits(client);
@@ -74,7 +74,7 @@ describe("calls that overlap", () => {
 
   it("are refused when too many wait, and those that wait are not", async () => {
     const { transport, answer } = otherSide();
-    const client = new Client(new Window(transport, { inside: 1, waiting: 2 }));
+    const client = new Client(new AdmissionControl(transport, { inside: 1, waiting: 2 }));
     const calls = [1, 2, 3].map(() => logits(client));
     await expect(logits(client)).rejects.toMatchObject({ code: "overloaded" });
     for (const id of [1, 2, 3]) answer({ type: "result", id, value });
@@ -86,7 +86,7 @@ describe("calls that overlap", () => {
 
   it("all end when the engine is disposed of", async () => {
     const { transport, close, calls, answer } = otherSide();
-    const client = new Client(new Window(transport, { inside: 1, waiting: 9 }));
+    const client = new Client(new AdmissionControl(transport, { inside: 1, waiting: 9 }));
     const all = [1, 2, 3].map(() => logits(client).catch((error: unknown) => (error as { code: string }).code));
     const disposing = client.dispose();
     expect(await Promise.all(all)).toEqual(["disposed", "disposed", "disposed"]);
@@ -103,6 +103,6 @@ it("What cannot be posted is an error of that call alone", async () => {
   transport.send = () => {
     throw new DOMException("not cloneable", "DataCloneError");
   };
-  const call = logits(new Client(new Window(transport)));
+  const call = logits(new Client(new AdmissionControl(transport)));
   await expect(call).rejects.toMatchObject({ code: "invalid-argument" });
 });

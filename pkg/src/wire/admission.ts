@@ -2,9 +2,9 @@ import type { Transport } from "./client.js";
 import { LunetteError, toWire } from "./errors.js";
 import type { Method, Reply, Request } from "./protocol.js";
 
-/** More than go into a batch, so that the engine always has its next ones at hand. */
+/** More calls than fit into a batch, so that the engine always has its next ones at hand. */
 const INSIDE = 256;
-/** Above the rows of any data set that is handed over at once; past it calls come faster than they can ever be answered. */
+/** More rows than a data set has that is handed over at once. Past that, calls come faster than they can be answered. */
 const MOST_WAITING = 50_000;
 
 /** Calls that compute. The others are answered at once and need not wait. */
@@ -13,10 +13,11 @@ const LONG: ReadonlySet<Method> = new Set<Method>(["generate", "judge", "logits"
 type LongCall = Request & { type: "call" };
 
 /**
- * A channel that lets through as many calls as the engine can make use of. The others wait on this side, in their order,
- * where they cost no more than their texts, and where one that is aborted is gone at once.
+ * Admission control and back-pressure: at most `inside` long calls are with the engine. The others wait on this side, in
+ * their order. There a call costs no more than its texts, and one that is aborted is gone at once. When `waiting` calls
+ * wait, the next one is refused.
  */
-export class Window implements Transport {
+export class AdmissionControl implements Transport {
   readonly #inside = new Set<number>();
   readonly #waiting = new Map<number, LongCall>();
   #onReply: ((reply: Reply) => void) | undefined;

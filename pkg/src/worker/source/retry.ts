@@ -1,5 +1,5 @@
 /** How long a download waits, and how often it tries again. */
-export interface Patience {
+export interface RetryPolicy {
   /** Attempts without a single byte in between, after which it gives up. */
   attempts: number;
   /** Before the second attempt; each further one waits twice as long. */
@@ -11,7 +11,7 @@ export interface Patience {
   stallMs: number;
 }
 
-export const PATIENCE: Patience = {
+export const RETRY_POLICY: RetryPolicy = {
   attempts: 6,
   firstDelayMs: 500,
   longestDelayMs: 15_000,
@@ -23,10 +23,10 @@ export const PATIENCE: Patience = {
  * How long to wait before an attempt, `failures` having gone before it. Jitter keeps the visitors of a page whose server
  * came back from all returning at once.
  */
-export function delayMs(patience: Patience, failures: number, retryAfterMs = 0, random = Math.random()): number {
-  const doubled = patience.firstDelayMs * 2 ** (failures - 1);
-  const delay = Math.min(doubled, patience.longestDelayMs) * (0.5 + random / 2);
-  return Math.max(delay, Math.min(retryAfterMs, patience.longestRetryAfterMs));
+export function delayMs(retry: RetryPolicy, failures: number, retryAfterMs = 0, random = Math.random()): number {
+  const doubled = retry.firstDelayMs * 2 ** (failures - 1);
+  const delay = Math.min(doubled, retry.longestDelayMs) * (0.5 + random / 2);
+  return Math.max(delay, Math.min(retryAfterMs, retry.longestRetryAfterMs));
 }
 
 /** The header `Retry-After`: seconds, or a date. */
