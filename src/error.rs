@@ -14,6 +14,9 @@ pub enum Error {
         "this is not a usable GGUF file: {0}. Download the file again, or convert the model with a current llama.cpp."
     )]
     InvalidFile(String),
+    /// The bytes are a file of another kind; the message says of which, and where the model is.
+    #[error("this is no GGUF file: {0}.")]
+    ForeignFile(&'static str),
     /// The file ends before its header says it does.
     #[error("the model file ends early: {0}. The download is probably incomplete; fetch it again.")]
     Truncated(String),
@@ -27,7 +30,7 @@ pub enum Error {
     #[error("the tokenizer in this file cannot be used: {0}.")]
     UnsupportedTokenizer(String),
     #[error(
-        "the chat template of this model failed: {0}. Pass tokens or a plain prompt instead of messages."
+        "the chat template of this model failed: {0}. Give another with `chatTemplate`, or pass tokens or a plain prompt instead of messages."
     )]
     ChatTemplate(String),
     /// An argument of a call is wrong; the message names the field.
@@ -67,7 +70,7 @@ impl Error {
     /// The name of the variant in JavaScript. Stable: callers switch on it.
     pub fn code(&self) -> &'static str {
         match self {
-            Error::InvalidFile(_) => "invalid-file",
+            Error::InvalidFile(_) | Error::ForeignFile(_) => "invalid-file",
             Error::Truncated(_) => "truncated",
             Error::UnsupportedArchitecture(_) => "unsupported-architecture",
             Error::UnsupportedTensorType { .. } => "unsupported-tensor-type",

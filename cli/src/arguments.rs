@@ -31,8 +31,44 @@ pub enum Command {
     Rank(RankArguments),
     /// Rank players from results of pairs that there are already; rows have `a`, `b` and `winner` or `probabilityA`
     RankTable(RankTableArguments),
+    /// Show what the model would be given to read for each row, as text and as tokens; nothing is judged
+    Prompt(PromptArguments),
     /// Say what a model file holds, and what it needs; only its header is read
     Inspect(InspectArguments),
+}
+
+#[derive(Args)]
+pub struct PromptArguments {
+    /// What the rows are: tasks, or conversations with `messages`
+    #[arg(value_enum)]
+    pub task: Asked,
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// What to judge by, as YAML or JSON; a row's own `rubric` (compare: `criteria`) comes first
+    #[arg(long, value_name = "FILE")]
+    pub rubric: Option<PathBuf>,
+    /// Fields of a row that its line repeats
+    #[arg(long, value_name = "NAME,…", default_value = "id", value_delimiter = ',', value_parser = kept)]
+    pub keep: Vec<String>,
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+    /// Orders in which the rubric's levels or labels are listed, each with a prompt of its own
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub rubric_orders: usize,
+    /// Of a comparison: only the order given
+    #[arg(long)]
+    pub one_order: bool,
+    /// Text for people, with control tokens in ⟦double brackets⟧, in place of JSON lines
+    #[arg(long)]
+    pub plain: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Asked {
+    Score,
+    Classify,
+    Compare,
+    Chat,
 }
 
 #[derive(Args)]
@@ -108,21 +144,34 @@ pub struct PairArguments {
     pub ties: bool,
 }
 
-/// What all tasks have in common.
+/// The model, and how it is loaded.
 #[derive(Args)]
-pub struct RunArguments {
+pub struct ModelArguments {
     /// The GGUF file of the model; of a split one the first [default: the environment's LUNETTE_MODEL]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
-    /// What to judge by, as YAML or JSON; a row's own `rubric` (compare, rank: `criteria`) comes first
-    #[arg(long, value_name = "FILE")]
-    pub rubric: Option<PathBuf>,
     /// Where to run: `auto` takes a hardware GPU if there is one
     #[arg(long, value_enum, default_value = "auto")]
     pub backend: Where,
     /// Tokens that the model holds at once [default: its own length, at most 8192]
     #[arg(long, value_name = "TOKENS")]
     pub context: Option<usize>,
+    /// A Jinja chat template, in place of the file's own or for a file without one
+    #[arg(long, value_name = "FILE")]
+    pub chat_template: Option<PathBuf>,
+    /// The day that a chat template may print, as YYYY-MM-DD [default: always the same, so that verdicts repeat]
+    #[arg(long, value_name = "DATE")]
+    pub date: Option<String>,
+}
+
+/// What all tasks have in common.
+#[derive(Args)]
+pub struct RunArguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// What to judge by, as YAML or JSON; a row's own `rubric` (compare, rank: `criteria`) comes first
+    #[arg(long, value_name = "FILE")]
+    pub rubric: Option<PathBuf>,
     /// Rows judged at the same time, 1 to 64; with 1, a row's line does not depend on other rows to the last bit
     #[arg(long, value_name = "N", default_value_t = DEFAULT_BATCH, value_parser = batch())]
     pub batch: usize,
@@ -277,7 +326,7 @@ fn batch() -> RangedU64ValueParser<usize> {
 }
 
 /// Fields of a line that are not a row's.
-const OWN: [&str; 3] = ["hash", "verdict", "error"];
+const OWN: [&str; 4] = ["hash", "verdict", "error", "prompts"];
 
 fn kept(name: &str) -> Result<String, String> {
     match OWN.contains(&name) {

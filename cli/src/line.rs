@@ -1,6 +1,7 @@
 //! Lines as they go out: a row's hash, its kept fields, and its verdict or its error.
 
 use crate::exit::Stop;
+use crate::rows::Row;
 use crate::task::Failure;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -55,8 +56,11 @@ pub fn line(hash: &str, kept: Map<String, Value>, result: &Result<Value, (&str, 
 }
 
 /// The fields of a row.
-pub fn fields(text: &[u8]) -> Result<Map<String, Value>, Failure> {
-    serde_json::from_slice(text).map_err(|e| Failure::in_row(format!("no JSON object: {e}")))
+pub fn fields(row: &Row) -> Result<Map<String, Value>, Failure> {
+    if !row.whole {
+        return Err(Failure::in_row(format!("the line is longer than {} MiB", row.text.len() >> 20)));
+    }
+    serde_json::from_slice(&row.text).map_err(|e| Failure::in_row(format!("no JSON object: {e}")))
 }
 
 /// Those of them that its line repeats.

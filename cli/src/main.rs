@@ -8,6 +8,7 @@ mod interrupt;
 mod line;
 mod past;
 mod progress;
+mod prompt;
 mod room;
 mod rows;
 mod run;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Compare(arguments) => compare(arguments),
         Command::Rank(arguments) => rank(arguments),
         Command::RankTable(arguments) => table::rank(&arguments),
+        Command::Prompt(arguments) => prompt::show(arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),
     };
     done.unwrap_or_else(Stop::report).into()

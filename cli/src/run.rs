@@ -1,6 +1,6 @@
 //! A run: rows in, lines out, in the same order and several at a time.
 
-use crate::arguments::{ReadingArguments, RunArguments};
+use crate::arguments::{ModelArguments, ReadingArguments, RunArguments};
 use crate::exit::{Exit, Stop};
 use crate::gate::{Gate, Tally};
 use crate::interrupt::Interrupt;
@@ -43,39 +43,20 @@ impl Run {
     pub fn run(self) -> Result<Exit, Stop> {
         self.options.check(self.task.kind())?;
         self.gate.check(&self.task)?;
-        let model = model(&self.arguments)?;
+        let options = load_options(&self.arguments.model)?;
+        let model = model(&self.arguments.model)?;
         let past = self.arguments.resume.as_deref().map(Past::open).transpose()?;
         let interrupt = Interrupt::listen()?;
         let mut progress = Progress::new(self.arguments.quiet, self.arguments.progress);
         let done = pollster::block_on(async {
-            let engine = self.load(&model, &mut progress, &interrupt).await?;
+            let options = LoadOptions { max_batch: Some(self.arguments.batch), ..options };
+            let engine = load(&model, &options, &mut progress, &interrupt).await?;
             self.judge(&engine, past, &mut progress, &interrupt).await
         });
         progress.clear();
         let tally = done?;
         progress.finish(&tally);
         Ok(tally.exit(self.arguments.allow_errors))
-    }
-
-    async fn load(
-        &self,
-        model: &Path,
-        progress: &mut Progress,
-        interrupt: &Interrupt,
-    ) -> Result<Engine, Stop> {
-        let options = LoadOptions {
-            backend: self.arguments.backend.into(),
-            context_length: self.arguments.context,
-            max_batch: Some(self.arguments.batch),
-            ..Default::default()
-        };
-        let bytes = Rc::new(FileModel::open(model)?);
-        let engine = Engine::load(bytes, &options, &mut |p| progress.loading(p), interrupt).await?;
-        progress.loaded(|| {
-            let ModelInfo { name, quantization, backend, .. } = engine.info();
-            format!("{name} {quantization} on {}", backend.adapter)
-        });
-        Ok(engine)
     }
 
     async fn judge(
@@ -165,11 +146,7 @@ impl Run {
         judge: &Judge<'_>,
         repeated: &mut Map<String, Value>,
     ) -> Result<Value, Failure> {
-        if !row.whole {
-            let most = row.text.len() >> 20;
-            return Err(Failure::in_row(format!("the line is longer than {most} MiB")));
-        }
-        let fields = fields(&row.text)?;
+        let fields = fields(&row)?;
         *repeated = kept(&fields, &self.arguments.keep);
         let mut verdict = self.task.judge(judge, fields).await?;
         if !self.arguments.timing {
@@ -180,17 +157,49 @@ impl Run {
 
     fn fingerprint(&self, info: &ModelInfo) -> Result<Fingerprint, Stop> {
         let JudgeOptions { rubric_orders, both_orders, ties, .. } = self.options;
+        let LoadOptions { chat_template, date, .. } = load_options(&self.arguments.model)?;
+        let chat = (chat_template, date);
         Fingerprint::new(&Settings {
             version: env!("CARGO_PKG_VERSION"),
             task: self.task.name(),
             rubric: self.task.rubric(),
             template: &self.template,
-            reading: (&self.arguments.reading, rubric_orders, both_orders, ties),
+            reading: (&self.arguments.reading, rubric_orders, both_orders, ties, chat),
             context: info.context_length,
             keep: &self.arguments.keep,
             model: json!([info.name, info.architecture, info.quantization, info.parameters]),
         })
     }
+}
+
+/// How the command line says that the model is loaded.
+pub fn load_options(arguments: &ModelArguments) -> Result<LoadOptions, Stop> {
+    let read = |path: &PathBuf| {
+        fs::read_to_string(path).map_err(|e| Stop::Fault(format!("--chat-template {}: {e}", path.display())))
+    };
+    Ok(LoadOptions {
+        backend: arguments.backend.into(),
+        context_length: arguments.context,
+        chat_template: arguments.chat_template.as_ref().map(read).transpose()?,
+        date: arguments.date.clone(),
+        ..Default::default()
+    })
+}
+
+/// Loads the model, and says which it is.
+pub async fn load(
+    model: &Path,
+    options: &LoadOptions,
+    progress: &mut Progress,
+    interrupt: &Interrupt,
+) -> Result<Engine, Stop> {
+    let bytes = Rc::new(FileModel::open(model)?);
+    let engine = Engine::load(bytes, options, &mut |p| progress.loading(p), interrupt).await?;
+    progress.loaded(|| {
+        let ModelInfo { name, quantization, backend, .. } = engine.info();
+        format!("{name} {quantization} on {}", backend.adapter)
+    });
+    Ok(engine)
 }
 
 /// The options of the command line, as the judge knows them, with the template's text.
@@ -229,7 +238,7 @@ pub fn rubric(path: Option<&Path>) -> Result<Option<Rubric>, Stop> {
     Rubric::parse(&text).map(Some).map_err(|e| named(&e))
 }
 
-fn model(arguments: &RunArguments) -> Result<PathBuf, Stop> {
+pub fn model(arguments: &ModelArguments) -> Result<PathBuf, Stop> {
     let from_environment = || std::env::var_os("LUNETTE_MODEL").filter(|path| !path.is_empty());
     arguments.model.clone().or_else(|| from_environment().map(PathBuf::from)).ok_or_else(|| {
         Stop::Fault("no model: name a GGUF file with --model, or in the environment's LUNETTE_MODEL".into())

@@ -4,8 +4,8 @@ use crate::arguments::Meetings;
 use crate::exit::Stop;
 use lunette::Error;
 use lunette::judge::{
-    ClassRubric, ClassTask, CompareTask, Judge, JudgeOptions, Kind, Passages, RankTask, Rubric, ScoreRubric,
-    ScoreTask,
+    ClassRubric, ClassTask, CompareTask, Judge, JudgeOptions, Kind, Passages, RankTask, RenderedPrompt,
+    Rubric, ScoreRubric, ScoreTask,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -138,25 +138,9 @@ impl Task {
     /// The verdict on a row.
     pub async fn judge(&self, judge: &Judge<'_>, fields: Map<String, Value>) -> Result<Value, Failure> {
         match self {
-            Task::Score(rubric) => {
-                let row: ScoreRow = fields_of(fields)?;
-                let rubric = own_or(row.rubric, rubric, "rubric")?;
-                let ScoreRow { input, response, reference, context, .. } = row;
-                plain(judge.score(&ScoreTask { input, response, reference, context, rubric }).await)
-            }
-            Task::Classify(rubric) => {
-                let row: ClassRow = fields_of(fields)?;
-                let rubric = own_or(row.rubric, rubric, "rubric")?;
-                let ClassRow { input, response, reference, context, .. } = row;
-                plain(judge.classify(&ClassTask { input, response, reference, context, rubric }).await)
-            }
-            Task::Compare(criteria) => {
-                let row: CompareRow = fields_of(fields)?;
-                let criteria = own_or(row.criteria, criteria, "criteria")?;
-                let CompareRow { input, response_a, response_b, reference, context, .. } = row;
-                let task = CompareTask { input, response_a, response_b, criteria, reference, context };
-                plain(judge.compare(&task).await)
-            }
+            Task::Score(rubric) => plain(judge.score(&score_task(fields, rubric)?).await),
+            Task::Classify(rubric) => plain(judge.classify(&class_task(fields, rubric)?).await),
+            Task::Compare(criteria) => plain(judge.compare(&compare_task(fields, criteria)?).await),
             Task::Rank { criteria, schedule, rounds } => {
                 let row: RankRow = fields_of(fields)?;
                 let criteria = own_or(row.criteria, criteria, "criteria")?;
@@ -167,6 +151,39 @@ impl Task {
             }
         }
     }
+}
+
+impl Task {
+    /// What the judge would read of a row: several prompts where it is read in several orders.
+    pub fn prompts(
+        &self,
+        judge: &Judge<'_>,
+        fields: Map<String, Value>,
+    ) -> Result<Vec<RenderedPrompt>, Failure> {
+        Ok(match self {
+            Task::Score(rubric) => judge.score_prompts(&score_task(fields, rubric)?)?,
+            Task::Classify(rubric) => judge.classify_prompts(&class_task(fields, rubric)?)?,
+            Task::Compare(criteria) | Task::Rank { criteria, .. } => {
+                judge.compare_prompts(&compare_task(fields, criteria)?)?
+            }
+        })
+    }
+}
+
+fn score_task(fields: Map<String, Value>, given: &Option<ScoreRubric>) -> Result<ScoreTask, Failure> {
+    let ScoreRow { input, response, reference, context, rubric } = fields_of(fields)?;
+    Ok(ScoreTask { input, response, reference, context, rubric: own_or(rubric, given, "rubric")? })
+}
+
+fn class_task(fields: Map<String, Value>, given: &Option<ClassRubric>) -> Result<ClassTask, Failure> {
+    let ClassRow { input, response, reference, context, rubric } = fields_of(fields)?;
+    Ok(ClassTask { input, response, reference, context, rubric: own_or(rubric, given, "rubric")? })
+}
+
+fn compare_task(fields: Map<String, Value>, given: &Option<String>) -> Result<CompareTask, Failure> {
+    let CompareRow { input, response_a, response_b, reference, context, criteria } = fields_of(fields)?;
+    let criteria = own_or(criteria, given, "criteria")?;
+    Ok(CompareTask { input, response_a, response_b, criteria, reference, context })
 }
 
 /// What makes a response the better one: any rubric's objective.

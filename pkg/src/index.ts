@@ -25,6 +25,7 @@ export type {
   Capability,
   CatalogueEntry,
   ChatMessage,
+  ChatPrompt,
   ClassifyManyTask,
   ClassifyTask,
   ClassRubric,

@@ -96,6 +96,15 @@ describe("a plan", () => {
   });
 });
 
+describe("a load that kept nothing", () => {
+  it("leaves nothing to list", async () => {
+    const url = await serving((_, response) => void response.writeHead(404).end());
+    await expect(load(url)).rejects.toMatchObject({ code: "source" });
+    expect(await Library.in({ store }).list()).toEqual([]);
+    expect(await store.names()).toEqual([]);
+  });
+});
+
 describe("two loads of the same model", () => {
   it("wait for one another, and fetch it once", async () => {
     const { url, asked } = await serve();

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { vi } from "vitest";
-import type { ModelInfo, ScoreVerdict } from "../src/types/index.js";
+import type { ChatMessage, ModelInfo, ScoreVerdict } from "../src/types/index.js";
 import type { ByteSource, Control, ModelBytes, WasmEngine, WasmModule } from "../src/wire/wasm-contract.js";
 
 export const INFO: ModelInfo = {
@@ -46,6 +46,11 @@ export function fakeEngine() {
     info: vi.fn(() => INFO),
     tokenize: vi.fn((text: string, special: boolean) => Uint32Array.of(text.length, Number(special))),
     detokenize: vi.fn((tokens: Uint32Array) => tokens.join(" ")),
+    chatPrompt: vi.fn((messages: ChatMessage[]) => ({
+      text: messages.map(({ content }) => content).join("|"),
+      tokens: Uint32Array.of(1, 2, 3),
+      special: Uint32Array.of(0),
+    })),
     logits: vi.fn((tokens: Uint32Array) => Promise.resolve(Float32Array.from(tokens))),
     logprobs: vi.fn((tokens: Uint32Array) => Promise.resolve(Float32Array.from(tokens.subarray(1)))),
     generate: vi.fn<WasmEngine["generate"]>(() => Promise.reject(codedError("chat-template", "no template"))),

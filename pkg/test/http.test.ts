@@ -1,5 +1,7 @@
-import { describe, expect, it, vi } from "vitest";
-import { Changed, Download } from "../src/worker/source/http.js";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { seeRedirects } from "../src/node/redirects.js";
+import { useFetch } from "../src/worker/source/fetch.js";
+import { Changed, Download, sizeOf } from "../src/worker/source/http.js";
 import type { DownloadOptions } from "../src/worker/source/http.js";
 import { delayMs, RETRY_POLICY, retryAfterMs } from "../src/worker/source/retry.js";
 import { compare, readHeaders } from "../src/worker/source/response.js";
@@ -226,5 +228,38 @@ describe("a response", () => {
     ["nothing to go by", { size: 5 }, { size: 5 }, "unknown"],
   ])("is compared with the one before: %s", (_, before, after, verdict) => {
     expect(compare(before, after)).toBe(verdict);
+  });
+});
+
+describe("a hub's redirect", () => {
+  const hash = "ab".repeat(32);
+  const redirecting = (headers: Record<string, string | number>) =>
+    serving((request, response) => {
+      if (request.url === "/model.gguf") response.writeHead(302, { location: "/elsewhere", ...headers }).end();
+      else sendFile(request, response, bytes);
+    });
+
+  beforeAll(seeRedirects);
+  afterAll(() => {
+    useFetch(async (url, init) => ({ response: await fetch(url, init), linked: {} }));
+  });
+
+  it("says the file's hash and size, where redirects can be seen", async () => {
+    const url = await redirecting({ "x-linked-etag": `"${hash}"`, "x-linked-size": bytes.length });
+    const download = new Download(url, { signal, retry });
+    expect(await download.begin()).toMatchObject({ sha256: hash, size: bytes.length });
+    download.close();
+    expect(await sizeOf(url, signal)).toBe(bytes.length);
+    expect(Buffer.compare(await fetchAll(url), bytes)).toBe(0);
+  });
+
+  it("is believed more than the storage that it leads to", async () => {
+    const url = await redirecting({ "x-linked-size": bytes.length + 1 });
+    await expect(fetchAll(url)).rejects.toMatchObject({ code: "integrity", message: containing("The hub says") });
+  });
+
+  it("is followed only so often", async () => {
+    const url = await serving((_, response) => void response.writeHead(302, { location: "/model.gguf" }).end());
+    await expect(fetchAll(url)).rejects.toMatchObject({ code: "network" });
   });
 });

@@ -240,6 +240,11 @@ describe("Engine", () => {
     expect(await loaded.tokenize("four")).toEqual(Uint32Array.of(4, 0));
     expect(await loaded.tokenize("four", { special: true })).toEqual(Uint32Array.of(4, 1));
     expect(await loaded.detokenize(Uint32Array.of(5, 6))).toBe("5 6");
+    expect(await loaded.chatPrompt([{ role: "user", content: "Hello." }])).toEqual({
+      text: "Hello.",
+      tokens: Uint32Array.of(1, 2, 3),
+      special: Uint32Array.of(0),
+    });
     expect(await loaded.logits(Uint32Array.of(5, 6))).toEqual(Float32Array.of(5, 6));
     expect(await loaded.logprobs(Uint32Array.of(5, 6))).toEqual(Float32Array.of(6));
   });

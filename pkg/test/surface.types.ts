@@ -97,7 +97,7 @@ expectTypeOf<Engine["generate"]>().toEqualTypeOf<
   ) => Promise<lunette.Generation>
 >();
 expectTypeOf<keyof Engine>().toEqualTypeOf<
-  "tokenize" | "detokenize" | "logits" | "logprobs" | "generate" | "info" | "dispose"
+  "tokenize" | "detokenize" | "chatPrompt" | "logits" | "logprobs" | "generate" | "info" | "dispose"
 >();
 
 expectTypeOf<lunette.LoadOptions>().toEqualTypeOf<{
@@ -105,6 +105,8 @@ expectTypeOf<lunette.LoadOptions>().toEqualTypeOf<{
   disable?: ("subgroups" | "f16" | "dp4a")[];
   contextLength?: number;
   maxBatch?: number;
+  chatTemplate?: string;
+  date?: string;
   worker?: boolean | (() => Worker);
   cache?: boolean;
   sha256?: string;
@@ -147,6 +149,9 @@ expectTypeOf<lunette.ScoreVerdict>().toEqualTypeOf<{
 expectTypeOf<lunette.PreferenceVerdict["winner"]>().toEqualTypeOf<"a" | "b" | "tie">();
 expectTypeOf<lunette.PreferenceVerdict["orders"]>().toEqualTypeOf<lunette.OrderVerdict[]>();
 expectTypeOf<lunette.ClassVerdict["label"]>().toEqualTypeOf<string>();
+expectTypeOf<Engine["chatPrompt"]>().toEqualTypeOf<
+  (messages: lunette.ChatMessage[]) => Promise<{ text: string; tokens: Uint32Array; special: Uint32Array }>
+>();
 expectTypeOf<lunette.GenerateOptions>().toEqualTypeOf<{
   maxTokens?: number;
   temperature?: number;

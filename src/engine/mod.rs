@@ -37,6 +37,16 @@ use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use work::Want;
 
+/// What a model reads.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ShownPrompt {
+    /// The text of the tokens, control tokens by their names.
+    pub text: String,
+    pub tokens: Vec<u32>,
+    /// Places of control tokens among `tokens`, from 0. The text alone does not tell them from their names.
+    pub special: Vec<u32>,
+}
+
 /// A model, ready to run. Calls may overlap: they share the model's forward passes.
 pub struct Engine {
     scheduler: Scheduler,
@@ -86,6 +96,12 @@ impl Engine {
     pub fn chat_prompts(&self, messages: &[Message], answers: &[impl AsRef<str>]) -> Result<Vec<Vec<u32>>> {
         let chat = self.chat.as_ref().ok_or_else(|| Error::ChatTemplate("the file has none".into()))?;
         chat.prompts(&self.tokenizer, messages, answers)
+    }
+
+    /// `tokens` as people can look at them.
+    pub fn shown(&self, tokens: Vec<u32>) -> Result<ShownPrompt> {
+        let (text, special) = (self.tokenizer.decode(&tokens)?, self.tokenizer.control_places(&tokens));
+        Ok(ShownPrompt { text, tokens, special })
     }
 
     /// An empty sequence.

@@ -4,6 +4,7 @@
 //! before its weights are fetched. Every count and length in a file is a claim: it is checked against what could be
 //! true before anything is allocated for it.
 
+mod foreign;
 mod metadata;
 mod reader;
 mod split;
@@ -44,6 +45,11 @@ pub struct Header {
 impl Header {
     /// Parses the start of a file. `Ok(None)`: the prefix is too short to tell, give more bytes.
     pub fn parse(prefix: &[u8]) -> Result<Option<Header>> {
+        if !prefix.starts_with(b"GGUF")
+            && let Some(what) = foreign::describe(prefix)
+        {
+            return Err(Error::ForeignFile(what));
+        }
         match Self::read(&mut Reader::new(prefix)) {
             Ok(header) => Ok(Some(header)),
             Err(Stop::Short) if prefix.len() > MAX_HEADER_BYTES => {
@@ -62,7 +68,7 @@ impl Header {
         match version {
             2 | 3 => {}
             1 => return Err(Stop::Invalid("it is GGUF version 1, which has been replaced".into())),
-            v if (1..=3).contains(&v.swap_bytes()) => return Err(Stop::Invalid("it is big-endian".into())),
+            v if (1..=3).contains(&v.swap_bytes()) => return Err(Stop::Invalid(foreign::BIG_ENDIAN.into())),
             v => return Err(Stop::Invalid(format!("its version is {v}; versions 2 and 3 are known"))),
         }
         let tensor_count = r.count("tensors", MAX_TENSORS)?;

@@ -3,7 +3,7 @@ use super::host::{HostControl, HostModel, text_callback};
 use crate::Error;
 use crate::engine::{Engine, GenerateOptions, LoadOptions, LoadPlan, OnRecovery, Prompt};
 use crate::tokenizer::{Message, Tokenizer};
-use js_sys::{Float32Array, Function, Promise, Reflect, Uint32Array};
+use js_sys::{Float32Array, Function, Object, Promise, Reflect, Uint32Array};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
@@ -56,6 +56,26 @@ impl WasmEngine {
 
     pub fn detokenize(&self, tokens: &[u32]) -> Result<String, JsValue> {
         self.tokenizer.decode(tokens).map_err(thrown)
+    }
+
+    /// What the model reads of `messages`: `{ text, tokens, special }`.
+    #[wasm_bindgen(js_name = chatPrompt)]
+    pub fn chat_prompt(&self, messages: JsValue) -> Result<JsValue, JsValue> {
+        let shown = || {
+            let messages: Vec<Message> = argument(messages, "messages")?;
+            self.engine.shown(self.engine.chat_prompt(&messages, "")?)
+        };
+        let shown = shown().map_err(thrown)?;
+        let result = Object::new();
+        let fields = [
+            ("text", JsValue::from(&shown.text)),
+            ("tokens", Uint32Array::from(&shown.tokens[..]).into()),
+            ("special", Uint32Array::from(&shown.special[..]).into()),
+        ];
+        for (name, value) in fields {
+            Reflect::set(&result, &name.into(), &value)?;
+        }
+        Ok(result.into())
     }
 
     #[wasm_bindgen(unchecked_return_type = "Promise<Float32Array>")]

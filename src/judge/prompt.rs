@@ -7,17 +7,20 @@ use super::reading::Reader;
 use super::score::Listing;
 use super::task::{ClassTask, CompareTask, ScoreTask, Texts};
 use crate::Result;
+use crate::engine::ShownPrompt;
 use crate::tokenizer::Message;
+use serde::Serialize;
 
 /// What the model is given to go on from: it ends with the marker behind which the model reasons or, without a
 /// critique, with the one behind which the verdict is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RenderedPrompt {
     /// The text of the tokens, control tokens by their names.
-    ///
-    /// Only the tokens tell a control token from the same name in a task's text.
     pub text: String,
     pub tokens: Vec<u32>,
+    /// Places of control tokens among `tokens`: only these tell one from the same name in a task's text.
+    pub special: Vec<u32>,
     /// Tokens that were cut off the task's texts, where `truncate` allowed it.
     pub truncated_tokens: usize,
 }
@@ -58,7 +61,8 @@ impl Reader<'_> {
             true => &self.template.reasoning_marker,
             false => &self.template.result_marker,
         };
-        let tokens = self.engine.chat_prompt(&messages, marker)?;
-        Ok(RenderedPrompt { text: self.engine.tokenizer().decode(&tokens)?, tokens, truncated_tokens })
+        let ShownPrompt { text, tokens, special } =
+            self.engine.shown(self.engine.chat_prompt(&messages, marker)?)?;
+        Ok(RenderedPrompt { text, tokens, special, truncated_tokens })
     }
 }

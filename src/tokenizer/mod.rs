@@ -229,6 +229,11 @@ impl Tokenizer {
         self.bos.filter(|_| self.add_bos)
     }
 
+    /// The places of control tokens among `tokens`: only these tell one from the same name in a text.
+    pub fn control_places(&self, tokens: &[u32]) -> Vec<u32> {
+        (0..).zip(tokens).filter(|(_, token)| self.is_control(**token)).map(|(place, _)| place).collect()
+    }
+
     fn name(&self, token: Option<u32>) -> String {
         token.map(|t| String::from_utf8_lossy(self.bytes(t)).into_owned()).unwrap_or_default()
     }

@@ -32,6 +32,21 @@ for (const backend of BACKENDS) {
       }
     });
 
+    test("a conversation becomes the golden prompt", minutes(5), async () => {
+      const { page } = await judgeOn(backend);
+      const shown = await page.evaluate(async () => {
+        const { text, tokens, special } = await judge.engine.chatPrompt([
+          { role: "system", content: "You are a helpful AI assistant named SmolLM, trained by Hugging Face" },
+          { role: "user", content: "What is the capital of France?" },
+        ]);
+        return { text, tokens: Array.from(tokens), special: Array.from(special) };
+      });
+      assert.deepEqual(shown.tokens, reference.tokens("short"));
+      assert.equal(shown.text, reference.text("short"));
+      // <|im_start|> and <|im_end|> of two turns, and the start of the third.
+      assert.equal(shown.special.length, 5);
+    });
+
     for (const name of names) {
       test(`next-token logits of ${name}`, minutes(10), async (t) => {
         const { page } = await judgeOn(backend);

@@ -4,11 +4,12 @@ import type { Transport } from "../wire/client.js";
 import * as inputs from "../wire/inputs.js";
 import { askToPersist } from "./persist.js";
 import { platform } from "../platform.js";
-import { describeSource } from "./source.js";
+import { describeSource, withChatTemplate } from "./source.js";
 import { opened } from "./handle.js";
 import type {
   CallOptions,
   ChatMessage,
+  ChatPrompt,
   GenerateOptions,
   Generation,
   LoadOptions,
@@ -65,13 +66,17 @@ export class Engine {
       signal,
       ...settings
     } = inputs.loadOptions(options, "options");
-    const source = describeSource(await opened(model), sha256);
+    const from = await opened(model);
+    const source = describeSource(from, sha256);
     // Not awaited: a browser may ask the user, and the load goes on whatever the answer.
     if (cache && source.kind === "url") void askToPersist();
     const client = new Client(new AdmissionControl(await connect(worker)));
     client.onRecovery = onRecovery;
     try {
-      return new Engine(client, await client.call("load", [source, settings, { cache }], { onProgress, signal }));
+      return new Engine(
+        client,
+        await client.call("load", [source, withChatTemplate(from, settings), { cache }], { onProgress, signal }),
+      );
     } catch (error) {
       void client.dispose();
       throw error;
@@ -92,6 +97,15 @@ export class Engine {
   /** Token ids to text. Bytes that are no UTF-8 become U+FFFD. */
   async detokenize(tokens: Uint32Array): Promise<string> {
     return this.#client.call("detokenize", [checkTokens(tokens, "tokens")]);
+  }
+
+  /**
+   * What the model reads of a conversation: its chat template filled in, up to where the answer begins.
+   *
+   * @throws {LunetteError} `chat-template` when the file has none or it refuses the conversation.
+   */
+  async chatPrompt(messages: ChatMessage[]): Promise<ChatPrompt> {
+    return this.#client.call("chatPrompt", [inputs.messages(messages, "messages")]);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { Client } from "../wire/client.js";
 import { connect } from "./engine.js";
 import * as inputs from "../wire/inputs.js";
-import { describeSource } from "./source.js";
+import { describeSource, withChatTemplate } from "./source.js";
 import { opened } from "./handle.js";
 import type { LoadOptions, LoadPlan, ModelSource } from "../types/index.js";
 
@@ -15,10 +15,12 @@ import type { LoadOptions, LoadPlan, ModelSource } from "../types/index.js";
 export async function planLoad(model: ModelSource, options: LoadOptions = {}): Promise<LoadPlan> {
   const given = inputs.loadOptions(options, "options");
   const { worker, cache = true, sha256, signal } = given;
-  const source = describeSource(await opened(model), sha256);
+  const from = await opened(model);
+  const source = describeSource(from, sha256);
   const client = new Client(await connect(worker));
   try {
-    return await client.call("plan", [source, inputs.engineOptions(given, "options"), { cache }], { signal });
+    const settings = withChatTemplate(from, inputs.engineOptions(given, "options"));
+    return await client.call("plan", [source, settings, { cache }], { signal });
   } finally {
     void client.dispose();
   }

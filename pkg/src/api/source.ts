@@ -32,6 +32,13 @@ export function describeSource(model: OpenedSource, sha256?: string): WireSource
   return { ...source, sha256: [sha256] };
 }
 
+/** `settings`, with the chat template that a named model or a reference brings, unless they have one. */
+export function withChatTemplate<T extends { chatTemplate?: string }>(model: OpenedSource, settings: T): T {
+  const ref = typeof model === "string" ? entryOf(model) : (model as Partial<ModelRef>);
+  const chatTemplate = settings.chatTemplate ?? ref?.chatTemplate;
+  return chatTemplate === undefined ? settings : { ...settings, chatTemplate };
+}
+
 function describe(model: OpenedSource): WireSource {
   if (typeof model === "string") {
     const entry = entryOf(model);

@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { HostPort } from "../worker/host.js";
 import { serve } from "../worker/host.js";
 import { prepare } from "./prepare.js";
+import { seeRedirects } from "./redirects.js";
 import { openFolder } from "./store.js";
 import { loadWasm } from "./wasm.js";
 import { setDawnFlags } from "./webgpu.js";
@@ -12,6 +13,7 @@ export interface ThreadData {
   dawnFlags: string[];
 }
 
+seeRedirects();
 setDawnFlags((workerData as ThreadData).dawnFlags);
 // What no call can catch ends the thread, and is reported at the other end.
 serve(parentPort as unknown as HostPort, undefined, loadWasm, prepare, () => openFolder());

@@ -8,6 +8,7 @@ import { serve } from "../worker/host.js";
 import type { Reply, Request } from "../wire/protocol.js";
 import { crashed, unavailable } from "../wire/transport.js";
 import { prepareHere } from "./prepare.js";
+import { seeRedirects } from "./redirects.js";
 import type { ThreadData } from "./thread.js";
 import { openFolder } from "./store.js";
 import { loadWasm } from "./wasm.js";
@@ -34,6 +35,7 @@ export function openWorker(make?: () => globalThis.Worker): Transport {
 /** Runs the engine on this thread, behind the same messages. */
 export function openHere(): Promise<Transport> {
   const { port1, port2 } = new MessageChannel();
+  seeRedirects();
   serve(port2 as unknown as HostPort, undefined, loadWasm, prepareHere, () => openFolder());
   // Whether the process has to live on is for the caller's end to say.
   port2.unref();

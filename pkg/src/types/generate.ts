@@ -5,6 +5,15 @@ export interface ChatMessage {
   content: string;
 }
 
+/** What a model reads of a conversation. */
+export interface ChatPrompt {
+  /** The text of the tokens, control tokens by their names. */
+  text: string;
+  tokens: Uint32Array;
+  /** Places of control tokens among `tokens`, from 0: only these tell one from the same name in a message. */
+  special: Uint32Array;
+}
+
 /** Tokens that a call took. */
 export interface Usage {
   promptTokens: number;

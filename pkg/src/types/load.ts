@@ -22,6 +22,8 @@ export interface ModelRef {
   name?: string;
   /** The built-in prompt template that the model was trained on. */
   template?: BuiltInTemplate;
+  /** A Jinja chat template in place of the file's own: see {@link LoadOptions.chatTemplate}, which comes before it. */
+  chatTemplate?: string;
 }
 
 /** A named model of {@link Models.catalogue}: what is known of it before a byte is fetched. */
@@ -88,6 +90,13 @@ export interface LoadOptions {
   contextLength?: number;
   /** Most sequences computed in one pass, when calls overlap: 1 to 64. Default 16. */
   maxBatch?: number;
+  /**
+   * A chat template as Jinja text, in place of the file's own: many files carry a broken one, or none. {@link Engine.chatPrompt}
+   * shows what comes of it.
+   */
+  chatTemplate?: string;
+  /** The day that a chat template may print, as `"2024-07-26"`. Default: always the same, so that verdicts repeat. */
+  date?: string;
   /**
    * Default `true`: the engine runs in a Web Worker of its own, so that the page never blocks. `false` runs it on the
    * calling thread, for places without workers. A function starts the worker itself, as a module, from the script that

@@ -59,6 +59,8 @@ const engineFields = {
   disable: optional(listOf(oneOf("subgroups", "f16", "dp4a"))),
   contextLength: optional(count),
   maxBatch: optional(count),
+  chatTemplate: optional(text),
+  date: optional(text),
 };
 
 export const loadOptions = settings<LoadOptions>({
@@ -150,6 +152,8 @@ export const generateOptions = settings<GenerateOptions>({
 
 const message = record<ChatMessage>({ role: oneOf("system", "user", "assistant"), content: text });
 
+export const messages = listOf(message);
+
 export const prompt: Check<Prompt> = (value, where) => {
   if (typeof value === "string") return text(value, where);
   if (Array.isArray(value)) return listOf(message)(value, where);
@@ -220,6 +224,7 @@ const refFields = {
   licenseUrl: optional(text),
   name: optional(text),
   template: optional(oneOf("selene", "rubric-first")),
+  chatTemplate: optional(text),
 };
 
 export const modelRef = record<ModelRef>(refFields);

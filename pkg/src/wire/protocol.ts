@@ -2,6 +2,8 @@ import type { WireError } from "./errors.js";
 import type {
   CachedModel,
   CalibrationMap,
+  ChatMessage,
+  ChatPrompt,
   Generation,
   LoadPlan,
   ModelInfo,
@@ -26,6 +28,7 @@ export interface Calls {
   exportModel: { args: [id: string, url: string | undefined]; result: Blob };
   tokenize: { args: [text: string, special: boolean]; result: Uint32Array };
   detokenize: { args: [tokens: Uint32Array]; result: string };
+  chatPrompt: { args: [messages: ChatMessage[]]; result: ChatPrompt };
   logits: { args: [tokens: Uint32Array]; result: Float32Array };
   logprobs: { args: [tokens: Uint32Array]; result: Float32Array };
   generate: { args: [prompt: Prompt, options: WasmGenerateOptions]; result: Generation };

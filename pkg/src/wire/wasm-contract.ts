@@ -5,6 +5,7 @@ import type {
   CalibrationMap,
   CalibrationOptions,
   ChatMessage,
+  ChatPrompt,
   ClassRubric,
   CompareOptions,
   Constraint,
@@ -57,6 +58,7 @@ export interface WasmEngine {
   info(): ModelInfo;
   tokenize(text: string, special: boolean): Uint32Array;
   detokenize(tokens: Uint32Array): string;
+  chatPrompt(messages: ChatMessage[]): ChatPrompt;
   logits(tokens: Uint32Array, control: Control): Promise<Float32Array>;
   logprobs(tokens: Uint32Array, control: Control): Promise<Float32Array>;
   generate(prompt: Prompt, options: WasmGenerateOptions, onToken: OnToken, control: Control): Promise<Generation>;
@@ -122,6 +124,8 @@ export interface WasmLoadOptions {
   disable?: string[];
   contextLength?: number;
   maxBatch?: number;
+  chatTemplate?: string;
+  date?: string;
 }
 
 export type WasmJudgeOptions = Omit<JudgeOptions & CompareOptions, "onToken" | "signal">;

@@ -118,6 +118,8 @@ class Host {
         return this.#loaded.tokenize(...request.args);
       case "detokenize":
         return this.#loaded.detokenize(...request.args);
+      case "chatPrompt":
+        return this.#loaded.chatPrompt(...request.args);
       case "logits":
         return this.#loaded.logits(...request.args, control);
       case "logprobs":
@@ -263,7 +265,7 @@ function isTrap(error: unknown): error is Error {
 /** The buffers of a result that can move to the page instead of being copied. */
 function buffersOf(value: Result): Transferable[] {
   const arrays: unknown[] = [value];
-  if (typeof value === "object" && "tokens" in value) arrays.push(value.tokens, value.logprobs);
+  if (typeof value === "object" && "tokens" in value) arrays.push(...(Object.values(value) as unknown[]));
   return arrays
     .filter((array): array is Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer> => ArrayBuffer.isView(array))
     .filter((array) => array.byteLength > 0 && array.byteLength === array.buffer.byteLength)

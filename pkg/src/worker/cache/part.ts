@@ -109,13 +109,16 @@ export class CachedPart implements Part {
     await this.pause();
     // A reader may have asked for the file just now.
     await this.#opening?.catch(() => undefined);
+    const empty = this.#growing?.position === 0;
     try {
-      if (this.#growing !== undefined && this.remote) await this.#growing.checkpoint(true);
+      if (this.#growing !== undefined && this.remote && !empty) await this.#growing.checkpoint(true);
     } catch {
       // The checkpoint before stands; the load that ends here is not changed by this.
     } finally {
       this.#close();
     }
+    // Of a load that kept nothing there is nothing to list.
+    if (empty && this.remote) await this.place.store.remove(this.#name).catch(() => undefined);
   }
 
   /** Reads what is on the disk, and waits for more. */

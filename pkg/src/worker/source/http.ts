@@ -1,4 +1,6 @@
 import { LunetteError } from "../../wire/errors.js";
+import { fetchFile } from "./fetch.js";
+import type { Answer } from "./fetch.js";
 import { delayMs, RETRY_POLICY, retryAfterMs, sleep } from "./retry.js";
 import type { RetryPolicy } from "./retry.js";
 import { compare, isStrong, readHeaders } from "./response.js";
@@ -133,7 +135,7 @@ export class Download {
     const stop = () => closing.abort();
     this.#signal.addEventListener("abort", stop, { once: true });
     closing.signal.addEventListener("abort", () => this.#signal.removeEventListener("abort", stop), { once: true });
-    const response = await this.#stalling(this.#fetch(from, closing.signal), closing);
+    const { response, linked } = await this.#stalling(this.#fetch(from, closing.signal), closing);
     this.#met = true;
     if (response.status !== 200 && response.status !== 206) {
       closing.abort();
@@ -143,10 +145,20 @@ export class Download {
       closing.abort();
       throw new LunetteError(
         "source",
-        `There is a web page at ${this.url}, not a model. Check that the address is the file's own.`,
+        `There is a web page at ${this.url}, not a model. On a hub a file's page has /blob/ in its address; the file itself is ` +
+          "at the same address with /resolve/ in place of it. A private model needs a signed address.",
       );
     }
-    const { begin, ...found } = readHeaders(response, from);
+    const { begin, ...sent } = readHeaders(response, from);
+    const found = { ...linked, ...sent, ...(linked.sha256 === undefined ? {} : { sha256: linked.sha256 }) };
+    if (linked.size !== undefined && found.size !== linked.size) {
+      closing.abort();
+      throw new LunetteError(
+        "integrity",
+        `The hub says that the file at ${this.url} has ${linked.size} bytes, but its storage sends ${found.size ?? 0}. Nothing of ` +
+          "it was used; try again later, or take the file from elsewhere.",
+      );
+    }
     if (begin > from || !this.#isSame(found, from)) {
       closing.abort();
       throw new Changed(this.url);
@@ -155,14 +167,14 @@ export class Download {
     return { reader: response.body.getReader(), closing, skip: from - begin };
   }
 
-  async #fetch(from: number, closing: AbortSignal): Promise<Response> {
+  async #fetch(from: number, closing: AbortSignal): Promise<Answer> {
     const headers: Record<string, string> = {};
     if (from > 0) headers["range"] = `bytes=${from}-`;
     const { etag } = this.#known;
     // Across origins this header would need the server's leave; the answer's own ETag is compared in any case.
     if (from > 0 && isStrong(etag) && !isElsewhere(this.url)) headers["if-range"] = etag;
     try {
-      return await fetch(this.url, {
+      return await fetchFile(this.url, {
         headers,
         signal: closing,
         // A cache of the browser's own would keep gigabytes twice.
@@ -238,8 +250,8 @@ export class Download {
 /** The size of a file, where the server tells it without sending it. */
 export async function sizeOf(url: string, signal: AbortSignal): Promise<number | undefined> {
   try {
-    const response = await fetch(url, { method: "HEAD", signal, cache: "no-store" });
-    return response.ok ? readHeaders(response, 0).size : undefined;
+    const { response, linked } = await fetchFile(url, { method: "HEAD", signal, cache: "no-store" });
+    return response.ok ? (linked.size ?? readHeaders(response, 0).size) : undefined;
   } catch {
     // The download itself will say what is wrong.
     return undefined;

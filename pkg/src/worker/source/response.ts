@@ -29,6 +29,13 @@ export function readHeaders(response: Response, from: number): Found & { begin: 
   };
 }
 
+/** What a hub's redirect says of the file that it leads to. */
+export function readLinked(headers: Headers): Found {
+  const sha256 = hashIn(headers.get("x-linked-etag"));
+  const size = whole(headers.get("x-linked-size"));
+  return { ...(sha256 === undefined ? {} : { sha256 }), ...(size === undefined ? {} : { size }) };
+}
+
 /**
  * Whether two answers can be about the same file. `"unknown"`: the sizes agree as far as they are known, but nothing
  * names the version.
