@@ -143,11 +143,7 @@ export class Download {
     }
     if (response.body === null || (response.headers.get("content-type") ?? "").startsWith("text/html")) {
       closing.abort();
-      throw new LunetteError(
-        "source",
-        `There is a web page at ${this.url}, not a model. On a hub a file's page has /blob/ in its address; the file itself is ` +
-          "at the same address with /resolve/ in place of it. A private model needs a signed address.",
-      );
+      throw webPage(this.url);
     }
     const { begin, ...sent } = readHeaders(response, from);
     const found = { ...linked, ...sent, ...(linked.sha256 === undefined ? {} : { sha256: linked.sha256 }) };
@@ -274,6 +270,15 @@ function refused(url: string, response: Response, from: number): Error {
   return new LunetteError(
     "source",
     `The model could not be downloaded: the server answered ${status} for ${url}.${reasons[response.status] ?? ""}`,
+  );
+}
+
+function webPage(url: string): LunetteError {
+  const file = url.includes("/blob/") ? `: ${url.replace("/blob/", "/resolve/")}` : ".";
+  return new LunetteError(
+    "source",
+    `There is a web page at ${url}, not a model. A private model needs a signed address. On a hub a file's page has /blob/ in ` +
+      `its address, and the file itself is at the same address with /resolve/ in place of it${file}`,
   );
 }
 

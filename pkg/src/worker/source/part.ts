@@ -91,12 +91,16 @@ export function compareHashes(what: string, expected: string | undefined, found:
   );
 }
 
+/** A Git LFS pointer is shorter than this. */
+const POINTER_BYTES = 1024;
+
 /** @throws {LunetteError} `integrity` when they differ. */
 export function compareSizes(what: string, expected: number | undefined, found: number | undefined): void {
   if (expected === undefined || found === undefined || expected === found) return;
-  throw new LunetteError(
-    "integrity",
-    `${what} is ${found} bytes long, but should be ${expected}. It is another file than the one that was asked for: check the ` +
-      "file at its host, or what is expected of it.",
-  );
+  const advice =
+    found < POINTER_BYTES && expected > POINTER_BYTES
+      ? "So short a file is likely a Git LFS pointer, which stands for the model: on a hub, use the address with /resolve/ in " +
+        "place of /raw/."
+      : "It is another file than the one that was asked for: check the file at its host, or what is expected of it.";
+  throw new LunetteError("integrity", `${what} is ${found} bytes long, but should be ${expected}. ${advice}`);
 }
