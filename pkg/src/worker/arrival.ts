@@ -20,40 +20,40 @@ export interface ArrivalSettings {
   source: WireSource;
   Sha256: WasmSha256Class;
   meter: Meter;
-  /** `undefined`: the caller wants nothing kept. */
+  /** `undefined`: nothing is written to a cache. */
   storage: Storage | undefined;
-  /** Read the headers only: nothing is fetched that nobody reads, and nobody is waited for. */
+  /** Read the headers only. Fetch no byte that is not read, and wait for no lock. */
   plan?: boolean;
   retry?: RetryPolicy;
 }
 
-/** Files of a split model that are fetched at the same time. */
+/** Files of a split model that are downloaded in parallel. */
 const PARALLEL = 4;
-/** How far a download may be ahead of a plan, which stops after the header. */
+/** Read-ahead of a plan, in bytes. A plan stops after the header. */
 const PLAN_LEASH = 256 << 10;
 
-/** The files of a model from when they are asked for to when they are let go. */
+/** The open files of a model, for one load, plan or read. */
 interface Session {
   parts: Part[];
-  /** How often each part is being read. */
+  /** Number of open readers of each part. */
   readers: number[];
   closing: AbortController;
   release: Release | undefined;
-  /** `load`: fetch whatever is missing, read or not; `reading`: it ends with its last reader. */
+  /** `load` fetches all missing bytes, read or not. `reading` ends when its last reader closes. */
   purpose: "load" | "plan" | "reading";
 }
 
 /**
- * A model's bytes on their way to the engine: from wherever they are, checked, and kept if that is wanted. It lives as long
- * as the engine, which may ask for them again.
+ * The bytes of a model for the engine. They come from the network, the cache or a file, are checked, and are cached where
+ * the caller wants that. It lives as long as the engine, because the engine reads the model again after a lost device.
  */
 export class Arrival implements ModelBytes {
-  /** Why the last read failed, which Rust passes on without its cause. */
+  /** The error of the last failed read. Rust passes its message on, but not its cause. */
   failure: Error | undefined;
   #session: Promise<Session> | undefined;
   #live: Session | undefined;
   #storage: Storage | undefined;
-  /** Hashes that the files had when they were first read: later they must be the same. */
+  /** SHA-256 of each file at its first read. A later read must give the same. */
   #hashes: (string | undefined)[] = [];
   readonly #disposing = new AbortController();
 
@@ -65,7 +65,7 @@ export class Arrival implements ModelBytes {
     return this.settings.source.parts.length;
   }
 
-  /** Begins a load, or a plan; to be ended by {@link end}. */
+  /** Begins a load or a plan. {@link end} must follow. */
   async begin(signal: AbortSignal): Promise<void> {
     this.failure = undefined;
     this.#session = this.#prepare(signal, this.settings.plan === true ? "plan" : "load");
@@ -75,7 +75,7 @@ export class Arrival implements ModelBytes {
 
   async open(part: number): Promise<ByteSource> {
     try {
-      // After a load: the device was lost, and the engine reads the model anew.
+      // The load is over: the device was lost, and the engine reads the model again.
       this.#session ??= this.#prepare(this.#disposing.signal, "reading");
       const session = await this.#session;
       const opened = session.parts[part];
@@ -88,10 +88,10 @@ export class Arrival implements ModelBytes {
     }
   }
 
-  /** Reads what the engine did not want, and waits until the whole is known to be right. */
+  /** Reads the bytes that the engine did not read, and waits until all files are verified. */
   async verify(): Promise<void> {
     const session = await this.#session;
-    // A plan has read all that it wanted.
+    // A plan verifies nothing.
     if (session === undefined || session.purpose === "plan") return;
     try {
       if (session.parts.some((part) => part.remote)) {
@@ -104,22 +104,22 @@ export class Arrival implements ModelBytes {
     }
   }
 
-  /** Whether bytes are still to come over the network; known while a load or a plan runs. */
+  /** Whether bytes are still missing. Only known while a load or a plan runs. */
   get remote(): boolean {
     return this.#live?.parts.some((part) => part.remote) ?? false;
   }
 
-  /** Bytes that are here; known while a load or a plan runs. */
+  /** Bytes that have arrived. Only known while a load or a plan runs. */
   get arrived(): number {
     return this.#live === undefined ? 0 : arrivedOf(this.#live);
   }
 
-  /** From now on nothing is kept. */
+  /** Stops using the cache. */
   giveUpStorage(): void {
     this.#storage = undefined;
   }
 
-  /** Ends a load, a plan or a reading: no connection, file or lock stays open. */
+  /** Ends a load, a plan or a read. Closes its connections and files, and releases its lock. */
   async end(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
@@ -127,13 +127,13 @@ export class Arrival implements ModelBytes {
     if (session !== undefined) await close(session);
   }
 
-  /** Ends everything. */
+  /** Ends whatever runs, for good. */
   async dispose(): Promise<void> {
     this.#disposing.abort();
     await this.end();
   }
 
-  /** Removes what was fetched of a file that turned out to be of no use, unless its hash says that it is the right one. */
+  /** Removes a file that the engine cannot use from the cache. A file whose hash was verified stays. */
   async discard(): Promise<void> {
     const { source } = this.settings;
     if (source.kind !== "url" || this.#storage === undefined || !("store" in this.#storage)) return;
@@ -201,7 +201,7 @@ export class Arrival implements ModelBytes {
       meter.step({ phase: "wait", loaded: 0 });
     };
     let found = await lookUp(store, source, pinned);
-    // Whoever only reads can share.
+    // A complete model is only read, so readers can share the lock.
     const mode = found.complete ? "shared" : "exclusive";
     if (session.purpose === "plan") session.release = await store.tryLock(found.model, mode);
     else session.release = await store.lock(found.model, mode, around.signal, wait);
@@ -209,7 +209,7 @@ export class Arrival implements ModelBytes {
     if (session.release === undefined) return;
     found = await lookUp(store, source, pinned);
     if (mode === "shared" && !found.complete) {
-      // It was deleted in the meantime.
+      // The model was deleted in the meantime.
       session.release();
       session.release = undefined;
       await this.#cached(store, source, around, session);
@@ -227,7 +227,7 @@ export class Arrival implements ModelBytes {
     });
   }
 
-  /** What the caller promised of a file, or what it was the first time. */
+  /** What the caller expects of a file, or what its first read gave. */
   #expected(part: number): Expected {
     const { source } = this.settings;
     const sha256 = source.sha256?.[part] ?? this.#hashes[part];
@@ -254,7 +254,7 @@ export class Arrival implements ModelBytes {
     return sum ?? (source.kind === "url" ? source.bytes : undefined);
   }
 
-  /** Keeps the first few files that are missing on their way, and those that are read; the others rest. */
+  /** Downloads the first few missing files and those that are being read. Pauses the others. */
   #schedule(session: Session): void {
     const missing = session.parts.filter((part) => part.remote);
     const wanted = new Set(session.purpose === "load" ? missing.slice(0, PARALLEL) : []);
@@ -286,14 +286,14 @@ export class Arrival implements ModelBytes {
 
   #failed(error: unknown): Error {
     this.failure = error as Error;
-    // Rust keeps a code that it knows. A load that starts over is over for this engine.
+    // Rust passes on only errors with a known code, and a load that starts over has failed for this engine.
     return error instanceof StartOver ? new LunetteError("source", error.message, { cause: error }) : (error as Error);
   }
 }
 
 const arrivedOf = (session: Session) => session.parts.reduce((sum, part) => sum + part.arrived, 0);
 
-/** Asks for the sizes of files that are not known yet, so that the whole is known before the first is fetched. */
+/** Asks for the sizes that are not known yet, so that the total is known before the first download. */
 async function measure(records: FileRecord[], urls: string[], signal: AbortSignal): Promise<void> {
   await Promise.all(
     records.map(async (record, part) => {

@@ -1,6 +1,6 @@
 import type { Control } from "../wire/wasm-contract.js";
 
-/** One call as the engine sees it while it runs. */
+/** The cancellation and yielding of one call, as the engine sees it. */
 export class CallControl implements Control {
   readonly #aborting = new AbortController();
 
@@ -24,10 +24,10 @@ export class CallControl implements Control {
 const waiting: (() => void)[] = [];
 let channel: MessageChannel | undefined;
 
-/** Resolves in a later task, so that messages are handled in between. A timer would be clamped to 4 ms. */
+/** Yields to the event loop, so that messages are handled. Browsers clamp timers to 4 ms, so this uses messages. */
 function macrotask(): Promise<void> {
   const immediate = (globalThis as { setImmediate?: (callback: () => void) => void }).setImmediate;
-  // Node: an open MessageChannel would keep the process alive.
+  // In Node an open MessageChannel keeps the process alive.
   if (immediate !== undefined)
     return new Promise((resolve) => {
       immediate(resolve);

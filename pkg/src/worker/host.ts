@@ -17,14 +17,14 @@ export interface HostPort {
   addEventListener(type: "message", listener: (event: MessageEvent<Request>) => void): void;
 }
 
-/** Makes ready what a load needs, and says where its bytes then come from. */
+/** Prepares the platform for a load, and returns the source to load from. */
 export type Prepare = (source: WireSource, options: WasmLoadOptions) => Promise<WireSource>;
 
 /**
  * Answers the page's calls with the engine that it owns.
  *
- * @param openStorage finds out where models can be kept; by default, that is the browser's place for it.
- * @param scope where a fault that no call can catch is reported: a trap inside a future surfaces as an `error` event.
+ * @param openStorage opens the place where models are cached. Default: the browser's file system.
+ * @param scope receives the `error` events of faults that no call can catch, such as a trap inside a future.
  */
 export function serve(
   port: HostPort,
@@ -44,12 +44,12 @@ type Result = Calls[Method]["result"];
 class Host {
   readonly #running = new Map<number, { control: CallControl; settled: Promise<void> }>();
   #engine: WasmEngine | undefined;
-  /** Where the engine's bytes come from, also later: after a lost device it reads them again. */
+  /** The source of the engine's bytes. After a lost device the engine reads them again. */
   #arrival: Arrival | undefined;
   #license: string | undefined;
   #opened: Promise<Storage> | undefined;
   #warned = false;
-  /** Set once the wasm instance has trapped: its memory can no longer be trusted, so nothing is called again. */
+  /** Set once the wasm instance has trapped. Its memory can no longer be trusted, so it is not called again. */
   #dead: LunetteError | undefined;
 
   constructor(
@@ -69,7 +69,7 @@ class Host {
     if (request.method !== "dispose") this.#running.set(request.id, { control, settled });
   }
 
-  /** Takes a fault of the engine for its own and says so; leaves all others to whoever listens. */
+  /** Handles a trap of the engine. Leaves all other errors to other listeners. */
   fault(event: Event): void {
     const error: unknown = "error" in event ? event.error : undefined;
     if (this.#running.size === 0 || !isTrap(error)) return;
@@ -80,7 +80,7 @@ class Host {
   async #answer(request: Request & { type: "call" }, control: CallControl): Promise<void> {
     const { id } = request;
     try {
-      // Begun in a later microtask, so that `receive` has noted the call.
+      // Wait a microtask, so that `receive` has registered the call.
       await Promise.resolve();
       if (this.#dead !== undefined) throw this.#dead;
       const onToken = request.stream
@@ -157,7 +157,7 @@ class Host {
     const onProgress = (progress: Progress) => {
       if (progress.phase === "ready") ready = progress;
       else if (progress.phase === "compile") meter.step(progress);
-      // While bytes still come, it is their arrival that counts.
+      // During a download, progress counts the bytes that arrive.
       else if (!arrival.remote) meter.bytes("upload", progress.loaded, progress.total);
     };
     const load = () => WasmEngine.load(arrival, options, onProgress, this.#onRecovery, control);
@@ -176,7 +176,7 @@ class Host {
     const arrival = new Arrival({ source, Sha256, meter, storage: cache ? storage : undefined, plan: true });
     const plan = await arrive(arrival, control, meter, async () => {
       const plan = await planLoad(arrival, options, control);
-      // Read while the files are open: later nobody knows.
+      // This must be read while the files are open.
       return { ...plan, cached: Math.min(arrival.arrived, plan.model.bytes) };
     });
     return completePlan(plan, source, storage);
@@ -187,7 +187,7 @@ class Host {
     return (await this.#library()).import(file, source, WasmSha256);
   }
 
-  /** The engine as it is now; its licence may be known to the caller alone. */
+  /** The engine's current state. The licence may come from the caller instead of the file. */
   #info(): ModelInfo {
     const info = this.#loaded.info();
     const license = info.license ?? this.#license;
@@ -197,7 +197,7 @@ class Host {
   readonly #onRecovery = (event: Recovery): void => {
     this.#reply({ type: "recovery", event });
     if (event.phase === "lost") return;
-    // Later: the engine that tells of it is still at work on it.
+    // Send this later: the engine is still in the middle of the recovery that it reports.
     setTimeout(() => {
       if (this.#engine !== undefined && this.#dead === undefined) this.#reply({ type: "info", info: this.#info() });
     });
@@ -209,7 +209,7 @@ class Host {
     });
   }
 
-  /** Where models are kept; where they cannot be, that is said and not silently put up with. */
+  /** The place where models are cached. If there is none, this warns. */
   async #storage(meter: Meter): Promise<Storage> {
     const storage = await this.#openStorage();
     if ("store" in storage) return storage;
@@ -229,7 +229,7 @@ class Host {
     return this.#opened;
   }
 
-  /** Ends the calls first: an engine cannot be freed while one of them borrows it. */
+  /** Ends all calls first: an engine cannot be freed while a call borrows it. */
   async #dispose(): Promise<undefined> {
     const calls = [...this.#running.values()];
     for (const call of calls) call.control.abort();
@@ -257,12 +257,12 @@ class Host {
   }
 }
 
-/** A trap of the wasm code, or its stack overflowing: after either the instance is in no known state. */
+/** Whether an error is a trap or a stack overflow of the wasm code. Both leave the instance in an unknown state. */
 function isTrap(error: unknown): error is Error {
   return error instanceof WebAssembly.RuntimeError || (error instanceof RangeError && codeOf(error) === undefined);
 }
 
-/** The buffers of a result that can move to the page instead of being copied. */
+/** The buffers of a result that can be transferred to the page instead of copied. */
 function buffersOf(value: Result): Transferable[] {
   const arrays: unknown[] = [value];
   if (typeof value === "object" && "tokens" in value) arrays.push(...(Object.values(value) as unknown[]));

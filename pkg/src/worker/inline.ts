@@ -3,7 +3,7 @@ import { serve } from "./host.js";
 import type { Reply } from "../wire/protocol.js";
 import type { WasmModule } from "../wire/wasm-contract.js";
 
-/** The same host as in a worker, on this thread, behind the same messages. */
+/** Runs the host on this thread, with the same messages as in a worker. */
 export function openInline(loadWasm: () => Promise<WasmModule>): Transport {
   const { port1, port2 } = new MessageChannel();
   const scope = "addEventListener" in globalThis ? globalThis : undefined;

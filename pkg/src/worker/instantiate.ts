@@ -2,7 +2,7 @@ import * as generated from "../../wasm/lunette.js";
 import { LunetteError } from "../wire/errors.js";
 import type { WasmModule } from "../wire/wasm-contract.js";
 
-/** Starts at the first call. A failure is forgotten, so that a later call tries again. */
+/** Runs `start` at the first call and keeps its result. After a failure the next call tries again. */
 export function once<T>(start: () => Promise<T>): () => Promise<T> {
   let started: Promise<T> | undefined;
   return () => {

@@ -9,10 +9,10 @@ import { StartOver } from "./source/part.js";
 import type { LoadPlan } from "../types/index.js";
 import type { WasmEngine, WasmLoadPlan } from "../wire/wasm-contract.js";
 
-/** Hosts that change a file while it is read, and disks that damage one, get this many chances. */
+/** Attempts at a load whose file changes while it is read, or whose cached copy is damaged. */
 const STARTS = 3;
 
-/** Does with a model what is to be done, from the start again where its bytes turn out to be others. */
+/** Runs `work` on a model. Starts over when the bytes that were read turn out to be wrong. */
 export async function arrive<T extends object>(
   arrival: Arrival,
   control: CallControl,
@@ -29,7 +29,7 @@ export async function arrive<T extends object>(
       return result;
     } catch (error) {
       if (result !== undefined && "free" in result) (result as unknown as WasmEngine).free();
-      // Rust passes the message of a failed read on; the original also has its cause.
+      // Rust passes on the message of a failed read. The original error also has its cause.
       const failure: unknown = control.aborted ? error : (arrival.failure ?? error);
       await arrival.end();
       if (!(failure instanceof StartOver)) {
@@ -45,13 +45,13 @@ export async function arrive<T extends object>(
   }
 }
 
-/** Whether a file will be of no more use the next time. */
+/** Whether the file itself is unusable, so that caching it makes no sense. */
 function isUseless(error: unknown): boolean {
   const code = codeOf(error) ?? "";
   return ["invalid-file", "truncated", "invalid-model"].includes(code) || code.startsWith("unsupported-");
 }
 
-/** A plan with what the engine does not know: what is to be fetched, and where it can be kept. */
+/** Adds to a plan what the engine does not know: the bytes to download, and the storage for them. */
 export async function completePlan(
   { cached, ...plan }: WasmLoadPlan & { cached: number },
   source: WireSource,

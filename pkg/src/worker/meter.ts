@@ -1,19 +1,19 @@
 import type { Progress } from "../types/index.js";
 
-/** A chunk may arrive every few hundred microseconds; nobody reads that fast. */
+/** The shortest time between two reports. Chunks may arrive every few hundred microseconds. */
 const INTERVAL_MS = 50;
-/** What a rate is the mean of: short enough to follow the network, long enough to be read. */
+/** The window that a rate is averaged over: short enough to follow the network, long enough to read. */
 const WINDOW_MS = 5000;
 const SAMPLE_MS = 250;
 
 type Phase = Progress["phase"];
 
-/** Makes of what happens what people can read: not too often, with a rate, and with what they should know. */
+/** Turns events into progress reports: throttled, with a rate, and with notes for the user. */
 export class Meter {
   readonly #notes = new Map<string, string>();
   #last: { phase: Phase; at: number; notes: string } | undefined;
   #samples: { at: number; bytes: number }[] = [];
-  /** What came too soon: told when its time has come, should nothing newer follow. */
+  /** A report that came too soon. A timer sends it, unless a newer one replaces it. */
   #held: { progress: Progress; timer: ReturnType<typeof setTimeout> } | undefined;
 
   constructor(
@@ -21,13 +21,13 @@ export class Meter {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** Something to know from now on, or no longer. `about`: what it replaces. */
+  /** Sets a note for the user, or removes it. There is one note for each `about`. */
   note(about: string, text: string | undefined): void {
     if (text === undefined) this.#notes.delete(about);
     else this.#notes.set(about, text);
   }
 
-  /** Bytes of a phase that counts them. */
+  /** Reports the bytes of a phase, with their rate. */
   bytes(phase: Phase, loaded: number, total: number | undefined): void {
     const now = this.now();
     if (this.#last?.phase !== phase) this.#samples = [];
@@ -65,7 +65,7 @@ export class Meter {
     if (progress !== undefined) this.step(progress);
   }
 
-  /** Bytes per second since the oldest sample; `undefined` until that says something. */
+  /** Bytes per second since the oldest sample; `undefined` until there is enough data. */
   #rate(bytes: number, now: number): number | undefined {
     const newest = this.#samples.at(-1);
     if (newest === undefined || now - newest.at >= SAMPLE_MS) this.#samples.push({ at: now, bytes });

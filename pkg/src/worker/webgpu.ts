@@ -7,8 +7,8 @@ const wrapped = new WeakSet<Adapter>();
 let wanted = false;
 
 /**
- * Makes every device of this thread come with "subgroups" where its adapter has them, or stops doing so. wgpu's web
- * backend knows no such feature and so never asks for it.
+ * Requests the feature "subgroups" for every device of this thread whose adapter has it, or stops doing so. wgpu's web
+ * backend does not know the feature, so it never requests it.
  */
 export function requestSubgroups(enabled: boolean): void {
   wanted = enabled;

@@ -5,10 +5,10 @@ import { bytesOf, CHUNK_BYTES } from "./record.js";
 import type { FileRecord } from "./record.js";
 import type { ReadableFile, Store, WritableFile } from "./store.js";
 
-/** What lies on the disk is not what was written there. */
+/** The bytes on the disk are not those that were written. */
 export class Damaged extends Error {}
 
-/** A chunk, once it is known to be what was written. */
+/** Reads a chunk and verifies its hash. */
 export async function readChunk(
   file: ReadableFile,
   index: number,
@@ -23,16 +23,16 @@ export async function readChunk(
   return bytes;
 }
 
-/** A file that grows, with its hash, its chunks' hashes and its record. */
+/** A cached file that is being written, with its hash, the hashes of its chunks, and its record. */
 export class GrowingFile {
-  /** Bytes of the chunk that is not whole yet. */
+  /** The bytes of the last chunk, which is not full yet. */
   #buffer = new Uint8Array(CHUNK_BYTES);
   #filled = 0;
-  /** The chunk that became whole last, for a reader who is close behind. */
+  /** The last full chunk, kept in memory for a reader close behind. */
   #last: { index: number; bytes: Uint8Array<ArrayBuffer> } | undefined;
   readonly #chunks: Promise<string>[];
   #recorded: number;
-  /** The file's size, once all of it is here. */
+  /** The file's size, once it is complete. */
   #end: number | undefined;
 
   private constructor(
@@ -46,7 +46,7 @@ export class GrowingFile {
     this.#recorded = record.chunks.length;
   }
 
-  /** Goes on where a record says that the file was left; what the disk no longer holds of it is forgotten. */
+  /** Resumes at the end of what the record says. Bytes that the disk no longer has are dropped. */
   static async open(store: Store, name: string, record: FileRecord, Sha256: WasmSha256Class): Promise<GrowingFile> {
     const file = await store.openToWrite(name);
     try {
@@ -64,17 +64,17 @@ export class GrowingFile {
     }
   }
 
-  /** Bytes from the start that are here. */
+  /** Number of bytes from the start that are present. */
   get position(): number {
     return this.#end ?? this.#chunks.length * CHUNK_BYTES + this.#filled;
   }
 
-  /** Whether a chunk has become whole of which the record knows nothing. */
+  /** Whether there is a full chunk that the record does not have yet. */
   get ahead(): boolean {
     return this.#chunks.length > this.#recorded;
   }
 
-  /** Adds bytes; a chunk that they fill goes to the disk. */
+  /** Appends bytes. Writes each chunk that is full to the disk. */
   append(bytes: Uint8Array): void {
     for (let taken = 0; taken < bytes.length;) {
       const piece = bytes.subarray(taken, taken + CHUNK_BYTES - this.#filled);
@@ -85,21 +85,21 @@ export class GrowingFile {
     }
   }
 
-  /** Bytes from `at` on, which must be here: to the end of their chunk, or of what there is. */
+  /** Reads from `at` to the end of its chunk, or to the end of what is present. `at` must be present. */
   async read(at: number): Promise<Uint8Array> {
     const index = Math.floor(at / CHUNK_BYTES);
     const within = at - index * CHUNK_BYTES;
     const expected = this.#chunks[index];
-    // What is in memory is copied, because it will be written over.
+    // Copy what is in memory, because the buffer is reused.
     if (expected === undefined) return this.#buffer.slice(within, this.#filled);
     if (index === this.#last?.index) return this.#last.bytes.slice(within);
     const length = Math.min(CHUNK_BYTES, this.position - index * CHUNK_BYTES);
     return (await readChunk(this.file, index, length, expected)).subarray(within);
   }
 
-  /** Brings the record up to date with the chunks that are whole; with `tail`, also with what came after them. */
+  /** Writes the record of all full chunks. With `tail`, also writes the bytes after them. */
   async checkpoint(tail = false): Promise<void> {
-    // Taken now: more bytes may come while this waits.
+    // Take a snapshot: more bytes may come while this waits.
     const state = hex(this.hash.save());
     const pending = [...this.#chunks];
     const rest = this.#buffer.slice(0, tail ? this.#filled : 0);
@@ -113,9 +113,9 @@ export class GrowingFile {
   }
 
   /**
-   * The end of the file: checks its hash, and only then records that it is complete.
+   * Ends the file: verifies its hash, and only then records that it is complete.
    *
-   * @throws {LunetteError} `integrity` when the hash is not the pinned or the announced one.
+   * @throws {LunetteError} `integrity` when the hash is neither the pinned one nor the announced one.
    */
   async complete(what: string, pinned: string | undefined): Promise<void> {
     const size = this.position;
@@ -160,14 +160,14 @@ export class GrowingFile {
     this.file.write(this.#buffer, index * CHUNK_BYTES);
     this.hash.update(this.#buffer);
     this.#chunks.push(sha256(this.#buffer).then(hex));
-    // The platform has copied what it was given, so the buffer before this one can be filled again.
+    // The platform has copied the buffer before this one, so it can be reused.
     const free = this.#last?.bytes ?? new Uint8Array(CHUNK_BYTES);
     this.#last = { index, bytes: this.#buffer };
     this.#buffer = free;
     this.#filled = 0;
   }
 
-  /** Takes the last bytes of a load that was ended in good order; of one that was not, they are fetched again. */
+  /** Takes over the tail of a load that ended in order. After a crash these bytes are downloaded again. */
   async #resume(at: number, tail: NonNullable<FileRecord["tail"]>): Promise<void> {
     const bytes = await this.file.read(at, tail.bytes);
     if (bytes.length === tail.bytes && hex(await sha256(bytes)) === tail.sha256) this.append(bytes);

@@ -1,4 +1,4 @@
-/** The platform's own SHA-256: off this thread, and several times as fast as any code here could be. It cannot be resumed. */
+/** The platform's SHA-256. It runs off this thread and is several times as fast as wasm, but cannot be resumed. */
 export async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 }

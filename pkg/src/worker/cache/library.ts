@@ -12,14 +12,14 @@ import { requireRoom, tooLittle } from "./room.js";
 import { isFull } from "./store.js";
 import type { Storage, Store } from "./store.js";
 
-/** How much of a file that is imported is in memory at a time. */
+/** Bytes of an imported file that are in memory at a time. */
 const SLICE_BYTES = 4 << 20;
 
-/** The models that are kept here, for those who look after them. */
+/** Lists, imports, exports and deletes the cached models. */
 export class Library {
   private constructor(private readonly store: Store) {}
 
-  /** @throws {LunetteError} `source` where nothing can be kept. */
+  /** @throws {LunetteError} `source` where there is no storage. */
   static in(storage: Storage): Library {
     if ("store" in storage) return new Library(storage.store);
     throw new LunetteError(
@@ -40,12 +40,14 @@ export class Library {
   }
 
   /**
-   * @param url the address that `id` may be.
-   * @throws {LunetteError} `in-use` while the model is being loaded. Harmless when there is no such model.
+   * Does nothing where there is no such model.
+   *
+   * @param url `id` as an address, where it may be one.
+   * @throws {LunetteError} `in-use` while the model is being loaded.
    */
   async delete(id: string, url?: string): Promise<undefined> {
     const found = await this.#find(id, url);
-    // Of a load that has just begun there may be no record yet.
+    // A load that has just begun may have no record yet.
     const model = found[0]?.model ?? (url === undefined ? undefined : await modelKey(url));
     if (model === undefined) return undefined;
     const release = await this.store.tryLock(model, "exclusive");
@@ -80,7 +82,7 @@ export class Library {
   }
 
   /**
-   * Takes a file into the cache, as if it had been fetched from `source`.
+   * Puts a file into the cache, as if it had been downloaded from `source`.
    *
    * @throws {LunetteError} `integrity` when it is not the file that `source` says; `quota`; `in-use`.
    */

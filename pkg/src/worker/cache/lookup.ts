@@ -5,23 +5,23 @@ import { fileKey, parseRecord } from "./record.js";
 import type { FileRecord } from "./record.js";
 import type { Store } from "./store.js";
 
-/** What the cache has of a model. */
+/** What the cache holds of a model. */
 export interface Holding {
-  /** The model's name there, and that of its lock. */
+  /** The model's cache key, which also names its lock. */
   model: string;
-  /** One for each part: the one on the disk, or a new one. */
+  /** One for each part: the record on the disk, or a new one. */
   records: FileRecord[];
-  /** Whether all parts are here. */
+  /** Whether all parts are complete. */
   complete: boolean;
-  /** Files that lie there but cannot be used. */
+  /** Names of cached files that cannot be used. */
   stale: string[];
 }
 
 /**
- * Looks for a model by its address, and for one whose hashes the caller knows also by these: the same file may have come
- * from elsewhere.
+ * Finds a model by its address, or by the hashes of its parts if all are known: the same file may have been cached from
+ * another address.
  *
- * @param hashes what each part has to have, where that is known.
+ * @param hashes the SHA-256 that each part must have, where known.
  */
 export async function lookUp(store: Store, source: WireUrl, hashes: readonly (string | undefined)[]): Promise<Holding> {
   const model = await modelKey(source.parts[0] ?? "");
@@ -76,7 +76,7 @@ function freshRecord(source: WireUrl, model: string, part: number, url: string):
   return withCaller(record, source);
 }
 
-/** What the caller says of the model counts for more than what an earlier one said. */
+/** The caller's name and licence replace those of an earlier load. */
 function withCaller(record: FileRecord, { name, license }: WireUrl): FileRecord {
   return {
     ...record,
@@ -85,7 +85,7 @@ function withCaller(record: FileRecord, { name, license }: WireUrl): FileRecord 
   };
 }
 
-/** Whether a file can be the one with this hash. */
+/** Whether a cached file can have this hash. */
 function canBe(record: FileRecord, hash: string | undefined): boolean {
   const known = record.complete?.sha256 ?? record.sha256;
   return hash === undefined || known === undefined || known === hash;

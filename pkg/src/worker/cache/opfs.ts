@@ -1,7 +1,7 @@
 import { Slots } from "./slots.js";
 import type { LockMode, ReadableFile, Release, Space, Storage, Store, WritableFile } from "./store.js";
 
-/** What browsers have in a worker, and TypeScript's DOM library does not know of. */
+/** File handles that browsers have in workers, and TypeScript's DOM library lacks. */
 interface SyncHandle {
   read(into: Uint8Array, options: { at: number }): number;
   write(bytes: Uint8Array, options: { at: number }): number;
@@ -18,7 +18,7 @@ type Directory = FileSystemDirectoryHandle & { keys(): AsyncIterable<string> };
 const FOLDER = ["lunette", "models"];
 const DATA = ".gguf";
 
-/** The origin's private file system, as far as it is there for this thread. */
+/** The origin private file system, if this thread can use it. */
 export async function openOpfs(): Promise<Storage> {
   const scope = globalThis as { isSecureContext?: boolean; navigator?: Partial<Navigator>; document?: unknown };
   if (scope.isSecureContext !== true) return { missing: "the page was not loaded over HTTPS" };
@@ -26,7 +26,7 @@ export async function openOpfs(): Promise<Storage> {
   if (storage === undefined || !("getDirectory" in storage))
     return { missing: "this browser has no private file system" };
   if (locks === undefined) return { missing: "this browser has no Web Locks" };
-  // Files can be written piece by piece in dedicated workers only.
+  // Only dedicated workers can write files in pieces.
   if (scope.document !== undefined) return { missing: "the engine runs on the page's own thread (`worker: false`)" };
   try {
     let folder = await storage.getDirectory();
@@ -39,7 +39,7 @@ export async function openOpfs(): Promise<Storage> {
   }
 }
 
-/** A private window may hand out a folder in which no file can be opened. */
+/** A private window may give a folder in which no file can be opened. */
 async function probe(folder: FileSystemDirectoryHandle): Promise<void> {
   const name = `probe-${crypto.randomUUID()}`;
   try {
@@ -67,8 +67,8 @@ function getFile(file: FileSystemFileHandle): Promise<File> {
 const asked = new Set<unknown>();
 
 /**
- * Holds on to a handle until it has answered. Chromium collects one that nobody holds even while an answer of it is awaited,
- * and then the promise never settles: a load stood still for good, where memory was collected at the wrong moment.
+ * Keeps a handle alive until its promise settles. Chromium garbage-collects a handle that nobody holds even while its promise
+ * is awaited. The promise then never settles, and the load hangs.
  */
 async function ask<Handle, T>(handle: Handle, question: (handle: Handle) => Promise<T>): Promise<T> {
   const hold = { handle };
@@ -132,7 +132,7 @@ class OpfsStore implements Store {
     try {
       return new SyncFile(await openHandle(file, "read-only"));
     } catch (error) {
-      // A browser that does not know the mode takes the file for itself, and another tab reads it now.
+      // A browser that does not know the mode opens the file exclusively, and another tab has it open now.
       if ((error as Error).name !== "NoModificationAllowedError") throw error;
       return new SnapshotFile(await getFile(file));
     }
@@ -143,7 +143,7 @@ class OpfsStore implements Store {
   }
 
   async remove(name: string): Promise<void> {
-    // The record first: data without a record is nothing.
+    // Remove the record first: data without a record is ignored.
     await this.#slots.remove(name);
     await this.#remove(name + DATA);
   }
@@ -216,7 +216,7 @@ class SyncFile implements WritableFile {
 
   write(bytes: Uint8Array, at: number): void {
     const written = this.handle.write(bytes, { at });
-    // Some browsers write what there is room for, and say no more than that.
+    // Some browsers write only what there is room for, without an error.
     if (written < bytes.length) throw new DOMException("the storage is full", "QuotaExceededError");
   }
 
@@ -233,7 +233,7 @@ class SyncFile implements WritableFile {
   }
 }
 
-/** A file as it was when it was opened. */
+/** A snapshot of a file. */
 class SnapshotFile implements ReadableFile {
   constructor(private readonly file: File) {}
 
@@ -246,6 +246,6 @@ class SnapshotFile implements ReadableFile {
   }
 
   close(): void {
-    // Nothing is held open.
+    // Nothing is open.
   }
 }

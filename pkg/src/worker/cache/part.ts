@@ -9,23 +9,23 @@ import type { FileRecord } from "./record.js";
 import { isFull } from "./store.js";
 import type { ReadableFile, Store } from "./store.js";
 
-/** Where a part of a model is kept, and what is known of it. */
+/** Where a part of a model is cached, and what is known of it. */
 export interface Place {
   store: Store;
-  /** As the record on the disk has it; a new one, where there is none. */
+  /** The record on the disk, or a new one. */
   record: FileRecord;
-  /** Where it is fetched from, signature and all. */
+  /** The address to download from, with its signature. */
   url: string;
   expected: Expected;
-  /** Asked once, when the size is known and before a byte is written. */
+  /** Called once the size is known, before a byte is written. Throws where there is no room. */
   room(): Promise<void>;
-  /** How far a download may be ahead of who reads it. */
+  /** Read-ahead: bytes that a download may be ahead of its reader. */
   leash: number;
 }
 
 /**
- * A file in the cache, complete or on its way there. What arrives is written down, and is read from there by the engine, so
- * that neither waits for the other and reading can begin again at any time.
+ * A cached file, complete or being downloaded. The download writes to the cache, and the engine reads from there. So neither
+ * waits for the other, and a read can begin again at any time.
  */
 export class CachedPart implements Part {
   #record: FileRecord;
@@ -34,10 +34,10 @@ export class CachedPart implements Part {
   #opening: Promise<GrowingFile> | undefined;
   #stored: ReadableFile | undefined;
   #running: { end: Promise<void>; stop: AbortController; paused: boolean } | undefined;
-  /** Whether the server has said what it has. */
+  /** Whether the server has answered with the file's headers. */
   #met = false;
   #failure: Error | undefined;
-  /** How far anybody has read. */
+  /** The furthest position that was read. */
   #read = 0;
   #waiting: (() => void)[] = [];
 
@@ -107,25 +107,25 @@ export class CachedPart implements Part {
 
   async stop(): Promise<void> {
     await this.pause();
-    // A reader may have asked for the file just now.
+    // A reader may be opening the file just now.
     await this.#opening?.catch(() => undefined);
     const empty = this.#growing?.position === 0;
     try {
       if (this.#growing !== undefined && this.remote && !empty) await this.#growing.checkpoint(true);
     } catch {
-      // The checkpoint before stands; the load that ends here is not changed by this.
+      // The checkpoint before this one stays valid, and the load ends here in any case.
     } finally {
       this.#close();
     }
-    // Of a load that kept nothing there is nothing to list.
+    // A load that kept no byte leaves no entry.
     if (empty && this.remote) await this.place.store.remove(this.#name).catch(() => undefined);
   }
 
-  /** Reads what is on the disk, and waits for more. */
+  /** Reads what is on the disk, and waits for the download. */
   async #follow(): Promise<ByteSource> {
-    // A plan may find all that it reads on the disk.
+    // A plan may find the whole header on the disk.
     if (this.place.leash === Infinity || this.arrived === 0) this.start();
-    // The size is worth waiting for: the engine refuses by it what it cannot hold.
+    // Wait for the size: the engine refuses a model that is too large by it.
     while (this.size === undefined && !this.#met && this.#running !== undefined) await this.#more();
     if (this.#failure !== undefined) throw this.#failure;
     let at = 0;
@@ -151,7 +151,7 @@ export class CachedPart implements Part {
     };
   }
 
-  /** Reads a file that is complete; each chunk is hashed while the one before is used. */
+  /** Reads a complete file. Each chunk is hashed while the engine uses the one before. */
   async #replay(): Promise<ByteSource> {
     const { chunks, size = 0 } = this.#record;
     const growing = this.#growing;
@@ -164,7 +164,7 @@ export class CachedPart implements Part {
         file === undefined
           ? growing?.read(index * CHUNK_BYTES)
           : readChunk(file, index, Math.min(CHUNK_BYTES, size - index * CHUNK_BYTES), expected);
-      // It may fail before anybody asks for it.
+      // It may fail before it is awaited.
       chunk?.catch(() => undefined);
       return chunk;
     };
@@ -210,7 +210,7 @@ export class CachedPart implements Part {
     }
   }
 
-  /** Opened once, whoever asks first. */
+  /** Opens the file at the first call. */
   #grown(): Promise<GrowingFile> {
     const { store } = this.place;
     this.#opening ??= this.#guard(GrowingFile.open(store, this.#name, this.#record, this.around.Sha256)).then(
@@ -222,7 +222,7 @@ export class CachedPart implements Part {
   async #receive(download: Download, growing: GrowingFile, signal: AbortSignal): Promise<void> {
     for (;;) {
       while (growing.position - this.#read > this.place.leash) {
-        // Before the wait: who stops this wakes it once, and that may have been while bytes came.
+        // Check before the wait: the one wake-up of a stop may have come while bytes came.
         signal.throwIfAborted();
         await this.#more();
       }
@@ -240,7 +240,7 @@ export class CachedPart implements Part {
     }
   }
 
-  /** What a failure means for the load, and for what lies on the disk. */
+  /** The error of the load for a failure of the download. Removes the file where it is wrong. */
   async #consequence(error: Error): Promise<Error> {
     if (error instanceof Changed) {
       const again = new StartOver(`${error.message} It is read again from the start.`, false, { cause: error });
@@ -250,7 +250,7 @@ export class CachedPart implements Part {
     return useless ? this.#forget(error) : error;
   }
 
-  /** Work on the disk, whose failures are no reason to fail. */
+  /** Runs work on the disk. A failure of the disk makes the load start over, but not fail. */
   async #guard<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;
@@ -268,9 +268,9 @@ export class CachedPart implements Part {
     return new StartOver(`The model is not kept: ${why}.`, true, { cause: error });
   }
 
-  /** Removes the file; from now on this part fails. */
+  /** Removes the file. From now on this part fails. */
   async #forget(because: Error): Promise<Error> {
-    // Before anything is awaited, so that no reader opens the file anew.
+    // Set this before anything is awaited, so that no reader opens the file again.
     this.#failure ??= because;
     this.#running?.stop.abort();
     this.#close();

@@ -1,41 +1,41 @@
 import type { Found } from "../source/response.js";
 
-/** Bytes that are hashed as one, and kept or dropped as one. */
+/** Size of a chunk. A chunk is hashed, kept and dropped as a whole. */
 export const CHUNK_BYTES = 4 << 20;
 
-/** What lies beside the bytes of a file. */
+/** The metadata of a cached file. */
 export interface FileRecord extends Found {
   format: 1;
-  /** The model that the file belongs to: all its parts have the same. */
+  /** The cache key of the model. All its parts have the same. */
   model: string;
   part: number;
   parts: number;
-  /** Without what signs it. */
+  /** Without its signature. */
   url: string;
   name: string;
   license?: string;
   /** In milliseconds since 1970. */
   lastUsed: number;
-  /** SHA-256 of each chunk that is whole; of a file that is complete, of its last too. */
+  /** SHA-256 of each full chunk. A complete file has that of its last chunk too. */
   chunks: string[];
-  /** The state of the file's hash after those chunks, in hexadecimal digits. */
+  /** The state of the file's SHA-256 after those chunks, in hexadecimal digits. */
   state?: string;
-  /** What came after those chunks before the load ended, and its SHA-256. */
+  /** The bytes after those chunks, and their SHA-256. */
   tail?: { bytes: number; sha256: string };
-  /** Set once the whole is on the disk and its hash was right. */
+  /** Set once the file is on the disk and its hash is verified. */
   complete?: { sha256: string; verified: "pinned" | "host" | "recorded" };
 }
 
-/** The name of a part's file. */
+/** The name of a part's file in the cache. */
 export const fileKey = (model: string, part: number) => `${model}-${part}`;
 
-/** Bytes that a record vouches for. */
+/** Number of bytes that a record says are present. */
 export function bytesOf(record: FileRecord): number {
   const { complete, size = 0, chunks, tail } = record;
   return complete === undefined ? chunks.length * CHUNK_BYTES + (tail?.bytes ?? 0) : size;
 }
 
-/** Anything may lie on a disk: what is not a record through and through is none. */
+/** Validates a record from the disk, where anything may lie. `undefined`: a field is wrong. */
 export function parseRecord(value: unknown): FileRecord | undefined {
   const record = value as FileRecord;
   return isObject(value) && Object.entries(FIELDS).every(([key, check]) => check(value[key])) && agrees(record)
@@ -74,7 +74,7 @@ const FIELDS: Record<keyof FileRecord, (value: unknown) => boolean> = {
   ),
 };
 
-/** Whether the numbers of a record can all be true. */
+/** Whether the numbers of a record agree with each other. */
 function agrees({ part, parts, size, chunks, state, tail, complete }: FileRecord): boolean {
   if (part >= parts) return false;
   if (complete !== undefined) return size !== undefined && chunks.length === Math.ceil(size / CHUNK_BYTES);

@@ -1,14 +1,14 @@
 import { LunetteError } from "../../wire/errors.js";
 import type { Store } from "./store.js";
 
-/** Bytes for people. */
+/** A number of bytes, as people read it. */
 export function inUnits(bytes: number): string {
   if (bytes < 1e6) return `${Math.ceil(bytes / 1e3)} kB`;
   return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
 /**
- * Refuses what cannot be kept, before it is fetched.
+ * Checks that there is room in the storage, before the download.
  *
  * @throws {LunetteError} `quota`.
  */

@@ -1,4 +1,4 @@
-/** Small texts by name. */
+/** Small named texts. */
 export interface Texts {
   /** `undefined` where there is none. */
   read(name: string): Promise<string | undefined>;
@@ -9,11 +9,11 @@ export interface Texts {
 const SUFFIXES = [".0.json", ".1.json"] as const;
 
 /**
- * Records in two files each, written in turn: a crash while one is written leaves the other, which is one step older. A text
- * that was cut off anywhere is no JSON, so the newest that parses is the newest that is whole.
+ * Crash-safe records. Each has two files, which are written in turn: a crash during a write leaves the other one, which is one
+ * version older. JSON that was cut off does not parse, so the newest version that parses is whole.
  */
 export class Slots {
-  /** The number of the last version of each record, once it is known. */
+  /** The number of each record's last version, once known. */
   readonly #versions = new Map<string, number>();
 
   constructor(private readonly texts: Texts) {}
@@ -53,7 +53,7 @@ export class Slots {
       if (typeof slot !== "object" || slot === null || !("version" in slot) || !("record" in slot)) return undefined;
       return Number.isSafeInteger(slot.version) ? { version: slot.version as number, record: slot.record } : undefined;
     } catch {
-      // Half a record, or one that cannot be read: as good as none.
+      // A record that was cut off or cannot be read counts as absent.
       return undefined;
     }
   }

@@ -1,29 +1,29 @@
-/** What a browser, or Node, keeps models in. Names are those of {@link fileKey}. */
+/** The storage of models, in a browser or in Node. Names come from {@link fileKey}. */
 export interface Store {
   /** The names of all files that have a record. */
   names(): Promise<string[]>;
-  /** The newest record of a file that can be read; `undefined` where there is none. Whatever it is, it is unchecked. */
+  /** The newest readable record of a file, not validated; `undefined` where there is none. */
   readRecord(name: string): Promise<unknown>;
-  /** A crash while this runs leaves the record before. */
+  /** Atomic: a crash leaves the record before. */
   writeRecord(name: string, record: unknown): Promise<void>;
   openToWrite(name: string): Promise<WritableFile>;
   openToRead(name: string): Promise<ReadableFile>;
-  /** The file as something to be given away: its bytes stay where they are until they are read. */
+  /** The file as a `Blob`, whose bytes stay on the disk until they are read. */
   blob(name: string): Promise<Blob>;
-  /** Removes a file and its record. Harmless where there is neither. */
+  /** Removes a file and its record, if they exist. */
   remove(name: string): Promise<void>;
-  /** Waits until nobody holds the lock otherwise. `onWait` is told if that is not at once. */
+  /** Waits for the lock. Calls `onWait` if somebody else holds it. */
   lock(name: string, mode: LockMode, signal: AbortSignal, onWait?: () => void): Promise<Release>;
-  /** `undefined`: somebody holds it. */
+  /** `undefined`: somebody else holds the lock. */
   tryLock(name: string, mode: LockMode): Promise<Release | undefined>;
-  /** `undefined`: that is not known here. */
+  /** `undefined`: not known here. */
   space(): Promise<Space | undefined>;
 }
 
 export type LockMode = "shared" | "exclusive";
 export type Release = () => void;
 
-/** Bytes, of all that this origin (in Node: this disk) keeps. */
+/** Bytes, of everything in this origin's storage (in Node: on this disk). */
 export interface Space {
   quota: number;
   usage: number;
@@ -43,7 +43,7 @@ export interface WritableFile extends ReadableFile {
   flush(): void;
 }
 
-/** Where models can be kept, or why they cannot. */
+/** The storage, or the reason why there is none. */
 export type Storage = { store: Store } | { missing: string };
 
 /** Whether a write failed because there is no room. */

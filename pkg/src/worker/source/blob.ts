@@ -3,10 +3,10 @@ import type { ByteSource } from "../../wire/wasm-contract.js";
 import { Check } from "./part.js";
 import type { Part, Surroundings } from "./part.js";
 
-/** How much of a file is in memory at a time. */
+/** Bytes of a file that are in memory at a time. */
 const SLICE_BYTES = 4 << 20;
 
-/** A file that is here already. */
+/** A local file. */
 export class BlobPart implements Part {
   readonly remote = false;
   #reader: BlobReader | undefined;
@@ -91,9 +91,9 @@ class BlobReader implements ByteSource {
     }
   }
 
-  /** What the engine leaves unread is still hashed: {@link BlobPart.finish}. */
+  /** {@link BlobPart.finish} hashes the bytes that the engine does not read. */
   close(): void {
-    // A Blob is not open.
+    // A Blob has nothing to close.
   }
 
   free(): void {

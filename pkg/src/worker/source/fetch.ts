@@ -1,6 +1,6 @@
 import type { Found } from "./response.js";
 
-/** An answer, and what a redirect on the way to it said of the file. */
+/** A response, and what redirects to it said of the file. */
 export interface Answer {
   response: Response;
   linked: Found;
@@ -13,7 +13,7 @@ let current: Fetch = async (url, init) => ({ response: await fetch(url, init), l
 /** Fetches a file. A browser follows redirects by itself and hides their headers. */
 export const fetchFile: Fetch = (url, init) => current(url, init);
 
-/** Called where redirects can be seen, before anything is fetched. */
+/** Replaces the implementation, where redirects can be seen. Must be called before the first download. */
 export function useFetch(other: Fetch): void {
   current = other;
 }

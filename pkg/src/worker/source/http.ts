@@ -9,22 +9,22 @@ import type { Found } from "./response.js";
 export interface DownloadOptions {
   /** The first byte wanted. */
   from?: number;
-  /** What was known of the file when the bytes before `from` came. */
+  /** The file's headers when the bytes before `from` came. */
   known?: Found;
   signal: AbortSignal;
   retry?: RetryPolicy;
-  /** Told what the user should know while it waits; `undefined` when that is over. */
+  /** Receives a note for the user while the download waits to retry; `undefined` removes the note. */
   onNote?: (note: string | undefined) => void;
 }
 
-/** The server's file is no longer the one whose first bytes are here: a load has to start over. */
+/** The file on the server has changed since its first bytes came. The load must start over. */
 export class Changed extends Error {
   constructor(url: string) {
     super(`The file at ${url} was changed while it was read.`);
   }
 }
 
-/** What may be over when it is tried again. */
+/** A failure that is worth a retry. */
 class Transient extends Error {
   constructor(
     message: string,
@@ -37,24 +37,24 @@ class Transient extends Error {
 
 interface Body {
   reader: ReadableStreamDefaultReader<Uint8Array>;
-  /** Ends the connection; browsers have few of them for a server. */
+  /** Closes the connection. Browsers allow few per server. */
   closing: AbortController;
-  /** Bytes to pass over: the server does not send parts of a file. */
+  /** Bytes to skip, where the server ignored the range. */
   skip: number;
 }
 
-/** One file over HTTP, from some byte to its end, however often the connection breaks. */
+/** Downloads one file over HTTP, from some byte to its end. Retries and resumes when the connection breaks. */
 export class Download {
-  /** What the server says of the file, once {@link begin} has been awaited. */
+  /** What the headers say of the file. Valid once {@link begin} has resolved. */
   found: Found = {};
   readonly #retry: RetryPolicy;
   readonly #signal: AbortSignal;
   #position: number;
   #body: Body | undefined;
-  /** Of the connection that is there or is being made: one at a time. */
+  /** Closes the current connection. There is one at a time. */
   #connecting: AbortController | undefined;
   #failures = 0;
-  /** Whether the server has answered at all. */
+  /** Whether the server has ever answered. */
   #met = false;
 
   constructor(
@@ -87,16 +87,16 @@ export class Download {
     });
   }
 
-  /** Lets go of the connection. Harmless afterwards. */
+  /** Closes the connection. May be called again. */
   close(): void {
     this.#connecting?.abort();
     this.#connecting = undefined;
-    // What the signal has ended already cannot be cancelled, which is no matter.
+    // A reader that the signal has ended cannot be cancelled; ignore that.
     this.#body?.reader.cancel().catch(() => undefined);
     this.#body = undefined;
   }
 
-  /** Does a thing until it gives something, again and again as long as that makes sense. */
+  /** Repeats an attempt until it gives a result, as the retry policy allows. */
   async #persist<T>(attempt: () => Promise<T | undefined>): Promise<T> {
     for (;;) {
       try {
@@ -131,7 +131,7 @@ export class Download {
     this.#signal.throwIfAborted();
     const from = this.#position;
     const closing = (this.#connecting = new AbortController());
-    // Not by `AbortSignal.any`: nothing but the request would hold on to such a signal, and it may be collected.
+    // Do not use `AbortSignal.any`: only the request would hold that signal, and it may be garbage-collected.
     const stop = () => closing.abort();
     this.#signal.addEventListener("abort", stop, { once: true });
     closing.signal.addEventListener("abort", () => this.#signal.removeEventListener("abort", stop), { once: true });
@@ -167,13 +167,13 @@ export class Download {
     const headers: Record<string, string> = {};
     if (from > 0) headers["range"] = `bytes=${from}-`;
     const { etag } = this.#known;
-    // Across origins this header would need the server's leave; the answer's own ETag is compared in any case.
+    // Across origins this header needs the server's permission (CORS). The response's ETag is compared in any case.
     if (from > 0 && isStrong(etag) && !isElsewhere(this.url)) headers["if-range"] = etag;
     try {
       return await fetchFile(this.url, {
         headers,
         signal: closing,
-        // A cache of the browser's own would keep gigabytes twice.
+        // The browser's HTTP cache would store the gigabytes a second time.
         cache: "no-store",
       });
     } catch (cause) {
@@ -187,15 +187,15 @@ export class Download {
     return this.#met ? { ...this.options.known, ...this.found } : (this.options.known ?? {});
   }
 
-  /** Whether an answer is about the file that the bytes so far belong to. */
+  /** Whether a response is about the same file as the bytes so far. */
   #isSame(found: Found, from: number): boolean {
     if (from === 0) return true;
     const verdict = compare(this.#known, found);
-    // Within one load, a server that names no versions gets the benefit of the doubt.
+    // Within one load, assume so where the server names no version.
     return verdict === "same" || (verdict === "unknown" && from !== this.options.from);
   }
 
-  /** `undefined`: bytes came, but none that are wanted. */
+  /** `undefined`: only bytes to skip came. */
   async #read(body: Body): Promise<Uint8Array | null | undefined> {
     let value: Uint8Array | undefined;
     try {
@@ -237,30 +237,30 @@ export class Download {
       return await Promise.race([promise, stalled]);
     } finally {
       clearTimeout(timer);
-      // The one that lost the race fails later, when nobody listens any more.
+      // The promise that lost the race may still reject; nobody awaits it then.
       promise.catch(() => undefined);
     }
   }
 }
 
-/** The size of a file, where the server tells it without sending it. */
+/** The size of a file, by a HEAD request; `undefined` where the server does not say it. */
 export async function sizeOf(url: string, signal: AbortSignal): Promise<number | undefined> {
   try {
     const { response, linked } = await fetchFile(url, { method: "HEAD", signal, cache: "no-store" });
     return response.ok ? (linked.size ?? readHeaders(response, 0).size) : undefined;
   } catch {
-    // The download itself will say what is wrong.
+    // The download will report the error.
     return undefined;
   }
 }
 
-/** An answer that is no file: worth another attempt, or not. */
+/** The error for a status other than success; {@link Transient} where a retry may help. */
 function refused(url: string, response: Response, from: number): Error {
   const status = `${response.status} ${response.statusText}`.trim();
   if ([408, 429].includes(response.status) || response.status >= 500) {
     return new Transient(`The server answered ${status}.`, retryAfterMs(response.headers.get("retry-after")));
   }
-  // There is nothing at that place of the file: it has become shorter.
+  // The range is past the end: the file has become shorter.
   if (response.status === 416 && from > 0) return new Changed(url);
   const reasons: Record<number, string> = {
     401: " It asks for a sign-in: use an address that is open to everyone, or a signed one.",
@@ -320,8 +320,8 @@ function isElsewhere(url: string): boolean {
 }
 
 /**
- * Whether a server that a script may not read from is there nevertheless. `fetch` tells nothing of why it failed, but a
- * request whose answer stays unread succeeds where only the permission is missing.
+ * Whether a server can be reached, but denies the page by CORS. `fetch` does not say why it failed. A `no-cors` request
+ * succeeds where only the permission is missing.
  */
 async function isForbidden(url: string, signal: AbortSignal): Promise<boolean> {
   if (!isElsewhere(url)) return false;

@@ -2,52 +2,52 @@ import { LunetteError } from "../../wire/errors.js";
 import type { ByteSource, WasmSha256, WasmSha256Class } from "../../wire/wasm-contract.js";
 import type { RetryPolicy } from "./retry.js";
 
-/** One file of a model, wherever its bytes come from. */
+/** One file of a model, from any source. */
 export interface Part {
-  /** Bytes in all, once that is known. */
+  /** Size of the file in bytes, once known. */
   readonly size: number | undefined;
-  /** Bytes that are here, or have passed through. */
+  /** Bytes that have arrived. */
   readonly arrived: number;
   /** Whether bytes are still to come over the network. */
   readonly remote: boolean;
-  /** The SHA-256 that the whole was found to have, or has to have. */
+  /** The SHA-256 that the file has, or must have. */
   readonly sha256: string | undefined;
-  /** Begins to read at the start. May be called again at any time. */
+  /** Opens a reader at the start. May be called again at any time. */
   open(): Promise<ByteSource>;
-  /** Fetches without being read, where there is a place for the bytes. */
+  /** Downloads ahead of any reader, if the file is cached. */
   start(): void;
-  /** Stops what {@link start} began, until it is called again or the file is read. */
+  /** Pauses the download, until {@link start} is called again or the file is read. */
   pause(): Promise<void>;
-  /** Waits for what the engine did not read, and until the whole is known to be right. */
+  /** Reads the bytes that the engine did not read, and verifies the file. */
   finish(): Promise<void>;
-  /** Ends everything and lets go of all files. */
+  /** Stops the download and closes all files. */
   stop(): Promise<void>;
 }
 
-/** What parts have in common while a model arrives. */
+/** What the parts of a model share during a load. */
 export interface Surroundings {
   Sha256: WasmSha256Class;
   signal: AbortSignal;
-  /** Left out: the usual. */
+  /** Default: {@link RETRY_POLICY}. */
   retry?: RetryPolicy | undefined;
-  /** More bytes are here. */
+  /** Called when bytes have arrived. */
   onBytes: () => void;
-  /** What the user should know of the connection; `undefined` when that is over. */
+  /** Receives a note about the connection for the user; `undefined` removes it. */
   onNote: (note: string | undefined) => void;
 }
 
-/** What is known of a file before it is fetched. */
+/** What is known of a file before its download. */
 export interface Expected {
   sha256?: string | undefined;
-  /** Only beside a hash: else it is a guess. */
+  /** Only set with a hash. Without one, a size is a guess. */
   size?: number | undefined;
 }
 
-/** The load cannot go on with what the engine has read so far, and is worth another try from the start. */
+/** The bytes that the engine has read are wrong. The load is worth another attempt from the start. */
 export class StartOver extends Error {
   constructor(
     message: string,
-    /** Whether to go without the cache from now on. */
+    /** Whether the next attempt must not use the cache. */
     readonly uncached: boolean,
     options?: ErrorOptions,
   ) {
@@ -55,7 +55,7 @@ export class StartOver extends Error {
   }
 }
 
-/** SHA-256 of a file as it passes by, compared at its end. */
+/** Hashes a file while it streams, and verifies the SHA-256 at its end. */
 export class Check {
   readonly #hash: WasmSha256;
 

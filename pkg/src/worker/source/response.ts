@@ -1,19 +1,19 @@
-/** What a server says of a file. */
+/** What a server's headers say of a file. */
 export interface Found {
   /** Bytes of the whole file. */
   size?: number;
   etag?: string;
   modified?: string;
-  /** The SHA-256 that the host announces. */
+  /** The SHA-256 that the host states. */
   sha256?: string;
 }
 
-/** Reads an answer of status 200 or 206. `from`: where the bytes were asked to begin. */
+/** Reads the headers of a response with status 200 or 206. `from`: the first byte that was requested. */
 export function readHeaders(response: Response, from: number): Found & { begin: number } {
   const { headers } = response;
   const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get("content-range") ?? "");
   const partial = response.status === 206;
-  // A page of another origin may not see Content-Range; a server that answers 206 then has sent what was asked for.
+  // CORS may hide Content-Range. A response with status 206 then holds the range that was requested.
   const begin = !partial ? 0 : range === null ? from : Number(range[1]);
   const length = lengthOf(headers);
   const size = partial && range !== null ? whole(range[2]) : length === undefined ? undefined : begin + length;
@@ -29,7 +29,7 @@ export function readHeaders(response: Response, from: number): Found & { begin: 
   };
 }
 
-/** What a hub's redirect says of the file that it leads to. */
+/** What a hub's redirect states of the file. */
 export function readLinked(headers: Headers): Found {
   const sha256 = hashIn(headers.get("x-linked-etag"));
   const size = whole(headers.get("x-linked-size"));
@@ -37,8 +37,8 @@ export function readLinked(headers: Headers): Found {
 }
 
 /**
- * Whether two answers can be about the same file. `"unknown"`: the sizes agree as far as they are known, but nothing
- * names the version.
+ * Whether two responses are about the same version of a file. `"unknown"`: no known size differs, but no header names the
+ * version.
  */
 export function compare(before: Found, after: Found): "same" | "other" | "unknown" {
   if (before.size !== undefined && after.size !== undefined && before.size !== after.size) return "other";
@@ -51,19 +51,19 @@ export function compare(before: Found, after: Found): "same" | "other" | "unknow
   return "unknown";
 }
 
-/** An ETag that names the bytes, not just their meaning, as If-Range needs it. */
+/** Whether an ETag is strong. If-Range needs a strong one. */
 export function isStrong(etag: string | undefined): etag is string {
   return etag !== undefined && /^"[^"]*"$/.test(etag);
 }
 
 const weak = (etag: string) => etag.replace(/^W\//, "");
 
-/** A hub for large files names them by their SHA-256. */
+/** The SHA-256 in an ETag: hubs use it as the ETag of large files. */
 function hashIn(etag: string | null): string | undefined {
   return /^(?:W\/)?"?([0-9a-f]{64})"?$/i.exec(etag ?? "")?.[1]?.toLowerCase();
 }
 
-/** A compressed answer states its compressed size, which is of no use here. */
+/** The size in the headers. A compressed response states its compressed size, which does not count. */
 function lengthOf(headers: Headers): number | undefined {
   return headers.has("content-encoding") ? undefined : whole(headers.get("content-length"));
 }

@@ -1,13 +1,13 @@
-/** How long a download waits, and how often it tries again. */
+/** The retry policy of downloads: exponential backoff with jitter. */
 export interface RetryPolicy {
-  /** Attempts without a single byte in between, after which it gives up. */
+  /** Attempts in a row without a byte, before the download fails. */
   attempts: number;
-  /** Before the second attempt; each further one waits twice as long. */
+  /** The delay before the second attempt. It doubles with each further one. */
   firstDelayMs: number;
   longestDelayMs: number;
-  /** A server may ask for more time than this, but is not given it. */
+  /** The longest delay that a server's Retry-After can ask for. */
   longestRetryAfterMs: number;
-  /** Without a byte for so long, a connection counts as broken. */
+  /** A connection without a byte for this long counts as broken. */
   stallMs: number;
 }
 
@@ -20,8 +20,8 @@ export const RETRY_POLICY: RetryPolicy = {
 };
 
 /**
- * How long to wait before an attempt, `failures` having gone before it. Jitter keeps the visitors of a page whose server
- * came back from all returning at once.
+ * The delay before the next attempt, after `failures` failures. Jitter spreads the visitors of a page, so that they do not
+ * all return to a restarted server at once.
  */
 export function delayMs(retry: RetryPolicy, failures: number, retryAfterMs = 0, random = Math.random()): number {
   const doubled = retry.firstDelayMs * 2 ** (failures - 1);

@@ -4,7 +4,7 @@ import { Check, compareSizes, StartOver } from "./part.js";
 import type { Expected, Part, Surroundings } from "./part.js";
 import type { Found } from "./response.js";
 
-/** A file that goes straight from the network to the engine, and is fetched again when it is read again. */
+/** A file that streams from the network to the engine without a cache. Each read downloads it again. */
 export class StreamedPart implements Part {
   #found: Found = {};
   #reading: Reading | undefined;
@@ -56,7 +56,7 @@ export class StreamedPart implements Part {
   }
 
   start(): void {
-    // There is no place for what is not read.
+    // Without a cache there is no read-ahead.
   }
 
   pause(): Promise<void> {
@@ -68,7 +68,7 @@ export class StreamedPart implements Part {
     if (this.#reading === undefined) await this.open();
     const reading = this.#reading;
     if (reading === undefined) return;
-    // The engine has closed the connection behind the last byte that it wanted.
+    // The engine has closed the connection after the last byte that it read.
     reading.download = this.#download(reading.position);
     while ((await this.#next(reading)) !== null) this.around.signal.throwIfAborted();
   }
@@ -98,7 +98,7 @@ export class StreamedPart implements Part {
   }
 }
 
-/** One pass over the file. */
+/** One read of the file from its start. */
 class Reading {
   position = 0;
 
