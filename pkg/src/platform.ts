@@ -2,20 +2,20 @@ import type { Transport } from "./wire/client.js";
 import { openWorker, unavailable } from "./wire/transport.js";
 import type { WasmModule } from "./wire/wasm-contract.js";
 
-/** What a browser and Node do each in their own way. */
+/** What differs between a browser and Node. */
 export interface Platform {
-  /** Whether a thread of its own can be had for the engine. */
+  /** Whether the engine can have its own thread. */
   threads(): boolean;
-  /** @param make starts it in place of the package. */
+  /** @param make starts the worker, in place of the package. */
   openWorker(make?: () => Worker): Transport;
   /** Runs the engine on this thread. */
   openHere(): Promise<Transport>;
-  /** The engine's code, on this thread. */
+  /** Loads the engine's code on this thread. */
   loadWasm(): Promise<WasmModule>;
   /**
-   * The address that a text names.
+   * Resolves an address.
    *
-   * @throws {TypeError} when it names none.
+   * @throws {TypeError} when it is not a valid address.
    */
   locate(address: string): URL;
 }
@@ -29,18 +29,18 @@ const browser: Platform = {
   },
   loadWasm,
   locate(address) {
-    // A page has a document; a worker only its own location.
+    // A worker has no document, only its own location.
     const scope = globalThis as { document?: { baseURI: string }; location?: { href: string } };
     return new URL(address, scope.document?.baseURI ?? scope.location?.href);
   },
 };
 
 function startWorker(): Worker {
-  // Bundlers look for exactly this expression to find the file and build it.
+  // Bundlers find the worker's file by exactly this expression.
   return new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "lunette" });
 }
 
-// The engine's code is loaded only when it is used here: a page with a worker has it once, in the worker.
+// Imported on demand: a page that uses a worker then loads the engine's code only there.
 async function loadWasm(): Promise<WasmModule> {
   const { loadWasm } = await code(import("./wasm.js"));
   return loadWasm();
@@ -54,12 +54,12 @@ function code<T>(module: Promise<T>): Promise<T> {
 
 let current = browser;
 
-/** The platform that this package runs on: a browser's, unless the entry for another one said so. */
+/** The platform in use. Default: a browser. */
 export function platform(): Platform {
   return current;
 }
 
-/** Called by the entry that the `exports` of package.json choose, before anything else of the package is used. */
+/** Sets the platform. Node's entries call this before anything else of the package is used. */
 export function usePlatform(other: Platform): void {
   current = other;
 }

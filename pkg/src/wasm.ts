@@ -1,9 +1,9 @@
-// Where the engine's own file is. In an app that a bundler built, `../wasm/` is beside the folder of the script.
+// The address of the wasm file. In an app that a bundler built, `../wasm/` lies beside the folder of the script.
 import { instantiate, once } from "./worker/instantiate.js";
 
 /** Fetches and compiles the engine, once for this thread. */
 export const loadWasm = once(() => {
-  // Bundlers look for exactly this expression to find the file and ship it.
+  // Bundlers find the wasm file by exactly this expression.
   const url = new URL("../wasm/lunette_bg.wasm", import.meta.url);
   const advice =
     "Check that it is served, that the page's Content-Security-Policy allows 'wasm-unsafe-eval', and that the browser " +

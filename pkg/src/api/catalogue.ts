@@ -3,8 +3,8 @@ import * as inputs from "../wire/inputs.js";
 import type { CatalogueEntry, ModelRef } from "../types/index.js";
 
 /**
- * The named models. What is written here of a file is what its repository lists; where the exact size and hash are not
- * known, the size is rounded and the hash is left to the host and to the first load.
+ * The named models. Sizes and hashes come from the files' repositories. Where they are not known exactly, the size is
+ * rounded and the hash is left out.
  */
 
 const HUB = "https://huggingface.co";
@@ -102,17 +102,17 @@ const BUILT_IN: readonly CatalogueEntry[] = [
 
 const entries = new Map<string, CatalogueEntry | ModelRef>(BUILT_IN.map((entry) => [entry.id, entry]));
 
-/** What a name stands for. */
+/** The model with this name. */
 export function entryOf(id: string): ModelRef | undefined {
   return entries.get(id);
 }
 
-/** Every model of which all is known: those of this package and those that were registered so. */
+/** All models with complete entries: those of this package, and those that were registered with all fields. */
 export function catalogue(): CatalogueEntry[] {
   return [...entries.values()].filter(isFull).map((entry) => structuredClone(entry));
 }
 
-/** Gives a model a name that loads take; a name that is there already means the new model from now on. */
+/** Registers a model under a name. Replaces a model that has the name already. */
 export function register(id: string, ref: ModelRef | CatalogueEntry): void {
   if (typeof id !== "string" || !/^[\w.-]+$/.test(id)) {
     throw wrong("id", 'a name of letters, digits, ".", "-" and "_"', id);

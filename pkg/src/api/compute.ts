@@ -2,8 +2,10 @@ import { fromWire, toWire } from "../wire/errors.js";
 import { platform } from "../platform.js";
 import type { WasmModule } from "../wire/wasm-contract.js";
 
-/** Runs on this thread, with a module of its own: it is some milliseconds of work, and
- * no model may be loaded. */
+/**
+ * Runs work that needs no model on this thread, with a wasm module of its own. It takes a few milliseconds, and there may be
+ * no worker.
+ */
 export async function compute<T>(work: (wasm: WasmModule) => T): Promise<T> {
   const wasm = await platform().loadWasm();
   try {

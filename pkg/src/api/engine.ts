@@ -18,14 +18,13 @@ import type {
 } from "../types/index.js";
 import { AdmissionControl } from "../wire/admission.js";
 
-/** The channel behind an engine, for the classes of this package that stand on it. */
+/** The client of an engine, for the other classes of this package. */
 export let clientOf: (engine: Engine) => Client;
 
 /**
  * A language model that runs on this machine: the layer below {@link Judge}.
  *
- * Every method rejects with a {@link LunetteError}. Calls may overlap; the engine takes them one after another and each
- * gets its own result.
+ * Every method rejects with a {@link LunetteError}. Calls may overlap: the engine batches them, and each gets its own result.
  */
 export class Engine {
   readonly #client: Client;
@@ -49,12 +48,12 @@ export class Engine {
   }
 
   /**
-   * Loads a GGUF model into a worker of its own. The only requests made are for the model that is named here.
+   * Loads a GGUF model into a worker of its own. It sends requests for this model only.
    *
-   * @throws {LunetteError} `source` or `network` when the bytes cannot be had, `integrity` when they are not those that were
-   * asked for, `quota` when they cannot be kept; `invalid-file`, `truncated`, `invalid-model` or one of `unsupported-…` when
-   * they cannot be used; `no-gpu` or `out-of-memory` when this machine cannot hold them; `engine-unavailable` when the worker
-   * or the wasm file cannot be loaded; `invalid-argument`; `aborted`.
+   * @throws {LunetteError} `source` or `network` when the download fails, `integrity` when the file is not the expected one,
+   * `quota` when there is no room to cache it; `invalid-file`, `truncated`, `invalid-model` or one of `unsupported-…` when the
+   * file cannot be used; `no-gpu` or `out-of-memory` when this machine cannot run the model; `engine-unavailable` when the
+   * worker or the wasm file cannot be loaded; `invalid-argument`; `aborted`.
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<Engine> {
     const {
@@ -68,7 +67,7 @@ export class Engine {
     } = inputs.loadOptions(options, "options");
     const from = await opened(model);
     const source = describeSource(from, sha256);
-    // Not awaited: a browser may ask the user, and the load goes on whatever the answer.
+    // Do not await this: a browser may ask the user, and the load does not depend on the answer.
     if (cache && source.kind === "url") void askToPersist();
     const client = new Client(new AdmissionControl(await connect(worker)));
     client.onRecovery = onRecovery;
@@ -146,7 +145,7 @@ export class Engine {
   }
 }
 
-/** The other side of a channel: in a worker, or on this thread. */
+/** Starts the engine in a worker or on this thread, and returns the transport to it. */
 export function connect(worker: LoadOptions["worker"] = platform().threads()): Promise<Transport> | Transport {
   if (typeof worker === "function") return platform().openWorker(worker);
   return worker ? platform().openWorker() : platform().openHere();

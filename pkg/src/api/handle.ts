@@ -1,16 +1,16 @@
 import { LunetteError } from "../wire/errors.js";
 import type { ModelRef, ModelSource } from "../types/index.js";
 
-/** A source whose files are open. */
+/** A source without file handles. */
 export type OpenedSource = string | URL | Blob | ArrayBuffer | ModelRef | readonly Blob[];
 
-/** Opens the entries of a file system that a source may consist of: they become the files that they name. */
+/** Opens the file handles in a source: each becomes its file. */
 export async function opened(model: ModelSource): Promise<OpenedSource> {
   if (Array.isArray(model)) return Promise.all((model as readonly (Blob | FileSystemFileHandle)[]).map(fileOf));
   return isHandle(model) ? open(model) : (model as OpenedSource);
 }
 
-/** By what it can do, not by class: it may come from another frame, and not every place knows the class. */
+/** Check for the method and not the class: a handle may come from another frame, and Node lacks the class. */
 function isHandle(value: unknown): value is FileSystemFileHandle {
   return typeof value === "object" && value !== null && "getFile" in value && typeof value.getFile === "function";
 }

@@ -42,7 +42,7 @@ export class Judge {
     return this.engine.info;
   }
 
-  /** Loads a judge. Takes and throws what {@link Engine.load} does. */
+  /** Loads a judge. Takes the same arguments and throws the same errors as {@link Engine.load}. */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<Judge> {
     return new Judge(await Engine.load(model, options));
   }
@@ -61,7 +61,7 @@ export class Judge {
   }
 
   /**
-   * Scores one response under several rubrics at once: what their prompts share is computed once.
+   * Scores one response under several rubrics at once. The common prefix of their prompts is computed once.
    *
    * @returns a verdict for each rubric, in their order.
    * @throws {LunetteError} as {@link Judge.score}.
@@ -73,7 +73,7 @@ export class Judge {
   }
 
   /**
-   * Gives one response one of the labels of a rubric.
+   * Classifies one response: gives it one of the labels of a rubric.
    *
    * @throws {LunetteError} as {@link Judge.score}.
    */
@@ -87,8 +87,8 @@ export class Judge {
   }
 
   /**
-   * Says which of two responses is better. Both orders are judged, since judges favour a place; swapping A and B gives
-   * the mirrored verdict.
+   * Says which of two responses is better. It judges both orders, because judges prefer one place (position bias). Swapping A
+   * and B gives the mirrored verdict.
    *
    * @throws {LunetteError} as {@link Judge.score}.
    */
@@ -97,8 +97,8 @@ export class Judge {
   }
 
   /**
-   * Ranks several responses by comparing them in pairs: Bradley–Terry strengths with 95% confidence intervals. Results
-   * that are there already are ranked by {@link rankResults}.
+   * Ranks several responses by comparing them in pairs: Bradley–Terry strengths with 95% confidence intervals.
+   * {@link rankResults} ranks results that exist already.
    *
    * @throws {LunetteError} as {@link Judge.score}.
    */
@@ -107,10 +107,10 @@ export class Judge {
   }
 
   /**
-   * The same judge with a calibration from {@link fitCalibration}: its scores carry `calibrated` beside `expected`. It
-   * shares this one's model, and `dispose` of either frees it.
+   * The same judge with a calibration from {@link fitCalibration}: its scores have `calibrated` beside `expected`. Both share
+   * one model, and `dispose` of either frees it.
    *
-   * @throws {LunetteError} `invalid-argument` when the map is not one.
+   * @throws {LunetteError} `invalid-argument` when the map is not valid.
    */
   withCalibration(map: CalibrationMap): Judge {
     return new Judge(this.engine, calibrationMap(map, "map"));

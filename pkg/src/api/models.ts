@@ -8,9 +8,9 @@ import type { Calls, Method } from "../wire/protocol.js";
 import { describeRef } from "./source.js";
 import type { CachedModel, CatalogueEntry, ModelRef, StorageUsage } from "../types/index.js";
 
-/** The models that have names, and those that are kept on this machine. */
+/** The named models, and the models that are cached on this machine. */
 export const Models = {
-  /** Every named model, with all that is known of it before a byte is fetched. */
+  /** Every named model, with all that is known of it before a download. */
   catalogue(): CatalogueEntry[] {
     return catalogue.catalogue();
   },
@@ -25,18 +25,18 @@ export const Models = {
     catalogue.register(id, ref);
   },
 
-  /** What is kept, complete or not, the last used first. */
+  /** The cached models, complete or not, the last used first. */
   async list(): Promise<CachedModel[]> {
     return call("listModels", []);
   },
 
-  /** What this site's storage holds and may hold. */
+  /** The usage and the quota of this site's storage. */
   async usage(): Promise<StorageUsage> {
     return call("storageUsage", []);
   },
 
   /**
-   * Removes a model from the cache; harmless when it is not there.
+   * Removes a model from the cache. Does nothing when it is not there.
    *
    * @param id its {@link CachedModel.id}, its name in the catalogue, or its address.
    * @throws {LunetteError} `in-use` while it is being loaded, here or in another tab.
@@ -46,7 +46,7 @@ export const Models = {
   },
 
   /**
-   * Puts a file into the cache, as if it had been fetched: a load of `ref`, or of the address that comes back, then needs no
+   * Puts a file into the cache, as if it had been downloaded. A load of `ref`, or of the address in the result, then needs no
    * network.
    *
    * @throws {LunetteError} `integrity` when it is not the file that `ref` says, `quota`, `in-use`, `invalid-argument`.
@@ -57,7 +57,7 @@ export const Models = {
   },
 
   /**
-   * A model of the cache as a file, to be saved or sent on. Of a split one, `"<id>/<n>"` is the n-th file.
+   * A cached model as a file, to save or send. Of a split model, `"<id>/<n>"` is the n-th file.
    *
    * @throws {LunetteError} `invalid-argument` when it is not there, or not complete.
    */
@@ -65,13 +65,13 @@ export const Models = {
     return call("exportModel", inCache(id));
   },
 
-  /** Asks the browser not to clear this site's storage when space runs low. Resolves to whether it agreed. */
+  /** Asks the browser not to evict this site's storage when space runs low. Resolves to whether it agreed. */
   async persist(): Promise<boolean> {
     return askToPersist();
   },
 };
 
-/** What a model may be called by, and the address that this may be: of a name of the catalogue, the one behind it. */
+/** The id as given, and the address that it may stand for. */
 function inCache(id: string): [id: string, url: string | undefined] {
   const name = text(id, "id");
   try {
@@ -81,7 +81,7 @@ function inCache(id: string): [id: string, url: string | undefined] {
   }
 }
 
-/** In a worker of its own, which is gone afterwards: files can be written there only. */
+/** Makes a call in a temporary worker: only workers can write files. */
 async function call<M extends Method>(method: M, args: Calls[M]["args"]): Promise<Calls[M]["result"]> {
   const client = new Client(await connect());
   try {

@@ -14,8 +14,8 @@ import type {
 } from "../types/index.js";
 
 /**
- * Several judges that vote. They are asked at the same time; if one fails, the others are stopped and its error is the
- * panel's. `onToken` is given the number of the judge as `index`.
+ * Several judges that vote. They judge in parallel. If one fails, the others are stopped, and the panel rejects with its
+ * error. `onToken` gets the number of the judge as `index`.
  */
 export class Panel {
   /** In the order of `verdicts`. */
@@ -26,7 +26,7 @@ export class Panel {
   }
 
   /**
-   * A panel of these judges, which stay the caller's to dispose of.
+   * A panel of these judges. The caller still disposes of them.
    *
    * @throws {LunetteError} `invalid-argument` when there is none.
    */
@@ -39,7 +39,7 @@ export class Panel {
   }
 
   /**
-   * Scores one response. What is combined is what the judges gave, calibrated or not; `calibrated` stays in `verdicts`.
+   * Scores one response. It combines the judges' uncalibrated scores; `calibrated` is in `verdicts`.
    *
    * @throws {LunetteError} as {@link Judge.score}.
    */
@@ -74,13 +74,13 @@ export class Panel {
     return { ...(await this.#client.call("combinePreferences", [ballots])), verdicts };
   }
 
-  /** Any of the judges' workers can count votes, and has all that it takes. */
+  /** The worker that combines the verdicts. Any judge's would do. */
   get #client() {
     const [first] = this.judges as [Judge, ...Judge[]];
     return clientOf(first.engine);
   }
 
-  /** Asks all judges; nobody goes on once one has failed. */
+  /** Asks all judges. Stops the others once one has failed. */
   async #ask<O extends JudgeOptions | CompareOptions, V>(
     options: O,
     call: (judge: Judge, options: O) => Promise<V>,

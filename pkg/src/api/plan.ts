@@ -6,11 +6,11 @@ import { opened } from "./handle.js";
 import type { LoadOptions, LoadPlan, ModelSource } from "../types/index.js";
 
 /**
- * What a load of this model with these options would take, and whether this machine can give it. Only the file's header is
- * fetched, some megabytes of vocabulary for the most part, which a later load need not fetch again.
+ * The memory and storage that a load with these options would take, and whether this machine has them. Only the file's header
+ * is downloaded (some megabytes, most of them vocabulary), and a later load reuses it.
  *
- * @throws {LunetteError} as {@link Engine.load} does, but for what concerns the model's weights: that it does not fit is the
- * plan's verdict, not an error.
+ * @throws {LunetteError} as {@link Engine.load}, except for a model that does not fit: that is the plan's verdict, not an
+ * error.
  */
 export async function planLoad(model: ModelSource, options: LoadOptions = {}): Promise<LoadPlan> {
   const given = inputs.loadOptions(options, "options");

@@ -9,9 +9,10 @@ import { partBlobs, partUrls } from "../wire/split.js";
 import type { ModelRef } from "../types/index.js";
 
 /**
- * Turns what the caller passed into something that can be posted to a worker, whose base address is not the page's.
+ * A source in a form that can be posted to a worker. Addresses become absolute, because the worker's base address differs
+ * from the page's.
  *
- * @param sha256 what the caller expects, beside what the source may say itself.
+ * @param sha256 the hash in the caller's options. The source may have one too.
  */
 export function describeSource(model: OpenedSource, sha256?: string): WireSource {
   const source = describe(model);
@@ -32,7 +33,7 @@ export function describeSource(model: OpenedSource, sha256?: string): WireSource
   return { ...source, sha256: [sha256] };
 }
 
-/** `settings`, with the chat template that a named model or a reference brings, unless they have one. */
+/** `settings` with the chat template of a named model or a reference, unless they have one. */
 export function withChatTemplate<T extends { chatTemplate?: string }>(model: OpenedSource, settings: T): T {
   const ref = typeof model === "string" ? entryOf(model) : (model as Partial<ModelRef>);
   const chatTemplate = settings.chatTemplate ?? ref?.chatTemplate;

@@ -13,7 +13,7 @@ import { compute } from "./compute.js";
 
 /**
  * Ranks players by a table of pairwise results: Bradley–Terry strengths with bootstrap confidence intervals. Needs no
- * model; the same table and options give the same ranking.
+ * model. The same table and options give the same ranking.
  *
  * @throws {LunetteError} `invalid-argument` naming what is wrong; `engine-unavailable`.
  */
@@ -24,11 +24,11 @@ export async function rankResults(results: readonly PairwiseResult[], options: R
 }
 
 /**
- * Fits the monotone map (isotonic regression) that brings a judge's expected scores closest to what people gave, and
- * says what it is worth. Needs no model. Apply it with {@link Judge.withCalibration}.
+ * Fits a monotone map (isotonic regression) from a judge's expected scores to people's labels, and reports how good it is.
+ * Needs no model. Apply it with {@link Judge.withCalibration}.
  *
- * @param verdicts the judge's verdicts, or their expected scores alone; at least 10.
- * @param humanLabels what people gave the same responses, in the same order.
+ * @param verdicts the judge's verdicts, or their expected scores; at least 10.
+ * @param humanLabels people's labels of the same responses, in the same order.
  * @throws {LunetteError} `invalid-argument` naming what is wrong; `engine-unavailable`.
  */
 export async function fitCalibration(
@@ -83,7 +83,7 @@ function expected(value: unknown, where: string): number {
 
 const points = record<CalibrationMap>({ thresholds: listOf(finite), values: listOf(finite) });
 
-/** Refuses a broken map before anything is judged with it. */
+/** Checks a calibration map. */
 export const calibrationMap: Check<CalibrationMap> = (value, where) => {
   const map = points(value, where);
   const { thresholds, values } = map;

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { LunetteError } from "../wire/errors.js";
 import type { WireSource } from "../wire/protocol.js";
 
-/** A model on the disk as a `Blob` that is read as it is asked for; any other source is left as it is. */
+/** Turns files on the disk into `Blob`s, which are read on demand. Leaves any other source as it is. */
 export async function fromDisk(source: WireSource): Promise<WireSource> {
   if (source.kind !== "url" || !source.parts.every((url) => url.startsWith("file:"))) return source;
   const { sha256 } = source;
@@ -12,11 +12,11 @@ export async function fromDisk(source: WireSource): Promise<WireSource> {
   return sha256 === undefined ? { kind: "blobs", parts } : { kind: "blobs", parts, sha256 };
 }
 
-/** Opened in the thread that reads it: Node cannot hand a `Blob` over a file to another. */
+/** Must run in the thread that reads the file: Node cannot send a `Blob` of a file to another. */
 async function open(url: string): Promise<Blob> {
   try {
     const path = fileURLToPath(url);
-    // `openAsBlob` does not say what is wrong with a path.
+    // `openAsBlob` does not say why a path is wrong.
     const file = await stat(path);
     if (!file.isFile()) throw new Error("it is not a file");
     return await openAsBlob(path);

@@ -1,4 +1,4 @@
-// What `import "lunette"` means in Node: the same names as elsewhere, on Node's threads and files.
+// The entry `lunette` in Node: the same names as in a browser, on Node's threads and files.
 import { usePlatform } from "../platform.js";
 import { node } from "./platform.js";
 

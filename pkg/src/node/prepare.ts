@@ -3,13 +3,13 @@ import type { Prepare } from "../worker/host.js";
 import { fromDisk } from "./files.js";
 import { provideWebGpu } from "./webgpu.js";
 
-/** What a load needs of Node before it begins, in a thread of the engine's own. */
+/** Prepares a load in the engine's own thread: sets up WebGPU and opens files. */
 export const prepare: Prepare = async (source, options) => {
   if (options.backend !== "wasm") await provideWebGpu(options.backend === "webgpu");
   return fromDisk(source);
 };
 
-/** The same on the caller's thread, which has no WebGPU: its globals are not ours to change. */
+/** The same on the caller's thread, without WebGPU: the package must not change the caller's globals. */
 export const prepareHere: Prepare = async (source, options) => {
   if (options.backend === "webgpu") {
     const message =

@@ -1,4 +1,4 @@
-// What `lunette/promptfoo` is: promptfoo runs in Node, and loads nothing else of this package.
+// The entry `lunette/promptfoo`. promptfoo runs in Node, and imports nothing else of this package.
 import "./main.js";
 
 export * from "../adapters/promptfoo.js";

@@ -1,4 +1,4 @@
-// What `lunette/react` means in Node, where pages are rendered ahead and components are tested.
+// The entry `lunette/react` in Node, for server-side rendering and for tests of components.
 import "./main.js";
 
 export * from "../react/index.js";

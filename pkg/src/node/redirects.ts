@@ -6,8 +6,8 @@ import { readLinked } from "../worker/source/response.js";
 const MOST = 20;
 
 /**
- * Follows redirects one by one: a hub says the file's SHA-256 and size in the headers of the redirect to its storage, which
- * `fetch` does not show.
+ * Follows redirects one by one, to see their headers: a hub states the SHA-256 and the size of a file in its redirect to the
+ * storage.
  */
 const followRedirects: Fetch = async (url, init) => {
   let at = url;
@@ -23,7 +23,7 @@ const followRedirects: Fetch = async (url, init) => {
   throw new TypeError(`${url} redirects more than ${MOST} times`);
 };
 
-/** For the thread that fetches models. */
+/** Makes the downloads of this thread read the headers of redirects. */
 export function seeRedirects(): void {
   useFetch(followRedirects);
 }

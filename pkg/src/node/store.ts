@@ -7,10 +7,10 @@ import type { LockMode, ReadableFile, Release, Space, Storage, Store, WritableFi
 import { sleep } from "../worker/source/retry.js";
 
 const DATA = ".gguf";
-/** How often a lock that somebody else holds is looked at. */
+/** The interval at which a lock that is taken is polled. */
 const POLL_MS = 250;
 
-/** Where models are kept: `$LUNETTE_CACHE`, else `lunette/models` in the user's cache folder. */
+/** The folder of cached models: `$LUNETTE_CACHE`, else `lunette/models` in the user's cache folder. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   const named = env["LUNETTE_CACHE"];
   if (named !== undefined && named !== "") return named;
@@ -18,7 +18,7 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(cache !== undefined && cache !== "" ? cache : join(homedir(), ".cache"), "lunette", "models");
 }
 
-/** The folder of models, as far as it can be written to. */
+/** Opens the folder of cached models, if it is writable. */
 export async function openFolder(folder = cacheFolder()): Promise<Storage> {
   try {
     await mkdir(folder, { recursive: true });
@@ -79,7 +79,7 @@ class FolderStore implements Store {
   }
 
   async remove(name: string): Promise<void> {
-    // The record first: data without a record is nothing.
+    // Remove the record first: data without a record is ignored.
     await this.#slots.remove(name);
     await rm(this.#path(name), { force: true });
   }
@@ -93,7 +93,7 @@ class FolderStore implements Store {
     }
   }
 
-  /** A file that holds its owner's process number. Readers need none: a file that is deleted stays there for them. */
+  /** A lock file with its owner's process ID. Readers need no lock: a deleted file stays readable for them. */
   async tryLock(name: string, mode: LockMode): Promise<Release | undefined> {
     const path = join(this.folder, `${name}.lock`);
     if (mode === "shared") return (await isHeld(path)) ? undefined : () => undefined;
@@ -126,7 +126,7 @@ class FolderStore implements Store {
 async function isHeld(path: string): Promise<boolean> {
   try {
     const owner = Number(await readFile(path, "utf8"));
-    // Just made, and its number not written yet.
+    // The file was just created, and its process ID is not written yet.
     if (owner === 0) return Date.now() - (await stat(path)).mtimeMs < 5000;
     process.kill(owner, 0);
     return true;

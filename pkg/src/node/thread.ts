@@ -15,5 +15,5 @@ export interface ThreadData {
 
 seeRedirects();
 setDawnFlags((workerData as ThreadData).dawnFlags);
-// What no call can catch ends the thread, and is reported at the other end.
+// An error that no call catches ends the thread. The caller's side reports it.
 serve(parentPort as unknown as HostPort, undefined, loadWasm, prepare, () => openFolder());

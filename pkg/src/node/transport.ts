@@ -23,7 +23,7 @@ export function openWorker(make?: () => globalThis.Worker): Transport {
     worker = new Worker(new URL("./thread.js", import.meta.url), {
       name: "lunette",
       workerData,
-      // None of the process's own: some, such as --input-type, would keep the script from being loaded.
+      // Do not inherit the process's flags: some, such as --input-type, prevent the script from loading.
       execArgv: [],
     });
   } catch (cause) {
@@ -37,12 +37,12 @@ export function openHere(): Promise<Transport> {
   const { port1, port2 } = new MessageChannel();
   seeRedirects();
   serve(port2 as unknown as HostPort, undefined, loadWasm, prepareHere, () => openFolder());
-  // Whether the process has to live on is for the caller's end to say.
+  // Only the caller's end of the channel keeps the process alive.
   port2.unref();
   return Promise.resolve(new Channel(port1, () => port1.close()));
 }
 
-/** A channel that keeps the process alive while a call waits for its answer, and at no other time. */
+/** A channel that keeps the process alive only while a call waits for its result. */
 class Channel implements Transport {
   readonly #waiting = new Set<number>();
   readonly #port: Worker | MessagePort;

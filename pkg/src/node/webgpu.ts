@@ -10,10 +10,10 @@ interface Dawn {
 let flags: string[] = [];
 
 /**
- * Sets what the npm package `webgpu` is started with, for every model that is loaded from now on: `"backend=vulkan"`,
- * `"adapter=…"` (part of a GPU's name), `"enable-dawn-features=…"`.
+ * Sets the flags of the npm package `webgpu` for later loads: `"backend=vulkan"`, `"adapter=…"` (part of a GPU's name),
+ * `"enable-dawn-features=…"`.
  *
- * @throws {LunetteError} `invalid-argument` when it is no list of texts. A flag that Dawn does not know shows at the load.
+ * @throws {LunetteError} `invalid-argument` when it is not a list of strings. A flag that Dawn does not know fails the load.
  */
 export function setDawnFlags(list: readonly string[]): void {
   flags = listOf(text)(list, "flags");
@@ -26,9 +26,9 @@ export function dawnFlags(): string[] {
 let provided = false;
 
 /**
- * Gives this thread, which is the engine's own, the globals that the engine looks for in a browser's worker.
+ * Defines the WebGPU globals of a browser in this thread, which is the engine's own.
  *
- * @param insist WebGPU was asked for by name: without the package there is no going on.
+ * @param insist WebGPU was asked for by name, so a missing package is an error.
  */
 export async function provideWebGpu(insist: boolean): Promise<void> {
   if (provided) return;
@@ -58,7 +58,7 @@ export async function provideWebGpu(insist: boolean): Promise<void> {
   Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true });
 }
 
-/** By a name that bundlers do not follow: the package is optional, and holds a native module. */
+/** Imports by a name that bundlers do not follow: the package is optional and has a native module. */
 export async function importDawn(): Promise<Dawn> {
   const name = "webgpu";
   return (await import(/* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ name)) as Dawn;

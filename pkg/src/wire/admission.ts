@@ -7,7 +7,7 @@ const INSIDE = 256;
 /** More rows than a data set has that is handed over at once. Past that, calls come faster than they can be answered. */
 const MOST_WAITING = 50_000;
 
-/** Calls that compute. The others are answered at once and need not wait. */
+/** Calls that compute. All others are answered at once and are always admitted. */
 const LONG: ReadonlySet<Method> = new Set<Method>(["generate", "judge", "logits", "logprobs"]);
 
 type LongCall = Request & { type: "call" };

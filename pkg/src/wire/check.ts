@@ -1,12 +1,12 @@
 import { LunetteError } from "./errors.js";
 
 /**
- * Checks of what callers pass, before any of it crosses to the worker. They look at types; what depends on the model
- * (ranges, lengths in tokens) is for the engine to say. Each returns a plain copy that can be posted.
+ * Checks a caller's value before it is sent to the worker, and returns a plain copy that can be posted. Checks look at types.
+ * What depends on the model (ranges, lengths in tokens) is checked by the engine.
  */
 export type Check<T> = (value: unknown, where: string) => T;
 
-/** The longest text worth sending: no model here could read it, and it must not be copied about to find that out. */
+/** The longest text that is accepted, in UTF-16 units. No model can read a longer one, so it is not even copied. */
 const LONGEST_TEXT = 1 << 24;
 
 export const text: Check<string> = (value, where) => {
@@ -38,20 +38,20 @@ export const finite: Check<number> = (value, where) => {
   return value;
 };
 
-/** An integer that JavaScript holds exactly and Rust holds unsigned. */
+/** A non-negative integer that JavaScript represents exactly. */
 export const whole: Check<number> = (value, where) => {
   if (!Number.isSafeInteger(value) || (value as number) < 0) throw wrong(where, "a whole number, 0 or more", value);
   return value as number;
 };
 
-/** A number of things, which the engine counts in 32 bits. */
+/** A count, which must fit into 32 bits. */
 export const count: Check<number> = (value, where) => {
   if (whole(value, where) > 0xffff_ffff) throw wrong(where, "a whole number below 2³²", value);
   return value as number;
 };
 
 export const tokens: Check<Uint32Array> = (value, where) => {
-  // By tag, not by class: the array may come from another frame.
+  // Check the tag and not the class: the array may come from another frame.
   if (Object.prototype.toString.call(value) !== "[object Uint32Array]") throw wrong(where, "a Uint32Array", value);
   return Uint32Array.from(value as Uint32Array);
 };
@@ -66,10 +66,10 @@ export const signal: Check<AbortSignal> = (value, where) => {
   return value;
 };
 
-/** The deepest value worth sending: more than people nest, and less than the engine's stack can bear. */
+/** The deepest nesting that is accepted. Real values stay below it, and the engine's stack can hold it. */
 const DEEPEST_VALUE = 64;
 
-/** A value that JSON can hold. Properties that are undefined are left out of the copy, as JSON leaves them out. */
+/** A JSON value. The copy leaves out undefined properties, as JSON does. */
 export const json: Check<Json> = (value, where) => {
   const copy = (value: unknown, where: string, depth: number): Json => {
     if (value === null || typeof value === "boolean") return value;
@@ -94,7 +94,7 @@ export const json: Check<Json> = (value, where) => {
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** Whether an object is what `{}` makes, here or in another frame. */
+/** Whether an object is a plain one, of this or another frame. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
@@ -124,7 +124,7 @@ export function optional<T>(check: Check<Exclude<T, undefined>>): Optional<T> {
   return { optional: check };
 }
 
-/** An object with these fields. Others are left out of the copy: rows of a dataset carry more than the judge reads. */
+/** An object with these fields. The copy leaves out others: rows of a dataset may have more fields than the judge reads. */
 export function record<T extends object>(fields: Fields<T>): Check<T> {
   return (value, where) => {
     const source = object(value, where);
@@ -139,7 +139,7 @@ export function record<T extends object>(fields: Fields<T>): Check<T> {
   };
 }
 
-/** Like {@link record}, but an unknown field is an error: a setting that is misspelt or not there must not pass silently. */
+/** Like {@link record}, but an unknown field is an error: a misspelt setting must not be ignored silently. */
 export function settings<T extends object>(fields: Fields<T>): Check<T> {
   const read = record(fields);
   return (value, where) => {

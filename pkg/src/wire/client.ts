@@ -2,15 +2,15 @@ import { fromWire, LunetteError } from "./errors.js";
 import type { Call, Calls, Method, Reply, Request } from "./protocol.js";
 import type { ModelInfo, Progress, Recovery } from "../types/index.js";
 
-/** The page's side of a message channel to a host. */
+/** The page's end of a message channel to a host. */
 export interface Transport {
   send(request: Request): void;
-  /** @param onFailure the other side is gone, or never came. */
+  /** @param onFailure called when the host has died or did not start. */
   listen(onReply: (reply: Reply) => void, onFailure: (error: LunetteError) => void): void;
   close(): void;
 }
 
-/** What a call may be followed by while it runs. */
+/** How a caller follows a call. */
 export interface Watch {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
@@ -22,12 +22,12 @@ interface Pending extends Watch {
   reject(error: LunetteError): void;
 }
 
-/** How long a busy engine may take to let go before its worker is ended regardless. */
+/** Time that a busy engine gets to end, before its worker is terminated. */
 const GRACE_MS = 1000;
 
-/** Calls across a {@link Transport}: each gets an id, its own callbacks, and exactly one end. */
+/** Remote calls over a {@link Transport}. Each call has an id and its own callbacks, and settles exactly once. */
 export class Client {
-  /** Told of what befalls the engine between calls. */
+  /** Receives events that belong to no call. */
   onRecovery: ((event: Recovery) => void) | undefined;
   onInfo: ((info: ModelInfo) => void) | undefined;
   readonly #pending = new Map<number, Pending>();
@@ -62,7 +62,7 @@ export class Client {
         clearTimeout(timer);
         resolve();
       };
-      // Whatever comes of it, the channel is closed next.
+      // The channel is closed next in either case.
       this.#send({ method: "dispose", args: [] }, {}).then(done, done);
     });
     this.transport.close();
@@ -117,7 +117,7 @@ export class Client {
       case "info":
         this.onInfo?.(reply.info);
         return;
-      // A call that was aborted is no longer pending: its late end is dropped.
+      // An aborted call is no longer pending, so its late result is dropped.
       case "result":
         this.#settle(reply.id)?.resolve(reply.value);
         return;
@@ -139,7 +139,7 @@ export class Client {
     for (const call of calls) call.reject(error);
   }
 
-  /** The other side is gone: there is nobody to say goodbye to. */
+  /** Ends all calls after the host has died. */
   #end(error: LunetteError): void {
     this.#fail(error);
     this.transport.close();
@@ -156,7 +156,7 @@ function unsendable(cause: unknown): LunetteError {
   return new LunetteError("invalid-argument", message, { cause });
 }
 
-/** A callback that throws is the caller's fault to see, as an uncaught error; it must not upset the call. */
+/** Runs a caller's callback. What it throws is reported as an uncaught error, and does not affect the call. */
 function notify(callback: () => void): void {
   try {
     callback();

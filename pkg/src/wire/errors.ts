@@ -1,4 +1,4 @@
-/** Every code that a {@link LunetteError} may carry. README.md says what each one means and what to do. */
+/** Every code of a {@link LunetteError}. docs/errors.md says what each one means and what to do. */
 export const ERROR_CODES = [
   "invalid-file",
   "truncated",
@@ -24,7 +24,7 @@ export const ERROR_CODES = [
   "internal",
 ] as const;
 
-/** What went wrong, as a name to switch on. */
+/** The kind of an error. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** The one error that this package throws and rejects with. Its message says what happened and what to do. */
@@ -39,7 +39,7 @@ export class LunetteError extends Error {
   }
 }
 
-/** An error as it crosses from the worker: structured cloning drops the class and the code. */
+/** An error as a message. Structured cloning would drop its class and its code. */
 export interface WireError {
   code: ErrorCode;
   message: string;
@@ -66,7 +66,7 @@ export function fromWire(wire: WireError): LunetteError {
   return new LunetteError(wire.code, wire.message, { cause });
 }
 
-/** The code of an error of ours, whether it was made here or in Rust. */
+/** The code of an error that this package or its Rust side made. */
 export function codeOf(error: unknown): ErrorCode | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   return ERROR_CODES.find((code) => code === error.code);

@@ -40,9 +40,9 @@ import type {
 } from "../types/index.js";
 import type { Prompt } from "./wasm-contract.js";
 
-/** What each call of the public surface accepts, field by field. */
+/** The checks of the public functions' arguments, field by field. */
 
-/** A SHA-256 as people write it; in lower case, as it is compared. */
+/** A SHA-256 in hexadecimal digits. Returns it in lower case. */
 export const sha256: Check<string> = (value, where) => {
   const digits = text(value, where).toLowerCase();
   if (!/^[0-9a-f]{64}$/.test(digits)) throw wrong(where, "a SHA-256 of 64 hexadecimal digits", value);
@@ -73,7 +73,7 @@ export const loadOptions = settings<LoadOptions>({
   signal: optional(signal),
 });
 
-/** What of {@link loadOptions} concerns the engine. */
+/** The part of {@link loadOptions} that the engine reads. */
 export const engineOptions = record<Pick<LoadOptions, keyof typeof engineFields>>(engineFields);
 
 export const callOptions = settings<CallOptions>({ signal: optional(signal) });
@@ -111,7 +111,7 @@ export const compareOptions = settings<CompareOptions>({
   ties: optional(flag),
 });
 
-/** What a constraint can be given as. The engine looks at what is in it. */
+/** The kinds of constraints. The engine checks their content. */
 const constraints: Record<string, Check<unknown>> = {
   jsonSchema: (value, where) => json(object(value, where), where),
   regex: text,

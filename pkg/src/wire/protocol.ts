@@ -17,7 +17,7 @@ import type {
 import type { ClassBallot, JudgeKind, JudgeTasks, PreferenceBallot, ScoreBallot } from "./tasks.js";
 import type { Prompt, WasmGenerateOptions, WasmJudgeOptions, WasmLoadOptions } from "./wasm-contract.js";
 
-/** Every call that the page can make of the worker. */
+/** Every call that the page can make to the worker. */
 export interface Calls {
   load: { args: [source: WireSource, options: WasmLoadOptions, arrival: ArrivalOptions]; result: ModelInfo };
   plan: { args: [source: WireSource, options: WasmLoadOptions, arrival: ArrivalOptions]; result: LoadPlan };
@@ -48,12 +48,12 @@ export type Method = keyof Calls;
 /** One call, of any method. */
 export type Call = { [M in Method]: { method: M; args: Calls[M]["args"] } }[Method];
 
-/** Page → worker. `stream`: someone listens to the tokens. */
+/** Page → worker. `stream`: send tokens as they are generated. */
 export type Request = (Call & { type: "call"; id: number; stream: boolean }) | { type: "abort"; id: number };
 
 /**
- * Worker → page. `hello` comes first: the worker's script has loaded. `recovery` and `info` belong to no call: the engine's
- * own fate, and what it is from now on.
+ * Worker → page. `hello` comes first, once the worker's script has loaded. `recovery` (the device was lost) and `info` (the
+ * engine's new state) belong to no call.
  */
 export type Reply =
   | { type: "hello" }
@@ -64,7 +64,7 @@ export type Reply =
   | { type: "result"; id: number; value: Calls[Method]["result"] }
   | { type: "error"; id: number; error: WireError };
 
-/** Where the worker gets the model from. A `Blob` crosses by reference, whatever its size. */
+/** Where the worker loads the model from. A `Blob` is sent by reference, whatever its size. */
 export type WireSource = WireUrl | WireBlobs;
 
 export interface WireUrl {
@@ -85,7 +85,7 @@ export interface WireBlobs {
   sha256?: string[];
 }
 
-/** How a model arrives, which the engine need not know. */
+/** Options of a load that the engine does not need. */
 export interface ArrivalOptions {
   cache: boolean;
 }

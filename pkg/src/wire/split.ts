@@ -1,12 +1,12 @@
 import { LunetteError } from "./errors.js";
 
-/** What llama.cpp's `gguf-split` calls the parts of a file. */
+/** The names that llama.cpp's `gguf-split` gives to the parts of a file. */
 const PART = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/;
 
-/** More than anybody splits a file into: a name must not make thousands of requests. */
+/** The most parts that are accepted, so that a name cannot cause thousands of requests. */
 const MOST_PARTS = 1000;
 
-/** Which part of how many a file is, by its name; `undefined` for a file that is whole. */
+/** The part number in the name of a split file; `undefined` for a file that is not split. */
 export function partOf(name: string): { stem: string; part: number; parts: number } | undefined {
   const [, stem, part, parts] = PART.exec(name) ?? [];
   if (stem === undefined) return undefined;
@@ -17,7 +17,7 @@ export function partOf(name: string): { stem: string; part: number; parts: numbe
   return found;
 }
 
-/** The addresses of all parts, given the first one's; of a file that is whole, its own. */
+/** The addresses of all parts, from the address of the first. A file that is not split has one. */
 export function partUrls(first: string): string[] {
   const url = new URL(first);
   const [, folder = "", name = ""] = /^(.*\/)?([^/]*)$/.exec(url.pathname) ?? [];
@@ -35,7 +35,7 @@ export function partUrls(first: string): string[] {
   });
 }
 
-/** The parts of a split file in their order, whatever order they were picked in; files without such names as they are. */
+/** The parts of a split file, sorted by the numbers in their names. Files with other names keep their order. */
 export function partBlobs(blobs: readonly Blob[]): Blob[] {
   const named = blobs.map((blob) => ({ blob, found: partOf((blob as Partial<File>).name ?? "") }));
   const first = named[0]?.found;

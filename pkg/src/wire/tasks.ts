@@ -11,7 +11,7 @@ import type {
   ScoreVerdict,
 } from "../types/index.js";
 
-/** Every kind of task, with what comes of it. */
+/** Every kind of task, with its verdict. */
 export interface JudgeTasks {
   score: { task: ScoreTask; verdict: ScoreVerdict };
   scoreMany: { task: ScoreManyTask; verdict: ScoreVerdict[] };
@@ -23,7 +23,7 @@ export interface JudgeTasks {
 
 export type JudgeKind = keyof JudgeTasks;
 
-/** What a panel reads of its judges' verdicts. */
+/** The parts of a verdict that a panel combines. */
 export type ScoreBallot = Pick<ScoreVerdict, "score" | "expected" | "distribution">;
 export type ClassBallot = Pick<ClassVerdict, "label" | "distribution">;
 export type PreferenceBallot = Pick<PreferenceVerdict, "winner" | "probabilityA">;

@@ -2,7 +2,7 @@ import type { Transport } from "./client.js";
 import { LunetteError } from "./errors.js";
 import type { Reply } from "./protocol.js";
 
-/** Talks to the engine's worker, once `make` has started it. */
+/** A transport over the worker that `make` starts. */
 export function openWorker(make: () => Worker): Transport {
   let worker: Worker;
   try {
@@ -30,7 +30,7 @@ export function openWorker(make: () => Worker): Transport {
   };
 }
 
-/** Browsers do not say why a script failed to load, so the likeliest reasons are. */
+/** The error for a script that did not load. Browsers do not say why, so the message lists the likeliest reasons. */
 export function unavailable(what: "worker" | "code", cause?: unknown): LunetteError {
   const policy =
     what === "worker" ? "worker-src, script-src; under Trusted Types, start it with `options.worker`" : "script-src";

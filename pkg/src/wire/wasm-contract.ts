@@ -25,7 +25,7 @@ import type {
   Template,
 } from "../types/index.js";
 
-/** What the Rust side exports: the generated `wasm/lunette.js`, as this package relies on it. */
+/** The exports of the generated `wasm/lunette.js` that this package uses. */
 export interface WasmModule {
   default(input?: { module_or_path: URL | Response | WebAssembly.Module | BufferSource }): Promise<unknown>;
   WasmEngine: WasmEngineClass;
@@ -52,7 +52,7 @@ export interface WasmEngineClass {
   ): Promise<WasmEngine>;
 }
 
-/** Errors arrive as `Error` objects with a `code` of {@link ErrorCode}. Calls may overlap: the engine queues them. */
+/** Throws `Error` objects with a `code` of {@link ErrorCode}. Calls may overlap: the engine queues them. */
 export interface WasmEngine {
   /** May change: see {@link Recovery}. */
   info(): ModelInfo;
@@ -72,32 +72,32 @@ export interface WasmEngine {
   free(): void;
 }
 
-/** What a load would take, without what only this side knows. */
+/** The engine's part of a {@link LoadPlan}. */
 export type WasmLoadPlan = Omit<LoadPlan, "download" | "storage">;
 
 /**
- * A model's bytes: one file, or the parts of a split one. A part may be opened again at any time: after its header was
- * read, or after a lost device.
+ * The bytes of a model: one file, or the parts of a split one. A part may be opened again at any time, as after its header
+ * was read or after a lost device.
  */
 export interface ModelBytes {
   readonly parts: number;
-  /** Errors of this and of {@link ByteSource.next} keep their `code` on their way through Rust. */
+  /** Rust passes on the `code` of errors of this and of {@link ByteSource.next}. */
   open(part: number): Promise<ByteSource>;
 }
 
-/** Bytes of a file, in order, pulled until `null`. */
+/** A pull stream of a file's bytes. Ends with `null`. */
 export interface ByteSource {
-  /** Bytes in all, where it is known. */
+  /** Size of the file in bytes, where known. */
   readonly size?: number;
   next(): Promise<Uint8Array | null>;
-  /** Called once, when no more is wanted. */
+  /** Called once, when the reader is done. */
   close(): void;
 }
 
-/** SHA-256 of bytes that come in pieces, over several sessions. */
+/** An incremental SHA-256, whose state can be saved and restored. */
 export interface WasmSha256 {
   update(bytes: Uint8Array): void;
-  /** What {@link WasmSha256Class.restore} goes on from. */
+  /** The state, for {@link WasmSha256Class.restore}. */
   save(): Uint8Array;
   /** In hexadecimal digits. */
   digest(): string;
@@ -109,14 +109,14 @@ export interface WasmSha256Class {
   restore(state: Uint8Array): WasmSha256;
 }
 
-/** Given to every long call, which looks at `aborted` between its steps and awaits `pause` so that messages arrive. */
+/** Cancels and yields. A long call checks `aborted` between its steps, and awaits `pause` so that messages are handled. */
 export interface Control {
   readonly aborted: boolean;
   pause(): Promise<void>;
 }
 
 export type Prompt = string | Uint32Array | ChatMessage[];
-/** `index`: the number of the verdict that the text belongs to, where a call has several. */
+/** `index`: the number of the verdict that the text belongs to, in a call with several. */
 export type OnToken = ((text: string, index?: number) => void) | undefined;
 
 export interface WasmLoadOptions {
