@@ -1,15 +1,15 @@
 import type { Ranking } from "./statistics.js";
 import type { Timing, Usage } from "./generate.js";
 
-/** What a response is judged by. */
+/** A rubric for a score. */
 export interface ScoreRubric {
   /** The question that the judge answers, as "Is the explanation correct and complete?". */
   objective: string;
-  /** What each integer score means. At least two. `{ 1: "…", 2: "…", 3: "…", 4: "…", 5: "…" }` is what judges are trained on. */
+  /** The meaning of each integer score, at least two. Judges are trained on `{ 1: "…", 2: "…", 3: "…", 4: "…", 5: "…" }`. */
   scale: Record<number, string>;
 }
 
-/** One response to be scored. All texts are data: nothing in them can end a turn or pose as the judge's answer. */
+/** One response to score. All texts are data: nothing in them can end a turn or pose as the judge's answer. */
 export interface ScoreTask {
   /** The instruction that was answered. */
   input: string;
@@ -17,30 +17,30 @@ export interface ScoreTask {
   response: string;
   /** An answer that would earn the highest score. */
   reference?: string;
-  /** Passages that the response should rest on. */
+  /** Passages that the response should be based on. */
   context?: string | string[];
   rubric: ScoreRubric;
 }
 
-/** One response to be scored under several rubrics. */
+/** One response to score under several rubrics. */
 export interface ScoreManyTask extends Omit<ScoreTask, "rubric"> {
   rubrics: ScoreRubric[];
 }
 
-/** What a response is classified by. */
+/** A rubric for a classification. */
 export interface ClassRubric {
   /** The question that the judge answers, as "Is every claim supported by the context?". */
   objective: string;
-  /** What each label means, 2 to 20 of them: `{ Yes: "…", No: "…" }` is what judges are trained on. */
+  /** The meaning of each label, 2 to 20 of them. Judges are trained on `{ Yes: "…", No: "…" }`. */
   labels: Record<string, string>;
 }
 
-/** One response to be classified. */
+/** One response to classify. */
 export interface ClassifyTask extends Omit<ScoreTask, "rubric"> {
   rubric: ClassRubric;
 }
 
-/** One response to be classified under several rubrics. */
+/** One response to classify under several rubrics. */
 export interface ClassifyManyTask extends Omit<ScoreTask, "rubric"> {
   rubrics: ClassRubric[];
 }
@@ -51,32 +51,32 @@ export interface CompareTask {
   input: string;
   responseA: string;
   responseB: string;
-  /** What makes a response the better one, as "Which response is more faithful to the context?". */
+  /** What makes a response better, as "Which response is more faithful to the context?". */
   criteria: string;
-  /** An answer without fault. */
+  /** A perfect answer. */
   reference?: string;
-  /** Passages that the responses should rest on. */
+  /** Passages that the responses should be based on. */
   context?: string | string[];
 }
 
-/** Several responses to the same input, to be ranked. */
+/** Several responses to the same input, to rank. */
 export interface RankTask {
   /** The instruction that was answered. */
   input: string;
   /** At least two. */
   responses: string[];
-  /** What makes a response the better one. */
+  /** What makes a response better. */
   criteria: string;
-  /** An answer without fault. */
+  /** A perfect answer. */
   reference?: string;
-  /** Passages that the responses should rest on. */
+  /** Passages that the responses should be based on. */
   context?: string | string[];
   /**
-   * Who is compared with whom: `"all"` pairs, which is the default, or `"swiss"` rounds, in which responses of similar
-   * strength meet; n responses then take some n·log₂n / 2 comparisons in place of n·(n − 1) / 2.
+   * The pairs to compare: `"all"` pairs (the default), or `"swiss"` rounds that pair responses of similar strength. n responses
+   * then take about n·log₂n / 2 comparisons instead of n·(n − 1) / 2.
    */
   schedule?: "all" | "swiss";
-  /** Rounds of a Swiss schedule. Default: as many as most likely find the best. */
+  /** Rounds of a Swiss schedule. Default: enough to find the best response in most cases. */
   rounds?: number;
 }
 
@@ -84,123 +84,123 @@ export interface RankTask {
 export type BuiltInTemplate = "selene" | "rubric-first";
 
 /**
- * A prompt as data: a text with placeholders such as `{user_input}`, and the markers of the answer that it asks for.
- * `{#reference_response}…{/reference_response}` is kept only where the task has a reference. The placeholders are
- * listed in docs/guides/templates.md.
+ * A prompt as data: a text with placeholders such as `{user_input}`, and the markers of the answer that it asks for. Text in
+ * `{#reference_response}…{/reference_response}` is only kept for tasks with a reference. docs/guides/templates.md lists the
+ * placeholders.
  */
 export interface Template {
   userTemplate: string;
   /** Becomes a system message. */
   systemTemplate?: string;
-  /** What a reply begins with. Default `"**Reasoning:**"`. */
+  /** The text before the critique. Default `"**Reasoning:**"`. */
   reasoningMarker?: string;
-  /** What the verdict follows. Default `"**Result:**"`. */
+  /** The text before the verdict. Default `"**Result:**"`. */
   resultMarker?: string;
-  /** Whether the rubric stands before or after what is judged; checked against the text. */
+  /** Whether the rubric comes before or after the task's texts. Checked against `userTemplate`. */
   rubric?: "first" | "last";
 }
 
 /** How a verdict is reached. */
 export interface JudgeOptions {
-  /** Write the reasoning before the verdict. Default `true`; `false` reads the verdict at once, in one pass. */
+  /** Write a critique before the verdict. Default `true`. `false` reads the verdict from one forward pass. */
   critique?: boolean;
-  /** Most tokens that the critique may take; past it the verdict is read all the same. Default 512. */
+  /** Limit of the critique's tokens. The verdict is read in any case. Default 512. */
   maxTokens?: number;
-  /** 0, the default, always takes the likeliest token. */
+  /** Default 0: greedy, always the likeliest token. */
   temperature?: number;
-  /** Makes sampling repeatable when `temperature` is above 0. */
+  /** Seed of the sampler, for a `temperature` above 0. */
   seed?: number;
   /**
-   * Critiques written independently of each other, each with its own verdict, which then vote (self-consistency).
-   * Default 1; more need a `temperature` above 0.
+   * Independent critiques, each with a verdict, which then vote (self-consistency). Default 1. More need a `temperature` above
+   * 0.
    */
   samples?: number;
   /**
-   * Orders in which the rubric's levels or labels are listed, against a judge's preference for what comes first or
-   * last: as given, reversed, then random ones. The distribution is their mean. Default 1. Not for comparisons.
+   * Orders in which the prompt lists the rubric's levels or labels, against position bias: as given, reversed, then random. The
+   * distribution is their mean. Default 1. Not for comparisons.
    */
   rubricOrders?: number;
   /**
-   * The prompt: `"selene"` (the default: the rubric last, so that rubrics over one response share their prompt),
-   * `"rubric-first"` (so that responses under one rubric do), one of your own as YAML text, or as an object.
+   * The prompt template: `"selene"` (the default; the rubric comes last, so several rubrics for one response share a prefix),
+   * `"rubric-first"` (so several responses under one rubric share a prefix), or your own, as YAML text or as an object.
    */
   template?: BuiltInTemplate | (string & {}) | Template;
   /**
-   * What to cut at its end when the task is too long for the model: of two responses, the longer one first. Default:
-   * nothing is cut, and the call rejects with `context-overflow`.
+   * The text to cut at its end when the task is too long for the model. Of two responses, the longer one is cut first. Default:
+   * cut nothing, and reject with `context-overflow`.
    */
   truncate?: "response" | "context";
   /**
-   * Called with each new piece of the critique. `index` is the number of the rubric in `scoreMany` and `classifyMany`,
-   * else 0. Where a verdict has several readings, the first is heard.
+   * Called with each new piece of the critique. `index` is the number of the rubric in `scoreMany` and `classifyMany`, else 0.
+   * Where a verdict has several readings, only the first is streamed.
    */
   onToken?: (text: string, index: number) => void;
-  /** Stops the call; the promise rejects with code `"aborted"` and the judge stays usable. */
+  /** Cancels the call. Its promise rejects with code `"aborted"`, and the judge stays usable. */
   signal?: AbortSignal;
 }
 
 /** How two responses are compared. */
 export interface CompareOptions extends Omit<JudgeOptions, "rubricOrders"> {
-  /** Judge both orders of the responses, against a judge's preference for the first or the second. Default `true`. */
+  /** Judge both orders of the responses, against position bias. Default `true`. */
   bothOrders?: boolean;
-  /** Call it a tie when the two orders name different winners. Default `false`: the more probable response wins. */
+  /** Give a tie when the two orders disagree. Default `false`: the more probable response wins. */
   ties?: boolean;
 }
 
-/** What every verdict carries. */
+/** What all verdicts have. */
 export interface VerdictBase {
-  /** Probability of everything that is no score or label of the rubric. */
+  /** Probability of all text other than the rubric's scores or labels. */
   outside: number;
-  /** The reasoning; `null` when it was not asked for. */
+  /** The critique; `null` when none was asked for. */
   critique: string | null;
-  /** Tokens that were cut off the task's texts, where {@link JudgeOptions.truncate} allowed it. */
+  /** Tokens that {@link JudgeOptions.truncate} cut off the task's texts. */
   truncatedTokens?: number;
   usage: Usage;
   timing: Timing;
 }
 
-/** The judge's answer, with what it was computed from. */
+/** A score, with the data that it comes from. */
 export interface ScoreVerdict extends VerdictBase {
-  /** The likeliest score of the scale; of several readings, the one that most of them chose. */
+  /** The likeliest score. Of several readings, the one with the most votes. */
   score: number;
   /** Σ p·score, with p normalized over the scale. */
   expected: number;
-  /** `expected` on the scale of people: only of a judge from {@link Judge.withCalibration}. */
+  /** `expected` on the human scale. Only from a judge with a calibration: {@link Judge.withCalibration}. */
   calibrated?: number;
-  /** Probability of each score, over the whole vocabulary: with `outside` it sums to 1. Keys are the scores. */
+  /** Probability of each score, over the full vocabulary: together with `outside` they sum to 1. Keys are the scores. */
   distribution: Record<string, number>;
-  /** How far the readings agree, where `samples` or `rubricOrders` asked for several. */
+  /** Agreement of the readings, where `samples` or `rubricOrders` asked for several. */
   reliability?: Reliability;
 }
 
-/** The judge's answer, with what it was computed from. */
+/** A label, with the data that it comes from. */
 export interface ClassVerdict extends VerdictBase {
-  /** The likeliest label; of several readings, the one that most of them chose. */
+  /** The likeliest label. Of several readings, the one with the most votes. */
   label: string;
-  /** Probability of each label, over the whole vocabulary: with `outside` it sums to 1. */
+  /** Probability of each label, over the full vocabulary: together with `outside` they sum to 1. */
   distribution: Record<string, number>;
-  /** How far the readings agree, where `samples` or `rubricOrders` asked for several. */
+  /** Agreement of the readings, where `samples` or `rubricOrders` asked for several. */
   reliability?: Reliability;
 }
 
-/** How far several readings of one task agree. */
+/** Agreement of several readings of one task. */
 export interface Reliability {
-  /** How many readings chose each score or label. */
+  /** Number of readings that chose each score or label. */
   votes: Record<string, number>;
   /** Entropy of the votes in bits: 0 where all agree. */
   entropy: number;
-  /** Each reading by itself. */
+  /** Each reading. */
   readings: { vote: string; distribution: Record<string, number>; outside: number; critique: string | null }[];
 }
 
-/** Which of two responses is better, with what it was computed from. */
+/** A preference between two responses, with the data that it comes from. */
 export interface PreferenceVerdict extends VerdictBase {
   /**
-   * `"tie"` where the orders disagree and {@link CompareOptions.ties} allows it, or where both responses have exactly
-   * the same probability, as two equal texts have.
+   * `"tie"` where the orders disagree and {@link CompareOptions.ties} is set, or where both responses have exactly the same
+   * probability, as equal texts do.
    */
   winner: "a" | "b" | "tie";
-  /** Probability that A is the better one, out of A and B; the mean over both orders. */
+  /** Probability of A, normalized over A and B; the mean of both orders. */
   probabilityA: number;
   /** Whether both orders name the same winner; `null` where only one was judged. */
   consistent: boolean | null;
@@ -208,7 +208,7 @@ export interface PreferenceVerdict extends VerdictBase {
   orders: OrderVerdict[];
 }
 
-/** Responses by strength, with the comparisons that it was computed from. The players are the responses. */
+/** Responses by strength, with the comparisons behind it. The players are the responses. */
 export interface RankVerdict extends Ranking {
   comparisons: Comparison[];
   /** Share of comparisons whose two orders name the same winner; `null` where only one order was judged. */
@@ -217,7 +217,7 @@ export interface RankVerdict extends Ranking {
   timing: Timing;
 }
 
-/** The verdict on two of several responses, `a` and `b` by their numbers. */
+/** The verdict on two of several responses, whose indices are `a` and `b`. */
 export interface Comparison {
   a: number;
   b: number;
@@ -229,7 +229,7 @@ export interface Comparison {
 
 /** The verdict on one order of the responses. */
 export interface OrderVerdict {
-  /** Which response stood first, and is called "Response A" in the critique. */
+  /** The response that came first, which the critique calls "Response A". */
   first: "a" | "b";
   winner: "a" | "b" | "tie";
   probabilityA: number;

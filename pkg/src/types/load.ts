@@ -1,18 +1,18 @@
 import type { BuiltInTemplate } from "./judge.js";
 
-/** A model by address, with what its file may not say of itself. */
+/** A model by address, with data that its file may lack. */
 export interface ModelRef {
   /**
-   * Where the GGUF file lies. A relative address is resolved against the page. Of a file that is split, the first part
-   * (`…-00001-of-0000N.gguf`): the others are found by name beside it.
+   * The address of the GGUF file. A relative one is resolved against the page. Of a split file, give the first part
+   * (`…-00001-of-0000N.gguf`): the others are found beside it by name.
    */
   url: string | URL;
   /**
-   * Size in bytes, of all parts together: for plans and progress until the server tells it. Beside a `sha256` it is a
-   * promise, and a file of another size is refused at once.
+   * Size in bytes, of all parts together. Plans and progress use it until the server states the size. Together with a `sha256`
+   * it is exact, and a file of another size is refused at once.
    */
   bytes?: number;
-  /** SHA-256 of the file in hexadecimal digits, or one for each part. What has another is refused. */
+  /** SHA-256 of the file in hexadecimal digits, or one for each part. A file with another hash is refused. */
   sha256?: string | string[];
   /** Licence shown in {@link ModelInfo.license} when the file names none. */
   license?: string;
@@ -22,13 +22,13 @@ export interface ModelRef {
   name?: string;
   /** The built-in prompt template that the model was trained on. */
   template?: BuiltInTemplate;
-  /** A Jinja chat template in place of the file's own: see {@link LoadOptions.chatTemplate}, which comes before it. */
+  /** A Jinja chat template that replaces the file's own. {@link LoadOptions.chatTemplate} takes precedence. */
   chatTemplate?: string;
 }
 
-/** A named model of {@link Models.catalogue}: what is known of it before a byte is fetched. */
+/** A named model of {@link Models.catalogue}, with all that is known of it before a download. */
 export interface CatalogueEntry extends ModelRef {
-  /** What {@link Judge.load} takes. */
+  /** The name that {@link Judge.load} takes. */
   id: string;
   name: string;
   /** A sentence for people who choose. */
@@ -36,7 +36,7 @@ export interface CatalogueEntry extends ModelRef {
   /** The repository that publishes the file. */
   repository: string;
   file: string;
-  /** Size in bytes; rounded, where no `sha256` stands beside it. */
+  /** Size in bytes. Rounded, unless there is a `sha256`. */
   bytes: number;
   /** The main block format, as `"Q4_K_M"`. */
   quantization: string;
@@ -50,13 +50,13 @@ export interface CatalogueEntry extends ModelRef {
   /** Languages that the model's card names, as BCP 47 tags. */
   languages: string[];
   template: BuiltInTemplate;
-  /** What else one should know. */
+  /** A remark for users. */
   note?: string;
 }
 
 /**
- * Whatever a model can be loaded from: a name of the catalogue or an address; a file that the user picked or that this origin's
- * own file system holds, or its handle (an array: the parts of a split file, in any order); or the bytes of a GGUF file.
+ * The source of a model: a name of the catalogue or an address; a file, which the user picked or which lies in the origin
+ * private file system, or its handle (an array: the parts of a split file, in any order); or the bytes of a GGUF file.
  */
 export type ModelSource =
   | string
@@ -69,14 +69,14 @@ export type ModelSource =
   | readonly (File | Blob | FileSystemFileHandle)[];
 
 /**
- * Where the arithmetic runs. `webgpu` insists on WebGPU, `wasm` on SIMD WebAssembly; `auto` takes WebGPU on a
- * hardware adapter, else wasm.
+ * Where the model runs: `webgpu` requires WebGPU, `wasm` requires SIMD WebAssembly. `auto` uses WebGPU on a hardware adapter,
+ * else wasm.
  */
 export type Backend = "auto" | "webgpu" | "wasm";
 
 /**
- * An optional capability of a GPU that can be left unused, to test or to work around a driver. `"dp4a"`: products of packed
- * bytes, for large matrices on adapters by NVIDIA, AMD and Intel; activations are rounded to 16 bits for them.
+ * An optional GPU capability, which can be disabled to test or to work around a driver. `"dp4a"`: packed 8-bit integer dot
+ * products, for large matrices on NVIDIA, AMD and Intel adapters; they round activations to 16 bits.
  */
 export type Capability = "subgroups" | "f16" | "dp4a";
 
@@ -84,72 +84,72 @@ export type Capability = "subgroups" | "f16" | "dp4a";
 export interface LoadOptions {
   /** Default `"auto"`. */
   backend?: Backend;
-  /** GPU capabilities not to use even where the adapter has them. Default none. */
+  /** GPU capabilities to leave unused, even if the adapter has them. Default none. */
   disable?: Capability[];
-  /** Tokens that prompt and answer may take together. Default: what the model was trained for, at most 8192. */
+  /** Context length: the limit for the tokens of prompt and answer together. Default: the model's own, at most 8192. */
   contextLength?: number;
-  /** Most sequences computed in one pass, when calls overlap: 1 to 64. Default 16. */
+  /** Maximum batch size: sequences that one forward pass computes, when calls overlap. 1 to 64. Default 16. */
   maxBatch?: number;
   /**
-   * A chat template as Jinja text, in place of the file's own: many files carry a broken one, or none. {@link Engine.chatPrompt}
-   * shows what comes of it.
+   * A Jinja chat template that replaces the file's own: many files have a broken one, or none. {@link Engine.chatPrompt} shows
+   * the result.
    */
   chatTemplate?: string;
-  /** The day that a chat template may print, as `"2024-07-26"`. Default: always the same, so that verdicts repeat. */
+  /** The date that a chat template may print, as `"2024-07-26"`. Default: a fixed date, so that verdicts repeat. */
   date?: string;
   /**
-   * Default `true`: the engine runs in a Web Worker of its own, so that the page never blocks. `false` runs it on the
-   * calling thread, for places without workers. A function starts the worker itself, as a module, from the script that
-   * `lunette/worker` names: for pages under Trusted Types, and for packages that lie on another origin.
+   * Default `true`: the engine runs in its own Web Worker, so the page never blocks. `false` runs it on the calling thread, for
+   * environments without workers. A function starts the worker itself, as a module, from the script `lunette/worker`: for pages
+   * with Trusted Types, and for packages on another origin.
    */
   worker?: boolean | (() => Worker);
   /**
-   * Default `true`: a model that is fetched is kept in this origin's storage (in Node: in a folder), so that the next load
-   * needs no network. `false` neither reads nor writes there.
+   * Default `true`: cache downloaded models in this origin's storage (in Node: in a folder), so that the next load needs no
+   * network. `false` neither reads nor writes the cache.
    */
   cache?: boolean;
-  /** SHA-256 that the file must have, in hexadecimal digits. Of a split file, see {@link ModelRef.sha256}. */
+  /** SHA-256 that the file must have, in hexadecimal digits. For a split file, see {@link ModelRef.sha256}. */
   sha256?: string;
-  /** Called as the load goes on, at most some twenty times a second. */
+  /** Called during the load, about twenty times a second at most. */
   onProgress?: (progress: Progress) => void;
-  /** Called when the GPU was lost, and again with what came of it. */
+  /** Called when the GPU device is lost, and again once the recovery has ended. */
   onRecovery?: (event: Recovery) => void;
-  /** Stops the load; the promise rejects with code `"aborted"`. */
+  /** Cancels the load. Its promise rejects with code `"aborted"`. */
   signal?: AbortSignal;
 }
 
-/** How far a load has come. */
+/** The progress of a load. */
 export interface Progress {
   /**
-   * `wait`: another tab is fetching the same model; `download`: bytes from the network; `verify`: the rest is hashed;
-   * `upload`: bytes from the cache or a file to where they are computed with; `compile`: shaders and pipelines; `ready`.
+   * `wait`: another tab is downloading the same model; `download`: bytes from the network; `verify`: the rest is hashed;
+   * `upload`: bytes from the cache or a file to the backend; `compile`: shaders and pipelines; `ready`.
    */
   phase: "wait" | "download" | "verify" | "upload" | "compile" | "ready";
   /** Bytes; in `compile`, steps. */
   loaded: number;
-  /** What `loaded` will reach, where it is known. */
+  /** The final value of `loaded`, where known. */
   total?: number;
   /** Bytes per second, smoothed. */
   rate?: number;
-  /** Milliseconds that the phase will still take at this rate. */
+  /** Remaining milliseconds of the phase, at this rate. */
   etaMs?: number;
-  /** What the user should know: that nothing is kept, and why; that the connection broke, and when it is tried again. */
+  /** A note for the user: that the model is not cached, and why; that the connection broke, and when the next attempt is. */
   note?: string;
 }
 
-/** A lost GPU, and what came of it. */
+/** A lost GPU device, or the end of its recovery. */
 export interface Recovery {
-  /** `lost`: calls wait; `recovered`: they go on where they stood; `fallback`: they go on, on the wasm backend. */
+  /** `lost`: calls wait. `recovered`: they continue where they were. `fallback`: they continue on the wasm backend. */
   phase: "lost" | "recovered" | "fallback";
-  /** What the driver or the browser said. */
+  /** The message of the driver or the browser. */
   reason: string;
-  /** How often the GPU was lost since the model was loaded. */
+  /** Number of losses since the model was loaded. */
   losses: number;
-  /** Where calls run from now on. */
+  /** The backend from now on. */
   backend: "webgpu" | "wasm";
 }
 
-/** What a model takes and whether this machine can give it, from the file's header alone. */
+/** What a model needs and whether this machine has it, from the file's header alone. */
 export interface LoadPlan {
   model: {
     name: string;
@@ -163,7 +163,7 @@ export interface LoadPlan {
     bytes: number;
     parts: number;
   };
-  /** The backend that a load would take. */
+  /** The backend that a load would use. */
   backend: "webgpu" | "wasm";
   /** The adapter's name; on the wasm backend, the processor's. */
   adapter: string;
@@ -174,12 +174,12 @@ export interface LoadPlan {
   memory: { weights: number; kvCache: number; scratch: number; total: number };
   /** What the adapter allows; `heapBytes`: what a wasm heap can hold. */
   limits: { bufferBytes: number; bindingBytes: number; heapBytes?: number };
-  /** Bytes still to fetch, and bytes that are here already. */
+  /** Bytes to download, and bytes that are cached. */
   download: { bytes: number; cached: number };
-  /** Where fetched models are kept; `available: false` where this browser has no such place. Sizes in bytes. */
+  /** The storage for cached models, in bytes. `available: false` where this browser has none. */
   storage: { available: boolean; quota?: number; usage?: number; free?: number; persisted?: boolean };
   verdict: "fits" | "fits-with-smaller-context" | "does-not-fit";
-  /** With `fits-with-smaller-context`: the largest that fits. */
+  /** With `fits-with-smaller-context`: the largest context length that fits. */
   fittingContextLength?: number;
   /** Sentences for people, with the arithmetic. */
   reasons: string[];
@@ -187,20 +187,20 @@ export interface LoadPlan {
 
 /** A model in the cache. */
 export interface CachedModel {
-  /** What {@link Models.delete} and {@link Models.export} take; they take its name and its address too. */
+  /** The id for {@link Models.delete} and {@link Models.export}, which also take the name and the address. */
   id: string;
   name: string;
-  /** Where it came from, without what signs the address. Loading this address reads the cache. */
+  /** The address that it came from, without its signature. A load of this address reads the cache. */
   url: string;
-  /** Bytes that are here. */
+  /** Bytes in the cache. */
   bytes: number;
-  /** Bytes of the whole, where known. */
+  /** Size of the whole model in bytes, where known. */
   total?: number;
-  /** Whether the whole is here and its hash was right. */
+  /** Whether the whole model is cached and verified. */
   complete: boolean;
   /** SHA-256 of the file; of a split file, of its first part. */
   sha256?: string;
-  /** What the hash was compared with: one that the caller gave, one that the host announced, or nothing but itself. */
+  /** What the hash was compared with: the caller's (`pinned`), the host's (`host`), or nothing yet (`recorded`). */
   verified?: "pinned" | "host" | "recorded";
   /** When it was last loaded, in milliseconds since 1970. */
   lastUsed: number;
@@ -209,10 +209,10 @@ export interface CachedModel {
 
 /** Storage of this origin, in bytes. */
 export interface StorageUsage {
-  /** Used by everything of this origin. */
+  /** Used by everything in this origin. */
   usage: number;
   quota: number;
-  /** Whether the browser may not clear it when space runs low. */
+  /** Whether the browser does not evict it when space runs low. */
   persisted: boolean;
   /** Used by models. */
   models: number;
@@ -228,7 +228,7 @@ export interface ModelInfo {
   quantization: string;
   /** Number of weights. */
   parameters: number;
-  /** Tokens that prompt and answer may take together. */
+  /** The limit for the tokens of prompt and answer together. */
   contextLength: number;
   /** Number of distinct tokens: the length of {@link Engine.logits}. */
   vocabularySize: number;
@@ -238,7 +238,7 @@ export interface ModelInfo {
   adapter: string;
   /** Capabilities in use: `"subgroups"`, `"f16"`, `"dp4a"`, `"simd128"`. */
   capabilities: string[];
-  /** Bytes held on the GPU: weights, cache and scratch. 0 on the wasm backend. */
+  /** GPU memory in use, in bytes: weights, KV cache and scratch. 0 on the wasm backend. */
   gpuBytes: number;
   /** Licence of the model, where the file or the {@link ModelRef} names one. */
   license?: string;

@@ -1,57 +1,57 @@
 import type { ClassVerdict, PreferenceVerdict, ScoreVerdict } from "./judge.js";
 
-/** Several judges' scores as one. */
+/** The combined score of several judges. */
 export interface PanelScore {
-  /** What most judges gave; of equally many, the likelier by the mean distribution, then the lower. */
+  /** The score with the most votes. Ties go to the likelier score by the mean distribution, then to the lower one. */
   score: number;
   /** Mean of the judges' expected scores. */
   expected: number;
-  /** Their median: a single judge cannot carry it away. */
+  /** Median of the judges' expected scores, which a single outlier cannot move far. */
   median: number;
   /** Mean of the judges' distributions. */
   distribution: Record<string, number>;
-  /** What the mean distribution leaves to everything that is no score. */
+  /** Mean probability of all text that is no score. */
   outside: number;
   /** `dissent`: share of judges with another score; `spread`: standard deviation of their expected scores. */
   disagreement: { dissent: number; spread: number };
 }
 
-/** Several judges' labels as one. */
+/** The combined label of several judges. */
 export interface PanelClass {
-  /** What most judges gave; of equally many, the likelier by the mean distribution, then the first. */
+  /** The label with the most votes. Ties go to the likelier label by the mean distribution, then to the first one. */
   label: string;
   /** Mean of the judges' distributions. */
   distribution: Record<string, number>;
-  /** What the mean distribution leaves to everything that is no label. */
+  /** Mean probability of all text that is no label. */
   outside: number;
   /** `dissent`: share of judges with another label. */
   disagreement: { dissent: number };
 }
 
-/** Several judges' preferences as one. */
+/** The combined preference of several judges. */
 export interface PanelPreference {
   /**
-   * What most judges said. As many for A as for B: the side of the mean `probabilityA`. As many for a tie as for the
-   * side with the most: a tie.
+   * The side with the most votes. If A and B have equally many, the side of the mean `probabilityA`. If a tie has as many as the
+   * best side, a tie.
    */
   winner: "a" | "b" | "tie";
-  /** Mean of the judges' own. */
+  /** Mean of the judges' `probabilityA`. */
   probabilityA: number;
   /** `dissent`: share of judges with another winner; `spread`: standard deviation of their `probabilityA`. */
   disagreement: { dissent: number; spread: number };
 }
 
-/** {@link PanelScore} with what it was made of: a verdict of each judge, in their order. */
+/** {@link PanelScore} with the judges' verdicts, in the order of the judges. */
 export interface PanelScoreVerdict extends PanelScore {
   verdicts: ScoreVerdict[];
 }
 
-/** {@link PanelClass} with what it was made of: a verdict of each judge, in their order. */
+/** {@link PanelClass} with the judges' verdicts, in the order of the judges. */
 export interface PanelClassVerdict extends PanelClass {
   verdicts: ClassVerdict[];
 }
 
-/** {@link PanelPreference} with what it was made of: a verdict of each judge, in their order. */
+/** {@link PanelPreference} with the judges' verdicts, in the order of the judges. */
 export interface PanelPreferenceVerdict extends PanelPreference {
   verdicts: PreferenceVerdict[];
 }

@@ -1,5 +1,5 @@
-// What rankings and calibrations take and give.
-/** What became of one comparison of two players, which are counted from 0: a winner, or a probability. */
+// Rankings and calibrations.
+/** The result of one comparison of two players, by their indices: a winner, or a probability. */
 export type PairwiseResult = { a: number; b: number } & (
   | { winner: "a" | "b" | "tie"; probabilityA?: never }
   | {
@@ -11,31 +11,31 @@ export type PairwiseResult = { a: number; b: number } & (
 
 /** How a table of results is ranked. */
 export interface RankOptions {
-  /** How many players there are. Default: one more than the highest that a result names. At most 1000. */
+  /** Number of players, at most 1000. Default: one more than the highest index in the results. */
   players?: number;
   /**
-   * Draws of each player against an opponent that all have in common, 0.001 to 1000. They keep strengths finite where
-   * somebody never lost or groups never met. More of them pull the strengths together. Default 1.
+   * Prior: virtual draws of each player against one common opponent, 0.001 to 1000. It keeps strengths finite where a player
+   * never lost or groups never met. A larger prior shrinks the strengths together. Default 1.
    */
   prior?: number;
-  /** Resamples of the bootstrap behind the intervals, at most 10,000; 0: no intervals. Default 1000. */
+  /** Bootstrap resamples for the intervals, at most 10,000. 0: no intervals. Default 1000. */
   resamples?: number;
-  /** Draws other resamples. Default 0. */
+  /** Seed of the resampling. Default 0. */
   seed?: number;
 }
 
 /** Players by strength. */
 export interface Ranking {
-  /** In the order of their numbers. */
+  /** In the order of their indices. */
   players: Standing[];
-  /** Numbers of the players, the best first. */
+  /** Indices of the players, the best first. */
   order: number[];
 }
 
-/** Where a player stands. */
+/** A player's place in a ranking. */
 export interface Standing {
   index: number;
-  /** From 1, the best first; equals share the best of their ranks. */
+  /** From 1, the best first. Equal players share the best of their ranks. */
   rank: number;
   /** Bradley–Terry: p(i beats j) = σ(strength of i − strength of j). The mean of all is 0. */
   strength: number;
@@ -43,58 +43,58 @@ export interface Standing {
   interval: [number, number] | null;
   /** p(this player beats one of strength 0). */
   winProbability: number;
-  /** Results that this player is in. */
+  /** Number of results with this player. */
   comparisons: number;
 }
 
 /**
- * From a judge's expected score to the scale of people: through the points (`thresholds[i]`, `values[i]`), linear
- * between them, constant outside. Plain data, to be kept as JSON.
+ * A map from a judge's expected score to the human scale: piecewise linear through the points (`thresholds[i]`,
+ * `values[i]`), constant outside. Plain data, which can be saved as JSON.
  */
 export interface CalibrationMap {
   /** Ascending. */
   thresholds: number[];
-  /** As many; none is below the one before. */
+  /** One for each threshold, never descending. */
   values: number[];
 }
 
 /** How a calibration is fitted. */
 export interface CalibrationOptions {
-  /** Parts of the cross-validation, from 2 to the number of labels. Default 5. */
+  /** Folds of the cross-validation, from 2 to the number of labels. Default 5. */
   folds?: number;
-  /** Deals the labels into other parts. Default 0. */
+  /** Seed of the assignment of labels to folds. Default 0. */
   seed?: number;
   /** The levels that people could give, for κ. Default: every integer from the lowest label to the highest. */
   scale?: number[];
 }
 
-/** A calibration, and what it is worth. */
+/** A calibration, and how good it is. */
 export interface CalibrationFit {
   map: CalibrationMap;
   report: CalibrationReport;
 }
 
-/** How a judge agrees with people, without and with a calibration. */
+/** A judge's agreement with people, without and with a calibration. */
 export interface CalibrationReport {
   n: number;
   folds: number;
-  /** The judge as it is. */
+  /** Without a calibration. */
   before: Agreement;
-  /** On the labels that the map was fitted to: flattering. */
+  /** With the map, on the labels that it was fitted to. Optimistic. */
   after: Agreement;
-  /** On labels that the map had not seen: what to expect of new ones. */
+  /** With maps that were fitted without these labels. An estimate for new labels. */
   crossValidated: Agreement;
-  /** What a reader of the numbers should know, in words. */
+  /** Remarks on the numbers, in words. */
   notes: string[];
 }
 
-/** How predictions agree with labels; `null` where a number is not defined, as a correlation with a constant. */
+/** Agreement of predictions with labels. `null` where a number is not defined, as a correlation with a constant. */
 export interface Agreement {
   /** Pearson's r. */
   pearson: number | null;
   /** Spearman's ρ. */
   spearman: number | null;
-  /** Cohen's κ, both rounded to the nearest level of the human scale. */
+  /** Cohen's κ, with both rounded to the nearest level of the human scale. */
   kappa: number | null;
   /** The same with quadratic weights. */
   weightedKappa: number | null;
