@@ -1,6 +1,6 @@
 /**
- * The part of the AI SDK's provider specification (v3) that a language model needs, in its own words: users need not install
- * `@ai-sdk/provider`. The package's type tests hold it against the real one.
+ * The part of the AI SDK's provider specification (v3) that a language model needs, as own types: users need not install
+ * `@ai-sdk/provider`. The package's type tests compare it with the real one.
  */
 
 type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue | undefined };
@@ -13,7 +13,7 @@ export type Warning =
   | { type: "compatibility"; feature: string; details?: string }
   | { type: "other"; message: string };
 
-/** What the SDK asks of a model. Wider than what is met: the adapter says what is not. */
+/** The SDK's call options. The adapter does not support all of them, and its errors name those that it does not. */
 export interface CallOptions {
   prompt: readonly { role: string; content: unknown }[];
   maxOutputTokens?: number;
@@ -75,15 +75,15 @@ export interface StreamResult {
   stream: ReadableStream<StreamPart>;
 }
 
-/** A language model as the AI SDK takes it. */
+/** A language model for the AI SDK. */
 export interface LanguageModel {
   readonly specificationVersion: "v3";
   readonly provider: string;
   readonly modelId: string;
-  /** None: nothing is fetched. */
+  /** Empty: the model fetches nothing. */
   readonly supportedUrls: Record<string, RegExp[]>;
-  /** Answers as a whole. */
+  /** Returns the whole answer. */
   doGenerate(options: CallOptions): Promise<GenerateResult>;
-  /** Answers piece by piece. */
+  /** Streams the answer. */
   doStream(options: CallOptions): Promise<StreamResult>;
 }

@@ -31,18 +31,18 @@ export type { LanguageModel } from "./ai-sdk-types.js";
 
 /** How the model answers. */
 export interface LanguageModelOptions {
-  /** Most tokens of an answer for which the call names no limit. Default 1024. */
+  /** Token limit of answers to calls without one. Default 1024. */
   maxTokens?: number;
   /**
-   * Whether a schema that the answer must fit is also written at the end of the last question, as it has to be for a model
-   * to know of it. Default `true`; `false` where the prompt says it already.
+   * Whether to append the answer's schema to the last question. The model does not see it otherwise. Default `true`. Use `false`
+   * where the prompt has the schema already.
    */
   schemaInPrompt?: boolean;
 }
 
-/** What `providerOptions.lunette` may hold. */
+/** The options in `providerOptions.lunette`. */
 export interface LunetteProviderOptions {
-  /** What the text must be. */
+  /** The form of the text. */
   constraint?: Constraint;
   /** Sample only from tokens at least this fraction as likely as the likeliest. */
   minP?: number;
@@ -59,7 +59,7 @@ const providerOptions = settings<LunetteProviderOptions>({
 });
 
 /**
- * A language model of the AI SDK (provider specification v3) that answers on this machine. Nothing is sent.
+ * A language model for the AI SDK (provider specification v3) that runs on this machine. Nothing is sent.
  *
  * @throws {LunetteError} `invalid-argument`.
  */
@@ -79,7 +79,7 @@ export function createLanguageModel(model: Judge | Engine, options: LanguageMode
         throw nameAbort(error);
       }
     },
-    // What cannot be met is said here, before there is a stream.
+    // Reject unsupported options here, before there is a stream.
     doStream: (given) => new Promise((resolve) => resolve(stream(engine, read(given)))),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Scorers in the form of autoevals, for Braintrust's `Eval` and whatever else takes them. autoevals' own classifiers take
+ * Scorers for autoevals, Braintrust's `Eval` and other libraries with the same interface. autoevals' own classifiers work with
  * the client of `lunette/openai`.
  *
  * @packageDocumentation
@@ -14,7 +14,7 @@ import { judgeOf } from "./model.js";
 
 export type { GradedClassRubric, GradeRubric } from "./grade.js";
 
-/** autoevals' score, with what it was computed from. */
+/** autoevals' score, with the data that it comes from. */
 export interface Score {
   name: string;
   /** From 0 to 1. */
@@ -22,14 +22,14 @@ export interface Score {
   metadata: Record<string, unknown>;
 }
 
-/** What is scored. Values that are no text are judged as JSON. */
+/** A row to score. Values other than strings are judged as JSON. */
 export interface ScorerArgs {
   output: unknown;
   /** An answer that would earn the highest score. */
   expected?: unknown;
-  /** What was answered. */
+  /** The instruction that was answered. */
   input?: unknown;
-  /** Passages that the answer should rest on. */
+  /** Passages that the answer should be based on. */
   context?: unknown;
   [key: string]: unknown;
 }
@@ -67,9 +67,9 @@ export function createScorer(
   });
 }
 
-/** What is compared. */
+/** A row to compare. */
 export interface BattleArgs {
-  /** The response that should be the better one. */
+  /** The response that should be better. */
   output: string;
   /** The response that it is compared with. */
   expected?: string;
@@ -82,7 +82,7 @@ export interface BattleArgs {
 export interface BattleOptions extends Omit<CompareOptions, "onToken"> {
   /** The score's name. Default `"Battle"`. */
   name?: string;
-  /** What makes a response the better one. Default: how well it follows the instructions. */
+  /** What makes a response better. Default: how well it follows the instructions. */
   criteria?: string;
 }
 
@@ -114,7 +114,7 @@ export function createBattle(judge: Judge, options: BattleOptions = {}): (args: 
   });
 }
 
-/** Runs under its name, by which reports tell scorers apart. */
+/** Sets the function's name, by which reports distinguish scorers. */
 function scorer<A>(name: string, run: (args: A) => Promise<Omit<Score, "name">>): (args: A) => Promise<Score> {
   const scored = async (args: A): Promise<Score> => ({ name, ...(await run(args)) });
   return Object.defineProperty(scored, "name", { value: name, configurable: true });

@@ -2,10 +2,10 @@ import type { Json } from "../wire/check.js";
 import { LunetteError } from "../wire/errors.js";
 import type { ChatMessage, Constraint } from "../types/index.js";
 
-/** What an answer must be, and the words that tell the model so: a constraint alone forces it into words it did not mean. */
+/** The form of an answer: a constraint, and words that tell the model about it. A constraint alone forces unlikely text. */
 export interface Form {
   constraint: Constraint;
-  /** To stand in the prompt; none where the caller has said it in words of their own. */
+  /** Words for the prompt. Empty where the caller's prompt describes the form. */
   words?: string;
 }
 
@@ -21,28 +21,28 @@ export function jsonForm(schema?: Schema): Form {
   };
 }
 
-/** A function that the model may be made to call. */
+/** A function that the model can be forced to call. */
 export interface Tool {
   name: string;
   description?: string;
   parameters: Schema;
 }
 
-/** A call as text: the arguments are JSON, whole unless the generation was cut short. */
+/** A call. Its arguments are JSON, which is incomplete if the generation was cut. */
 export interface ToolCall {
   name: string;
   arguments: string;
 }
 
-/** A form whose text is a call. */
+/** The form of a call. */
 export interface CallForm extends Form {
-  /** The function, where it is known before a word is written: the text is then its arguments. */
+  /** The function, where there is only one. The text is then its arguments. */
   tool?: string;
-  /** `undefined` when the text was cut before it named a function. */
+  /** `undefined` if the text was cut before the function's name. */
   read(text: string): ToolCall | undefined;
 }
 
-/** A call of one of `tools`: of the only one there is, its arguments; of several, an object that names it. */
+/** A call of one of `tools`. With one tool, the text is its arguments; with several, an object with its name. */
 export function callForm(tools: readonly Tool[]): CallForm {
   const [first, ...others] = tools;
   if (first !== undefined && others.length === 0) return argumentsForm(first);
@@ -75,7 +75,7 @@ function argumentsForm({ name, description, parameters }: Tool): CallForm {
   };
 }
 
-/** A schema that has become a part of another: its references lead from the new root, and it declares no dialect. */
+/** A schema as a part of another one: its references start at the new root, and it declares no dialect. */
 function rooted(schema: Schema, root: string): Schema {
   const move = (value: Json, key: string): Json => {
     if (key === "$ref" && typeof value === "string" && value.startsWith("#")) return root + value.slice(1);
@@ -87,7 +87,7 @@ function rooted(schema: Schema, root: string): Schema {
   return move(Object.fromEntries(rest), "") as Schema;
 }
 
-/** The order of the properties is the constraint's, and so is how little space may stand between them. */
+/** The constraint fixes the order of the properties, and the whitespace between them. */
 const CALL = /^\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*([^]*)$/;
 
 function readCall(text: string): ToolCall | undefined {
@@ -97,12 +97,12 @@ function readCall(text: string): ToolCall | undefined {
     const { arguments: given } = JSON.parse(text) as { arguments: unknown };
     return { name: JSON.parse(name) as string, arguments: JSON.stringify(given) };
   } catch {
-    // Cut short: whoever asked gets what there is, with a finish reason that says so.
+    // The text was cut. Return what there is; the finish reason says so.
     return { name: JSON.parse(name) as string, arguments: rest };
   }
 }
 
-/** The tools that a call may be of. Whether to call one at all is for the caller to say: no model here was taught to. */
+/** The tools that may be called. The caller decides whether to call one: no model here was trained to. */
 export function callable(tools: readonly Tool[], name: string | undefined, where: string): readonly Tool[] {
   const chosen = name === undefined ? tools : tools.filter((tool) => tool.name === name);
   if (chosen.length > 0) return chosen;

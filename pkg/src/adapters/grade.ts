@@ -5,23 +5,23 @@ import { classRubric, scoreRubric } from "../wire/inputs.js";
 import type { Judge } from "../api/judge.js";
 import type { ClassRubric, JudgeOptions, ScoreRubric, ScoreTask, Usage } from "../types/index.js";
 
-/** A class rubric that says what each label is worth. */
+/** A class rubric with a score for each label. */
 export interface GradedClassRubric extends ClassRubric {
   /** From 0 to 1, one for each label. May be left out for the labels Yes (1) and No (0). */
   choiceScores?: Record<string, number>;
 }
 
-/** What a response is graded by: a place on a scale, or labels that are worth something. */
+/** A rubric for a grade: a scale, or labels with scores. */
 export type GradeRubric = ScoreRubric | GradedClassRubric;
 
-/** What is graded. */
+/** A response to grade. */
 export type Subject = Omit<ScoreTask, "rubric">;
 
-/** A verdict as a number that libraries can average. */
+/** A verdict as a number between 0 and 1, which libraries can average. */
 export interface Grade {
-  /** From 0 to 1: the expected place between the ends of the scale, or what the chosen label is worth. */
+  /** From 0 to 1: the expected score between the ends of the scale, or the score of the chosen label. */
   score: number;
-  /** The score or the label that was chosen. */
+  /** The chosen score or label. */
   choice: string;
   rationale: string | null;
   /** Probability of each score or label; with `outside` it sums to 1. */
@@ -38,7 +38,7 @@ const worth: Check<number> = (value, where) => {
 
 const YES_NO: Record<string, number> = { Yes: 1, No: 0 };
 
-/** Checks a rubric of either kind. A class rubric comes back with what its labels are worth. */
+/** Checks a rubric of either kind. Returns a class rubric with the scores of its labels. */
 export const gradeRubric: Check<ScoreRubric | Required<GradedClassRubric>> = (value, where) => {
   const { labels, scale, choiceScores } = object(value, where);
   if (scale !== undefined && labels !== undefined) {
@@ -57,7 +57,7 @@ export const gradeRubric: Check<ScoreRubric | Required<GradedClassRubric>> = (va
   return { ...rubric, choiceScores: scores(choiceScores, at) };
 };
 
-/** Judges, and puts the verdict between 0 and 1. A failure is an error, never a low grade. */
+/** Judges, and scales the verdict to 0..1. A failure is an error, never a low grade. */
 export async function grade(
   judge: Judge,
   rubric: ScoreRubric | Required<GradedClassRubric>,
@@ -79,7 +79,7 @@ export async function grade(
   const lowest = Math.min(...levels);
   const { score, expected, critique, distribution, outside, usage } = verdict;
   return {
-    // Rounding may leave the expected score a last bit outside of its scale.
+    // Rounding may put the expected score slightly outside of its scale.
     score: Math.min(1, Math.max(0, (expected - lowest) / (Math.max(...levels) - lowest))),
     choice: String(score),
     rationale: critique,
@@ -89,10 +89,10 @@ export async function grade(
   };
 }
 
-/** A value, and what the caller knows it by. */
+/** A value, and the caller's name for it. */
 type Named = readonly [value: unknown, where: string];
 
-/** A subject out of values of any kind: what is no text is judged as JSON. Null, as in a dataset's row, is nothing. */
+/** A subject from values of any kind. Values other than strings become JSON. Null, as in a dataset's row, counts as absent. */
 export function subjectOf(fields: { input: Named; response: Named; reference: Named; context: Named }): Subject {
   const [input, at] = fields.input;
   const subject: Subject = { input: asText(input ?? "", at), response: asText(...fields.response) };
@@ -113,7 +113,7 @@ function asText(value: unknown, where: string): string {
   } catch (cause) {
     throw new LunetteError("invalid-argument", `${where} cannot be written as JSON (${String(cause)}).`, { cause });
   }
-  // Undefined and functions have no JSON.
+  // There is no JSON for undefined and functions.
   if (typeof written !== "string") throw wrong(where, "a text, or a value that JSON can hold", value);
   return text(written, where);
 }

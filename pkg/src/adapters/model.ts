@@ -5,8 +5,8 @@ import type { Engine } from "../api/engine.js";
 import type { Judge } from "../api/judge.js";
 
 /**
- * The engine of what an adapter is given. Told by its shape, so that an adapter does not bring the engine's code along: the
- * caller has it already.
+ * The engine of a judge or an engine. Checks the shape and not the class, so that an adapter does not import the engine's
+ * code: the caller has imported it.
  */
 export function engineOf(model: Judge | Engine, where: string): Engine {
   const given: unknown = model;
@@ -17,13 +17,13 @@ export function engineOf(model: Judge | Engine, where: string): Engine {
   throw wrong(where, "a Judge or an Engine", given);
 }
 
-/** A judge, told by its shape. */
+/** A judge, checked by its shape. */
 export const judgeOf: Check<Judge> = (value, where) => {
   if (typeof value === "object" && value !== null && "score" in value && "engine" in value) return value as Judge;
   throw wrong(where, "a Judge", value);
 };
 
-/** An abort under the name by which clients tell it from a failure, so that they do not report it or try again. */
+/** Names an abort `AbortError`, so that clients do not report it or retry. */
 export function nameAbort(error: unknown): unknown {
   if (codeOf(error) === "aborted") (error as Error).name = "AbortError";
   return error;

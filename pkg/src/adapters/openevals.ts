@@ -1,5 +1,5 @@
 /**
- * Evaluators for openevals and LangSmith. openevals' own `createLLMAsJudge` takes the client of `lunette/openai`.
+ * Evaluators for openevals and LangSmith. openevals' own `createLLMAsJudge` works with the client of `lunette/openai`.
  *
  * @packageDocumentation
  */
@@ -13,27 +13,27 @@ import { judgeOf } from "./model.js";
 
 export type { GradedClassRubric, GradeRubric } from "./grade.js";
 
-/** What is evaluated. Values that are no text are judged as JSON. */
+/** A row to evaluate. Values other than strings are judged as JSON. */
 export interface EvaluatorParams {
-  /** What was answered. */
+  /** The instruction that was answered. */
   inputs?: unknown;
   /** The answer. */
   outputs?: unknown;
   /** An answer that would earn the highest score. */
   referenceOutputs?: unknown;
-  /** The same, under the name that LangSmith's datasets use. */
+  /** The same, by the name in LangSmith's datasets. */
   reference_outputs?: unknown;
-  /** Passages that the answer should rest on. */
+  /** Passages that the answer should be based on. */
   context?: unknown;
   [key: string]: unknown;
 }
 
-/** openevals' result, with what it was computed from. */
+/** openevals' result, with the data that it comes from. */
 export interface EvaluatorResult {
   key: string;
   /** From 0 to 1. */
   score: number;
-  /** The critique, where one was written. */
+  /** The critique, if any. */
   comment?: string;
   metadata: { choice: string; distribution: Record<string, number>; outside: number };
 }
@@ -45,7 +45,7 @@ export interface EvaluatorOptions extends Omit<JudgeOptions, "onToken"> {
 }
 
 /**
- * An evaluator from a rubric: the expected score between the ends of its scale, or what the chosen label is worth.
+ * An evaluator from a rubric. Its score is the expected score between the ends of the scale, or the score of the chosen label.
  *
  * @throws {LunetteError} `invalid-argument`; the evaluator rejects as {@link Judge.score}.
  */

@@ -2,19 +2,19 @@ import { loadOptions } from "../wire/inputs.js";
 import { Judge } from "../api/judge.js";
 import type { LoadOptions } from "../types/index.js";
 
-/** What a YAML file can say of a load. */
+/** The load options that a YAML file can have. */
 export type LoadSettings = Omit<LoadOptions, "onProgress" | "onRecovery" | "signal">;
 
 interface Entry {
   judge: Promise<Judge>;
-  /** Providers that will say when they are done. */
+  /** Number of providers that will release the model. */
   users: number;
 }
 
-/** A model is loaded once, however many providers and assertions name it. */
+/** The loaded models. Providers and assertions share them. */
 const entries = new Map<string, Entry>();
 
-/** The judge for a model; kept until the process ends, or until all who retain it have released it. */
+/** The judge for a model. It lives until the process ends, or until all that retain it have released it. */
 export async function judgeFor(model: string, load: LoadSettings): Promise<Judge> {
   return entryFor(model, load).judge;
 }
@@ -43,7 +43,7 @@ function entryFor(model: string, load: LoadSettings): Entry {
   const entry: Entry = { judge: Judge.load(model, loadOptions(load, "config.load")), users: 0 };
   entries.set(key, entry);
   entry.judge.catch(() => {
-    // So that a later call tries again.
+    // A later call tries again.
     if (entries.get(key) === entry) entries.delete(key);
   });
   return entry;

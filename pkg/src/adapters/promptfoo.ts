@@ -16,9 +16,9 @@ export type { GradedClassRubric, GradeRubric } from "./grade.js";
 export type { LoadSettings } from "./promptfoo-models.js";
 
 interface ModelConfig {
-  /** What `Judge.load` takes as text: a name, a path or a URL. */
+  /** A model for `Judge.load`: a name, a path or a URL. */
   model: string;
-  /** How it is loaded. */
+  /** Its load options. */
   load?: LoadSettings;
 }
 
@@ -28,7 +28,7 @@ export interface ProviderConfig extends ModelConfig, Omit<GenerateOptions, "onTo
   system?: string;
 }
 
-/** What promptfoo makes a provider of. */
+/** promptfoo's arguments of a provider. */
 export interface ProviderOptions {
   id?: string;
   label?: string;
@@ -56,7 +56,7 @@ export interface ProviderResponse {
 
 /** A provider for promptfoo: `package:lunette/promptfoo:LunetteProvider`, or the default export of a file. */
 export default class LunetteProvider {
-  // promptfoo looks names up on a module's default export where there is one.
+  // promptfoo looks for names on a module's default export, if there is one.
   static readonly LunetteProvider = LunetteProvider;
   /** The assertion, where promptfoo looks for it beside the provider. */
   static readonly assertRubric = assertRubric;
@@ -67,13 +67,13 @@ export default class LunetteProvider {
   readonly #model: Required<ModelConfig>;
   readonly #system: string | undefined;
   readonly #options: GenerateOptions;
-  /** Whether the model has been asked for, so that there is something to release. */
+  /** Whether the model was requested, and must be released. */
   #used = false;
 
   constructor({ id, label, config }: ProviderOptions = {}) {
     const given = object(config, "config");
     const { model, load, system, ...options } = given;
-    // The folder of the configuration is promptfoo's own addition.
+    // promptfoo adds the folder of the configuration.
     delete options["basePath"];
     this.#model = { model: text(model, "config.model"), load: object(load ?? {}, "config.load") };
     this.#system = system === undefined ? undefined : text(system, "config.system");
@@ -83,7 +83,7 @@ export default class LunetteProvider {
     if (label !== undefined) this.label = label;
   }
 
-  /** What promptfoo shows as the provider's name. */
+  /** The provider's name in promptfoo. */
   id(): string {
     return this.#id;
   }
@@ -104,13 +104,13 @@ export default class LunetteProvider {
       return response(generation);
     } catch (error) {
       const code = codeOf(error);
-      // promptfoo shows what is returned, and ends an evaluation on what is thrown.
+      // promptfoo shows a returned error, but ends the evaluation on a thrown one.
       if (code === undefined || code === "aborted") throw error;
       return { error: `${code}: ${(error as Error).message}` };
     }
   }
 
-  /** Frees the model, once no other provider uses it. promptfoo calls this at the end of an evaluation. */
+  /** Frees the model once no other provider uses it. promptfoo calls this at the end of an evaluation. */
   async cleanup(): Promise<void> {
     if (!this.#used) return;
     this.#used = false;
@@ -132,7 +132,7 @@ export default class LunetteProvider {
 
 export { LunetteProvider };
 
-/** promptfoo writes a conversation as a JSON array; every other text is a question. */
+/** promptfoo passes a conversation as a JSON array. Any other text is a question. */
 function conversation(prompt: string): ChatMessage[] | undefined {
   if (!prompt.trimStart().startsWith("[")) return undefined;
   let value: unknown;
@@ -166,7 +166,7 @@ export interface AssertionConfig extends ModelConfig, Omit<JudgeOptions, "onToke
   vars?: { input?: string; reference?: string; context?: string };
 }
 
-/** What promptfoo tells an assertion, as far as it is read here. */
+/** The parts of promptfoo's assertion context that are used. */
 export interface AssertionContext {
   prompt?: string | undefined;
   vars: Record<string, unknown>;
@@ -185,10 +185,10 @@ export interface GradingResult {
 }
 
 /**
- * An assertion for promptfoo: `type: javascript`, `value: package:lunette/promptfoo:assertRubric`, and what to grade by under
+ * An assertion for promptfoo: `type: javascript`, `value: package:lunette/promptfoo:assertRubric`, and the rubric under
  * `config`.
  *
- * @throws {LunetteError} so that promptfoo counts an error, not a response that failed.
+ * @throws {LunetteError} so that promptfoo counts an error and not a failed response.
  */
 export async function assertRubric(output: unknown, context: AssertionContext): Promise<GradingResult> {
   const config = object(context.config, "config");
@@ -209,7 +209,7 @@ export async function assertRubric(output: unknown, context: AssertionContext): 
   if (measures.length === 0) throw wrong("config.rubrics", "at least one rubric", rubrics);
   const subject = subjectIn(output, context, vars);
   const judge = await judgeFor(text(model, "config.model"), object(load ?? {}, "config.load"));
-  // Together: what their prompts share is computed once.
+  // Judge them together: their prompts share a prefix.
   const grades = await Promise.all(
     measures.map(async ([name, measure]) => [name, await grade(judge, measure, subject, options)] as const),
   );

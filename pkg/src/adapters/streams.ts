@@ -1,4 +1,4 @@
-/** A controller that also follows a signal, until it is released from it. */
+/** A controller that also follows a signal, until it is released. */
 export function linked(signal: AbortSignal | undefined): { controller: AbortController; release: () => void } {
   const controller = new AbortController();
   const abort = () => controller.abort(signal?.reason);
@@ -8,9 +8,9 @@ export function linked(signal: AbortSignal | undefined): { controller: AbortCont
 }
 
 /**
- * A stream that `produce` fills as its items come, and that fails as it does.
+ * A stream of the items that `produce` gives. It fails if `produce` fails.
  *
- * @param onCancel nobody reads on: what `produce` still says is dropped.
+ * @param onCancel called when the reader cancels. Later items are dropped.
  */
 export function filled<T>(
   produce: (push: (item: T) => void) => Promise<void>,
@@ -23,7 +23,7 @@ export function filled<T>(
         if (!canceled) act();
       };
       const push = (item: T) => unlessCanceled(() => stream.enqueue(item));
-      // The stream is handed out at once.
+      // The stream is returned at once.
       void produce(push).then(
         () => unlessCanceled(() => stream.close()),
         (error: unknown) => unlessCanceled(() => stream.error(error)),

@@ -1,5 +1,5 @@
 /**
- * React hooks: a judge that loads with a component and leaves with it, and a verdict that streams.
+ * React hooks: a judge that is loaded and freed with its component, and a verdict that streams.
  *
  * @packageDocumentation
  */

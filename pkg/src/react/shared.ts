@@ -2,12 +2,12 @@ import { codeOf, LunetteError } from "../wire/errors.js";
 import { Judge } from "../api/judge.js";
 import type { LoadOptions, ModelSource, Progress } from "../types/index.js";
 
-/** How a judge is loaded. The hook itself listens to progress, and stops the load when nobody wants it any more. */
+/** Load options without those that the hook sets: it reports progress, and cancels a load that nobody uses. */
 export type UseJudgeOptions = Omit<LoadOptions, "onProgress" | "onRecovery" | "signal">;
 
-/** How far a judge has come. */
+/** The state of a judge. */
 export type JudgeState =
-  /** No model is named. */
+  /** No model is given. */
   | { state: "idle"; judge: undefined; progress: undefined; error: undefined }
   | { state: "loading"; judge: undefined; progress: Progress | undefined; error: undefined }
   | { state: "ready"; judge: Judge; progress: Progress | undefined; error: undefined }
@@ -16,7 +16,7 @@ export type JudgeState =
 export const IDLE = { state: "idle", judge: undefined, progress: undefined, error: undefined } as const;
 export const LOADING = { state: "loading", judge: undefined, progress: undefined, error: undefined } as const;
 
-/** One load that all components share which name the same model, and that ends after the last of them. */
+/** A load that all components with the same model share. It ends after the last of them. */
 class SharedJudge {
   state: JudgeState = LOADING;
   readonly #listeners = new Set<() => void>();
@@ -35,7 +35,7 @@ class SharedJudge {
     if (this.#loading === undefined) void this.#load();
     return () => {
       this.#listeners.delete(listener);
-      // Not at once: StrictMode and a change of pages leave and come back in one breath.
+      // Do not end it at once: StrictMode and page changes unmount and mount again immediately.
       if (this.#listeners.size === 0) this.#leaving = setTimeout(() => this.#leave());
     };
   }
@@ -77,19 +77,19 @@ class SharedJudge {
 
 const shared = new Map<string, SharedJudge>();
 
-/** The load that a key stands for, where somebody has subscribed to it. */
+/** The load of a key, if it has subscribers. */
 export function loadOf(key: string): SharedJudge | undefined {
   return shared.get(key);
 }
 
-/** Joins the load of a model, or begins it. Returns how to leave it. */
+/** Joins the load of a model, or starts it. Returns a function that leaves it. */
 export function join(key: string, model: ModelSource, options: UseJudgeOptions, listener: () => void): () => void {
   const joined = shared.get(key) ?? new SharedJudge(model, options, () => shared.delete(key));
   shared.set(key, joined);
   return joined.subscribe(listener);
 }
 
-/** The same for the same model under the same options, whatever objects they come in. */
+/** A key that is equal for equal models and options, even in different objects. */
 export function keyOf(model: ModelSource, options: UseJudgeOptions): string {
   const settings = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1));
   return JSON.stringify([partKey(model), settings]);
@@ -106,7 +106,7 @@ function partKey(part: unknown): unknown {
 const identities = new WeakMap<object, number>();
 let known = 0;
 
-/** Bytes are compared by identity: nobody reads them twice to find out whether they are the same. */
+/** Files and buffers are compared by identity, because comparing their bytes would take too long. */
 function identity(bytes: object): number {
   const id = identities.get(bytes) ?? ++known;
   identities.set(bytes, id);

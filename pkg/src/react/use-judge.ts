@@ -5,7 +5,7 @@ import type { JudgeState, UseJudgeOptions } from "./shared.js";
 
 export type { JudgeState } from "./shared.js";
 
-/** What {@link useJudge} returns. Tell its states apart by `state`. */
+/** The result of {@link useJudge}, discriminated by `state`. */
 export type UseJudge = JudgeState & {
   /** Loads again after an error. */
   retry: () => void;
@@ -14,21 +14,21 @@ export type UseJudge = JudgeState & {
 const nothing = () => undefined;
 
 /**
- * A judge for as long as the component is mounted. Components that name the same model with the same options share one load
- * and one judge, which is disposed of after the last of them is gone; another model or other options load anew.
+ * A judge while the component is mounted. Components with the same model and options share one load and one judge, which is
+ * disposed of after the last of them is unmounted. Another model or other options start a new load.
  *
- * @param model what `Judge.load` takes; `undefined` or `null`: nothing yet. A `File` or `ArrayBuffer` is told by its
- * identity, so keep it in a state.
+ * @param model the model for `Judge.load`; `undefined` or `null` for none yet. `File`s and `ArrayBuffer`s are compared by
+ * identity, so keep them in a state.
  */
 export function useJudge(model: ModelSource | null | undefined, options: UseJudgeOptions = {}): UseJudge {
   const key = model === null || model === undefined ? undefined : keyOf(model, options);
   const subscribe = useCallback(
     (listener: () => void) =>
       key === undefined || model === null || model === undefined ? nothing : join(key, model, options, listener),
-    // The key says all that there is to the model and the options, which may be new objects with every rendering.
+    // Depend on the key: the model and the options may be new objects at every render.
     [key],
   );
-  // A rendering that is thrown away must leave nothing behind: the load begins when the component is there.
+  // A render may be discarded, so the load starts only when the component is mounted.
   const waiting = key === undefined ? IDLE : LOADING;
   const current = () => (key === undefined ? undefined : loadOf(key)?.state) ?? waiting;
   const state = useSyncExternalStore(subscribe, current, () => waiting);

@@ -13,20 +13,20 @@ import type {
 } from "../types/index.js";
 import { asError, refuse } from "./shared.js";
 
-/** What can be judged, with what comes of it. */
+/** The tasks, with their verdicts. */
 export interface VerdictTasks {
   score: { task: ScoreTask; options: JudgeOptions; verdict: ScoreVerdict };
   classify: { task: ClassifyTask; options: JudgeOptions; verdict: ClassVerdict };
   compare: { task: CompareTask; options: CompareOptions; verdict: PreferenceVerdict };
 }
 
-/** The tasks that the hook knows. */
+/** The kinds of tasks that the hook supports. */
 export type VerdictKind = keyof VerdictTasks;
 
-/** How far a verdict has come. */
+/** The state of a verdict. */
 export interface VerdictState<K extends VerdictKind> {
   state: "idle" | "running" | "done" | "error" | "canceled";
-  /** The critique as far as it is written. */
+  /** The critique so far. */
   critique: string;
   /** Set when `state` is `"done"`. */
   verdict: VerdictTasks[K]["verdict"] | undefined;
@@ -34,17 +34,17 @@ export interface VerdictState<K extends VerdictKind> {
   error: LunetteError | undefined;
 }
 
-/** What {@link useVerdict} returns. */
+/** The result of {@link useVerdict}. */
 export interface UseVerdict<K extends VerdictKind> extends VerdictState<K> {
   /**
-   * Judges a task; what still runs is canceled. Resolves to the verdict, or to `undefined` where there is none: the state
-   * then says why. Never rejects.
+   * Judges a task, and cancels a task that still runs. Resolves to the verdict, or to `undefined` on failure; the state then
+   * has the reason. Never rejects.
    */
   run: (
     task: VerdictTasks[K]["task"],
     options?: Omit<VerdictTasks[K]["options"], "onToken" | "signal">,
   ) => Promise<VerdictTasks[K]["verdict"] | undefined>;
-  /** Stops what runs. */
+  /** Cancels the running task. */
   cancel: () => void;
 }
 
@@ -54,8 +54,8 @@ const IDLE = { state: "idle", critique: "", verdict: undefined, error: undefined
  * One verdict at a time, with its critique as it is written. It is canceled when the component is unmounted or gets another
  * judge.
  *
- * @param judge as {@link useJudge} gives it; `undefined` while there is none.
- * @param kind what is judged. Default `"score"`.
+ * @param judge the judge from {@link useJudge}; `undefined` while there is none.
+ * @param kind the kind of task. Default `"score"`.
  */
 export function useVerdict<K extends VerdictKind = "score">(
   judge: Judge | undefined,

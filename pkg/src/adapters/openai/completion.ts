@@ -15,7 +15,7 @@ import type {
   Logprobs,
 } from "./types.js";
 
-/** One request on its way: whole, or in chunks. */
+/** One request in progress, as a whole or in chunks. */
 export class Completion {
   readonly #id: string;
   readonly #created = Math.floor(Date.now() / 1000);
@@ -62,7 +62,7 @@ export class Completion {
       const choice = { index, delta, logprobs: end?.logprobs ?? null, finish_reason: end?.reason ?? null };
       push(this.#chunk([choice], includeUsage ? null : undefined));
     };
-    // A call whose function is known streams its arguments; another is told once it has been read.
+    // A call of a known function streams its arguments. Any other call is sent once it is complete.
     const known = call?.tool;
     for (let index = 0; index < n; index += 1) {
       send(index, { role: "assistant", content: call === undefined ? "" : null });
@@ -80,7 +80,7 @@ export class Completion {
     if (includeUsage) push(this.#chunk([], usage(generations)));
   }
 
-  /** All answers at once: they share the prompt, and their tokens are computed together. */
+  /** Generates all answers in parallel: they share the prompt's KV cache, and are batched. */
   async #generate(
     signal: AbortSignal | undefined,
     onText: (text: string, index: number) => void,
@@ -131,7 +131,7 @@ function finishReason({ finishReason }: Generation, call: CallForm | undefined):
   return finishReason === "stop" && call !== undefined ? "tool_calls" : finishReason;
 }
 
-/** The prompt counts once, however many answers it has. */
+/** The prompt's tokens count once for all answers. */
 function usage(generations: readonly Generation[]): CompletionUsage {
   const prompt = generations[0]?.usage.promptTokens ?? 0;
   const cached = Math.min(...generations.map(({ usage }) => usage.cachedTokens));

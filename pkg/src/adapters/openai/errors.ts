@@ -2,12 +2,12 @@ import { codeOf, LunetteError } from "../../wire/errors.js";
 import type { ErrorCode } from "../../wire/errors.js";
 import { nameAbort } from "../model.js";
 
-/** An error of this package with the fields that users of OpenAI's client look at. `code` is this package's. */
+/** An error of this package with the fields of OpenAI's API errors. `code` is this package's. */
 export class LunetteApiError extends LunetteError {
-  /** What a server would have answered with; `undefined` for an abort. */
+  /** The HTTP status that a server would have sent; `undefined` for an abort. */
   readonly status: number | undefined;
   readonly type: "invalid_request_error" | "server_error" | "aborted";
-  /** The parameter at fault, as `"messages[0].content"`. */
+  /** The wrong parameter, as `"messages[0].content"`. */
   readonly param: string | null;
 
   constructor(code: ErrorCode, message: string, cause: unknown) {
@@ -18,7 +18,7 @@ export class LunetteApiError extends LunetteError {
   }
 }
 
-/** What another call would do better. */
+/** The codes of errors that the caller can correct. */
 const INVALID: readonly ErrorCode[] = ["invalid-argument", "context-overflow", "chat-template"];
 
 export function toApiError(error: unknown): unknown {

@@ -1,5 +1,5 @@
 /**
- * A judge's model behind the part of OpenAI's client that libraries use: `chat.completions.create`.
+ * A judge's model with the part of OpenAI's client interface that libraries use: `chat.completions.create`.
  *
  * @packageDocumentation
  */
@@ -27,32 +27,32 @@ export type * from "./types.js";
 
 /** How the client answers. */
 export interface OpenAIOptions {
-  /** Most tokens of an answer for which the call names no limit. Default 1024. */
+  /** Token limit of answers to calls without one. Default 1024. */
   maxTokens?: number;
   /**
-   * Whether a schema that the answer must fit is also written at the end of the last question, as it has to be for a model
-   * to know of it. Default `true`; `false` where the prompt says it already.
+   * Whether to append the answer's schema to the last question. The model does not see it otherwise. Default `true`. Use `false`
+   * where the prompt has the schema already.
    */
   schemaInPrompt?: boolean;
 }
 
-/** What OpenAI's client is to most libraries. */
+/** The method of OpenAI's client that most libraries use. */
 export interface ChatCompletions {
   /**
    * Completes a conversation.
    *
-   * @throws {LunetteApiError} `invalid-argument` naming the parameter that cannot be met; else as {@link Engine.generate}. A
-   * stream throws what happens after its beginning from its iteration.
+   * @throws {LunetteApiError} `invalid-argument` naming an unsupported parameter; else as {@link Engine.generate}. Once a stream
+   * has begun, its iteration throws.
    */
-  /** Answers piece by piece. */
+  /** Streams the answer. */
   create(params: ChatCompletionParamsStreaming, options?: RequestOptions): Promise<ChatCompletionStream>;
-  /** Answers as a whole. */
+  /** Returns the whole answer. */
   create(params: ChatCompletionParamsNonStreaming, options?: RequestOptions): Promise<ChatCompletion>;
-  /** Answers as `stream` says. */
+  /** Streams if `stream` is true. */
   create(params: ChatCompletionParams, options?: RequestOptions): Promise<ChatCompletion | ChatCompletionStream>;
 }
 
-/** The part of OpenAI's client that is answered here. */
+/** The supported part of OpenAI's client. */
 export interface OpenAIClient {
   readonly chat: { readonly completions: ChatCompletions };
 }
@@ -62,7 +62,7 @@ const clientOptions = settings<OpenAIOptions>({ maxTokens: optional(count), sche
 const requestOptions = settings<{ signal?: AbortSignal }>({ signal: optional(signal) });
 
 /**
- * A client in the shape of OpenAI's that answers with the model of `model`, on this machine. Nothing is sent.
+ * A client with the interface of OpenAI's that runs the model on this machine. Nothing is sent.
  *
  * @throws {LunetteError} `invalid-argument`.
  */
@@ -86,7 +86,7 @@ export function createOpenAI(model: Judge | Engine, options: OpenAIOptions = {})
     );
   }
 
-  // Bound to nothing: libraries wrap it and call it on its own.
+  // It does not use `this`: libraries wrap the method and call it alone.
   const create = (params: ChatCompletionParams, options?: RequestOptions) => answer(params, options).catch(rethrow);
   return { chat: { completions: { create: create as ChatCompletions["create"] } } };
 }

@@ -2,18 +2,18 @@ import type { Engine } from "../../api/engine.js";
 import type { Generation, TokenLogprob } from "../../types/index.js";
 import type { ChatCompletionTokenLogprob, Logprobs, TopLogprob } from "./types.js";
 
-/** What a piece of a character becomes when it is made text by itself. */
+/** The replacement character, which stands for an incomplete character. */
 const REPLACEMENT = "\uFFFD";
 
 const encoder = new TextEncoder();
 
-/** Token ids as OpenAI's clients expect them: as texts. A text is asked for once. */
+/** The texts of token ids, as OpenAI's clients expect them. Cached. */
 export class TokenTexts {
   readonly #texts = new Map<number, Promise<string>>();
 
   constructor(private readonly engine: Engine) {}
 
-  /** The log-probabilities of a generation's text, without those of the token that ended it. */
+  /** The log-probabilities of a generation's text, without the token that ended it. */
   async logprobs(generation: Generation): Promise<Logprobs> {
     const { logprobs = new Float32Array(), topLogprobs = [] } = generation;
     const kept = generation.tokens.subarray(0, await this.#spoken(generation));
@@ -38,7 +38,7 @@ export class TokenTexts {
     return known;
   }
 
-  /** How many of the tokens the text is made of: the rest ended the turn, or were part of a stop text. */
+  /** The number of tokens in the text. The others ended the turn, or are part of a stop text. */
   async #spoken({ text, tokens }: Generation): Promise<number> {
     let spoken = tokens.length;
     while (spoken > 0 && (await this.engine.detokenize(tokens.slice(0, spoken - 1))).startsWith(text)) spoken -= 1;

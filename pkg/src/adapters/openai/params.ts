@@ -18,11 +18,11 @@ import type { ChatMessage, GenerateOptions } from "../../types/index.js";
 import { callable, callForm, jsonForm, told } from "../form.js";
 import type { CallForm, Form, Tool } from "../form.js";
 
-/** What a call of `chat.completions.create` asks of the engine. */
+/** A call of `chat.completions.create`, as the engine needs it. */
 export interface Request {
   messages: ChatMessage[];
   options: GenerateOptions;
-  /** How many answers. */
+  /** Number of answers. */
   n: number;
   stream: boolean;
   includeUsage: boolean;
@@ -30,7 +30,7 @@ export interface Request {
   call?: CallForm;
 }
 
-/** What a client falls back on. */
+/** The client's defaults. */
 export interface Defaults {
   maxTokens: number;
   schemaInPrompt: boolean;
@@ -38,12 +38,12 @@ export interface Defaults {
 
 const MOST_CHOICES = 16;
 
-/** Null stands for "not given", as it does in OpenAI's own parameters. */
+/** Null means "not given", as in OpenAI's API. */
 function given(value: unknown, where: string): Record<string, unknown> {
   return Object.fromEntries(Object.entries(object(value, where)).filter(([, entry]) => entry !== null));
 }
 
-/** A parameter with a single value that can be met. */
+/** A parameter with only one supported value. */
 function only<T>(accepted: T): Check<T> {
   return (value, where) => {
     if (value !== accepted) {
@@ -78,7 +78,7 @@ const schema: Check<Record<string, Json>> = (value, where) => json(object(value,
 const jsonSchema = settings<{ name?: string; description?: string; strict?: boolean; schema: Record<string, Json> }>({
   name: optional(text),
   description: optional(text),
-  // A constraint always holds, whether it is asked for or not.
+  // Constraints are always strict.
   strict: optional(flag),
   schema,
 });
@@ -197,7 +197,7 @@ const parameters = settings<Params>({
   presence_penalty: optional(only<0>(0)),
 });
 
-/** Reads the parameters of a call; whatever cannot be met is an error that names it. */
+/** Reads the parameters of a call. An unsupported one is an error that names it. */
 export function readParams(value: unknown, defaults: Defaults): Request {
   const params = parameters(given(value, "params"), "params");
   const call = callOf(params);

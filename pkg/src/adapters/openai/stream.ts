@@ -1,7 +1,7 @@
 import { filled } from "../streams.js";
 import type { ChatCompletionChunk } from "./types.js";
 
-/** The chunks of a completion, to be iterated once. Leaving the loop stops the completion. */
+/** The chunks of a completion. They can be iterated once, and leaving the loop stops the completion. */
 export class ChatCompletionStream implements AsyncIterable<ChatCompletionChunk> {
   /** Stops the completion: `controller.abort()`. */
   readonly controller: AbortController;
@@ -22,7 +22,7 @@ export class ChatCompletionStream implements AsyncIterable<ChatCompletionChunk> 
         yield value;
       }
     } finally {
-      // Whether it ended, failed or was left: nothing more is wanted.
+      // It has ended, failed or was left: stop the completion.
       await reader.cancel().catch(() => undefined);
     }
   }

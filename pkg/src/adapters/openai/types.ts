@@ -1,6 +1,6 @@
-/** The part of OpenAI's chat completions that this package speaks, in its own words: users need not install the client. */
+/** The supported part of OpenAI's chat completions, as own types: users need not install the client. */
 
-/** A message's text. Parts are read one after another. */
+/** A message's text. Parts are joined. */
 export type Content = string | readonly { type: "text"; text: string }[];
 
 /** A message of the conversation. */
@@ -10,7 +10,7 @@ export interface ChatCompletionMessageParam {
   content: Content;
 }
 
-/** What the answer must be. `regex` and `grammar` are this package's own. */
+/** The form of the answer. `regex` and `grammar` are this package's own. */
 export type ResponseFormat =
   | { type: "text" }
   | { type: "json_object" }
@@ -27,13 +27,13 @@ export interface ChatCompletionTool {
   function: { name: string; description?: string; parameters?: object; strict?: boolean | null };
 }
 
-/** `auto` is refused: no model here was taught when to call. */
+/** `auto` is not supported: no model here was trained to decide when to call. */
 export type ToolChoice = "none" | "required" | { type: "function"; function: { name: string } };
 
-/** What a completion is asked for. A parameter that is not here is an error, and so is a value that cannot be met. */
+/** The parameters of a completion. Any other parameter is an error, and so is an unsupported value. */
 export interface ChatCompletionParams {
   messages: readonly ChatCompletionMessageParam[];
-  /** Accepted for the clients that must name one, and not looked at: the model is the one that was loaded. */
+  /** Accepted because some clients must give one, but ignored: the loaded model is used. */
   model?: string;
   /** Default 0: the likeliest token, where OpenAI's default is 1. */
   temperature?: number | null;
@@ -48,7 +48,7 @@ export interface ChatCompletionParams {
   max_completion_tokens?: number | null;
   /** The older name of `max_completion_tokens`. */
   max_tokens?: number | null;
-  /** How many answers, at most 16. More than one need a `temperature` above 0. */
+  /** Number of answers, at most 16. More than one need a `temperature` above 0. */
   n?: number | null;
   /** Natural logarithms of probabilities over the full vocabulary, before temperature, truncation and constraint. */
   logprobs?: boolean | null;
@@ -57,7 +57,7 @@ export interface ChatCompletionParams {
   response_format?: ResponseFormat;
   tools?: readonly ChatCompletionTool[];
   tool_choice?: ToolChoice;
-  /** Either: an answer holds one call. */
+  /** Either value has the same effect: an answer has one call. */
   parallel_tool_calls?: boolean;
   stream?: boolean | null;
   stream_options?: { include_usage?: boolean } | null;
@@ -67,21 +67,21 @@ export interface ChatCompletionParams {
   presence_penalty?: number | null;
 }
 
-/** What `create` takes to answer piece by piece. */
+/** Parameters of a streamed completion. */
 export type ChatCompletionParamsStreaming = ChatCompletionParams & { stream: true };
-/** What `create` takes to answer as a whole. */
+/** Parameters of a completion that is not streamed. */
 export type ChatCompletionParamsNonStreaming = ChatCompletionParams & { stream?: false | null };
 
-/** What holds for one request, beside its parameters. */
+/** Options of one request, beside its parameters. */
 export interface RequestOptions {
-  /** Stops the completion; it then rejects with code `"aborted"`. */
+  /** Cancels the completion, which then rejects with code `"aborted"`. */
   signal?: AbortSignal | null;
 }
 
 /** Why the answer ended. */
 export type FinishReason = "stop" | "length" | "tool_calls";
 
-/** Tokens that the answer took. */
+/** Token counts of the completion. */
 export interface CompletionUsage {
   prompt_tokens: number;
   completion_tokens: number;
@@ -93,11 +93,11 @@ export interface CompletionUsage {
 export interface TopLogprob {
   token: string;
   logprob: number;
-  /** The token's bytes in UTF-8; `null` where it is a piece of a character. */
+  /** The token's bytes in UTF-8; `null` if it is an incomplete character. */
   bytes: number[] | null;
 }
 
-/** A token of the answer, with those that were likeliest in its place. */
+/** A token of the answer, with the likeliest tokens at its place. */
 export interface ChatCompletionTokenLogprob extends TopLogprob {
   top_logprobs: TopLogprob[];
 }
@@ -142,7 +142,7 @@ export interface ChatCompletion {
   usage: CompletionUsage;
 }
 
-/** What a chunk adds to the message. */
+/** The part of the message in a chunk. */
 export interface Delta {
   role?: "assistant";
   content?: string | null;
@@ -154,7 +154,7 @@ export interface Delta {
   }[];
 }
 
-/** The part of a chunk that belongs to the answer. */
+/** The part of the answer in a chunk. */
 export interface ChunkChoice {
   index: number;
   delta: Delta;
@@ -171,6 +171,6 @@ export interface ChatCompletionChunk {
   model: string;
   /** Empty in the chunk that carries the usage. */
   choices: ChunkChoice[];
-  /** Where `stream_options.include_usage` asks for it: `null` but in the last chunk. */
+  /** Set in the last chunk with `stream_options.include_usage`, and `null` in the others. */
   usage?: CompletionUsage | null;
 }
