@@ -1,7 +1,8 @@
 //! Keeps a model on a device: puts it there, and on another one when that is lost.
 
-use super::load::{Backend, LoadOptions, Place, Target, request, wants};
 use super::losses::{Losses, Verdict};
+use super::options::{Backend, LoadOptions};
+use super::place::{Place, Target, request, wants};
 use super::plan::Planner;
 use super::recovery::{Recovery, RecoveryPhase};
 use crate::gguf::{Header, TensorInfo};

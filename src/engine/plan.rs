@@ -4,7 +4,8 @@
 //! buffers in place of making them; on the CPU the model's own equations run on tensors that have only sizes.
 
 use super::info::quantization;
-use super::load::{Backend, LoadOptions, Target, chat_template, context_length, gpu, kv_shape, max_batch};
+use super::options::{Backend, LoadOptions, chat_template, context_length, kv_shape, max_batch};
+use super::place::{Target, gpu};
 use crate::cpu::{CpuNeed, CpuRunner};
 use crate::gguf::Header;
 use crate::gpu::{Gpu, GpuRunner, GpuStore};

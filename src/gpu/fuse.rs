@@ -10,12 +10,7 @@
 //! What does not fit a pattern stays as it is.
 
 use super::record::{Columns, Finish, Node, Value};
-
-/// A matrix that may have another below it in memory.
-pub(super) trait Stacked: Clone {
-    /// Both as one matrix, if `below` lies directly behind this one.
-    fn above(&self, below: &Self) -> Option<Self>;
-}
+use super::weight::Stacked;
 
 /// The fused form of `nodes`; the values `kept` are read by others.
 pub(super) fn fuse<M: Stacked>(nodes: &[Node<M>], kept: &[Value]) -> Vec<Node<M>> {

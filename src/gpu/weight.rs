@@ -2,7 +2,6 @@
 
 use super::Gpu;
 use super::buffer::Buffer;
-use super::fuse::Stacked;
 use super::repack::{Planes, layout};
 use crate::model::WeightStore;
 use crate::quant::BlockType;
@@ -65,6 +64,12 @@ pub(super) struct Plane {
     pub size: u64,
     /// Bytes of a block.
     pub stride: usize,
+}
+
+/// A matrix that may have another below it in memory.
+pub(super) trait Stacked: Clone {
+    /// Both as one matrix, if `below` lies directly behind this one.
+    fn above(&self, below: &Self) -> Option<Self>;
 }
 
 impl Stacked for Matrix {

@@ -2,7 +2,7 @@
 //! "MM algorithms for generalized Bradley–Terry models", 2004). So that they exist whatever the results (a player who
 //! never lost, groups that never met), every player has also drawn against one opponent that all have in common.
 
-use super::ranking::PairwiseResult;
+use super::result::PairwiseResult;
 use crate::statistics::mean;
 use crate::{Error, Result};
 use std::collections::BTreeMap;

@@ -18,6 +18,7 @@ mod prompt;
 mod rank;
 mod ranking;
 mod reading;
+mod result;
 mod rubric;
 mod schedule;
 mod score;
@@ -37,7 +38,8 @@ pub use panel::{
 };
 pub use prompt::RenderedPrompt;
 pub use rank::{Comparison, RankVerdict};
-pub use ranking::{MOST_PLAYERS, MOST_RESULTS, PairwiseResult, RankOptions, Ranking, Standing, rank_results};
+pub use ranking::{MOST_PLAYERS, MOST_RESULTS, RankOptions, Ranking, Standing, rank_results};
+pub use result::PairwiseResult;
 pub use rubric::{ClassRubric, Rubric, ScoreRubric};
 pub use schedule::{Round, Swiss, all_pairs, default_rounds};
 pub use score::{ClassVerdict, ScoreVerdict};

@@ -1,7 +1,8 @@
 //! Ranking several responses to one input by comparing them in pairs.
 
 use super::compare::{PreferenceVerdict, Winner};
-use super::ranking::{PairwiseResult, RankOptions, Ranking, rank_results};
+use super::ranking::{RankOptions, Ranking, rank_results};
+use super::result::PairwiseResult;
 use super::schedule::{Swiss, all_pairs, default_rounds};
 use super::task::{RankTask, Schedule, Texts};
 use super::verdict::{sum, timing};

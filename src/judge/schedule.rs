@@ -156,7 +156,8 @@ impl Pairing<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ranking::{PairwiseResult, RankOptions, rank_results};
+    use super::super::ranking::{RankOptions, rank_results};
+    use super::super::result::PairwiseResult;
     use super::*;
     use proptest::prelude::*;
 

@@ -2,14 +2,15 @@
 
 use crate::run::cargo;
 use crate::setup::{node, tools};
-use crate::{audit, links, pkg, say};
+use crate::{arrows, audit, links, pkg, say};
 use anyhow::{Result, bail};
 
 type Check = (&'static str, fn() -> Result<()>);
 
-const CHECKS: [Check; 10] = [
+const CHECKS: [Check; 11] = [
     ("spelling", audit::spelling),
     ("links in documents", links::check),
+    ("imports that point one way", arrows::check),
     ("rustfmt", || cargo().args(["fmt", "--all", "--check"]).run()),
     ("clippy, native", || {
         cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod alone;
+mod arrows;
 mod audit;
 mod bench;
 mod bench_gpu;

@@ -1,0 +1,91 @@
+//! How a model is loaded.
+
+use super::recovery::OnRecovery;
+use crate::gguf::Header;
+use crate::model::{Config, KvShape, KvType};
+use crate::tokenizer::{ChatTemplate, Date};
+use crate::{Error, Result};
+
+/// Where a model runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// WebGPU on a hardware adapter, else the CPU: a software adapter is slower than SIMD.
+    #[default]
+    Auto,
+    Webgpu,
+    Wasm,
+}
+
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct LoadOptions {
+    pub backend: Backend,
+    /// Capabilities that must not be used: "subgroups", "f16", "dp4a".
+    pub disable: Vec<String>,
+    /// Tokens that a sequence can hold; the model's own length or [`DEFAULT_CONTEXT`] where not given.
+    pub context_length: Option<usize>,
+    /// Sequences that one forward pass may compute; [`DEFAULT_BATCH`] where not given.
+    pub max_batch: Option<usize>,
+    /// A Jinja template in place of the file's own, or for a file without one.
+    pub chat_template: Option<String>,
+    /// The day that chat templates may print, as `YYYY-MM-DD`. Where not given it is always the same, so that verdicts repeat.
+    pub date: Option<String>,
+    /// Who is told when the device is lost, from the load on, and when the model runs again.
+    #[serde(skip)]
+    pub on_recovery: Option<OnRecovery>,
+    /// How the KV cache is stored: half precision unless a test wants to know better.
+    #[serde(skip)]
+    pub kv_type: KvType,
+    /// Steps that are computed before their tokens are looked at: what suits the adapter unless a test wants to know better.
+    #[serde(skip)]
+    pub steps_ahead: Option<usize>,
+}
+
+/// Longest context unless the caller asks for more: room for every published judge prompt, in affordable memory.
+pub const DEFAULT_CONTEXT: usize = 8192;
+
+/// Sequences in a forward pass unless the caller says otherwise.
+pub const DEFAULT_BATCH: usize = 16;
+const MAX_BATCH: usize = 64;
+
+/// Positions in a block of the KV cache.
+const BLOCK_LEN: usize = 16;
+
+/// The template that is asked for, else the file's.
+pub(super) fn chat_template(header: &Header, options: &LoadOptions) -> Result<Option<ChatTemplate>> {
+    let date = options.date.as_deref().map_or_else(|| Ok(Date::default()), Date::parse)?;
+    match &options.chat_template {
+        Some(source) => ChatTemplate::new(source, date).map(Some),
+        None => ChatTemplate::from_metadata(&header.metadata, date),
+    }
+}
+
+/// A cache for `context` positions.
+pub(super) fn kv_shape(config: &Config, context: usize) -> KvShape {
+    KvShape {
+        layers: config.layers,
+        kv_heads: config.kv_heads,
+        head_dim: config.head_dim,
+        block_len: BLOCK_LEN,
+        blocks: context.div_ceil(BLOCK_LEN),
+    }
+}
+
+pub(super) fn max_batch(options: &LoadOptions) -> Result<usize> {
+    match options.max_batch.unwrap_or(DEFAULT_BATCH) {
+        n @ 1..=MAX_BATCH => Ok(n),
+        n => Err(Error::InvalidArgument(format!("`maxBatch` is {n}; it can be 1 to {MAX_BATCH}"))),
+    }
+}
+
+pub(super) fn context_length(options: &LoadOptions, config: &Config) -> Result<usize> {
+    match options.context_length {
+        None => Ok(config.context_length.min(DEFAULT_CONTEXT)),
+        Some(n) if (1..=config.context_length).contains(&n) => Ok(n),
+        Some(n) => Err(Error::InvalidArgument(format!(
+            "`contextLength` is {n}; this model can be loaded with 1 to {}",
+            config.context_length
+        ))),
+    }
+}
