@@ -14,6 +14,6 @@ trustOwnScripts();
 requests.start();
 const target = document.getElementById("app");
 if (target) mount(App, { target });
-// The page can be used from here on; a test holds it to its time.
+// The page is interactive from here on. A test checks the time.
 performance.mark("interactive");
 startServiceWorker();

@@ -1,10 +1,10 @@
-/** Has the page's files kept, once it has nothing better to do: nobody waits for it. */
+/** Caches the page's files for offline use, when the page is idle. */
 export function startServiceWorker(): void {
-  // There is none without a secure context, and the development server's files are never the same twice.
+  // Service workers need a secure context. Files of the development server change too often to be cached.
   if (!("serviceWorker" in navigator) || !import.meta.env.PROD) return;
   const register = () => {
     navigator.serviceWorker.register(new URL("offline.js", document.baseURI)).catch((error: unknown) => {
-      // The page works without it; only the next visit needs the network again.
+      // The page works without it, but the next visit needs the network.
       console.warn("The page could not be kept for offline use.", error);
     });
   };

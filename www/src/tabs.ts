@@ -12,7 +12,7 @@ interface Listed {
   view: Component<{ bench: Bench }>;
 }
 
-/** The tabs in their order. What else a judge can do finds its place here. */
+/** The tabs in their order. */
 export const TABS: Listed[] = [
   { id: "score", name: "Score", view: ScoreTab },
   { id: "classify", name: "Classify", view: ClassifyTab },

@@ -1,11 +1,11 @@
 import type { TrustedTypePolicyFactory } from "trusted-types/lib";
 
 /**
- * The page's policy asks that every address of a script be vouched for: only the package's worker and the service worker
- * ever need it, and both lie beside the page.
+ * A Trusted Types policy. It allows the only two script addresses that the page needs, the package's worker and the service
+ * worker. Both are on the page's origin.
  */
 export function trustOwnScripts(): void {
-  // Not every browser knows trusted types; those that do not ignore that part of the policy.
+  // Browsers without Trusted Types ignore that part of the Content-Security-Policy.
   const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypePolicyFactory };
   trustedTypes?.createPolicy("default", {
     createScriptURL(address) {

@@ -1,25 +1,25 @@
 /*
- * The service worker. It keeps the page's own files, so that the page opens without a network; it tells the page of every
- * request that the page or the judge's worker makes, so that the page can count them; and it lets none pass that would
- * carry anything away. Models are not its business: the package keeps them.
+ * The service worker. It caches the page's own files, so that the page opens without a network. It reports every request of
+ * the page and of the judge's worker to the page, which counts them. It blocks requests that could send data. It does not
+ * cache models: the package does.
  */
 
 interface Shell {
-  /** Of all its files together. */
+  /** The hash of all its files. */
   version: string;
-  /** Relative to where this file lies. */
+  /** Relative to the address of this file. */
   files: string[];
 }
 
 interface Globals extends ServiceWorkerGlobalScope {
-  /** Filled in by the build. */
+  /** Set by the build. */
   readonly SHELL: Shell;
 }
 
 const worker = self as unknown as Globals;
 const { version, files } = worker.SHELL;
 const base = worker.registration.scope;
-/** Caches are one origin's, whereas several builds may live in its folders. */
+/** The prefix of this build's caches. Caches belong to the origin, and several builds may lie in its folders. */
 const mine = `lunette ${base} `;
 const cacheName = mine + version;
 const kept = new Set(files.map((file) => new URL(file, base).href));
@@ -36,7 +36,7 @@ worker.addEventListener("activate", (event) => {
 async function activate(): Promise<void> {
   const old = (await caches.keys()).filter((other) => other.startsWith(mine) && other !== cacheName);
   await Promise.all(old.map((other) => caches.delete(other)));
-  // The first visit is watched too.
+  // Control the page at its first visit too.
   await worker.clients.claim();
 }
 

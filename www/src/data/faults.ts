@@ -1,7 +1,7 @@
 import { LunetteError } from "lunette";
 import type { ErrorCode } from "lunette";
 
-/** An error as the page tells it. */
+/** An error as the page shows it. */
 export interface Fault {
   title: string;
   message: string;
@@ -43,6 +43,6 @@ const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.s
 
 export const isAbort = (error: unknown): boolean => error instanceof LunetteError && error.code === "aborted";
 
-/** After these the judge cannot go on and has to be loaded again. */
+/** After these errors the judge must be loaded again. */
 export const isFatal = (error: unknown): boolean =>
   error instanceof LunetteError && ["internal", "device-lost", "disposed"].includes(error.code);

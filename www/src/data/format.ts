@@ -4,13 +4,13 @@ const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFracti
 export const count = (n: number): string => whole.format(n);
 export const about = (n: number): string => compact.format(n);
 
-/** Decimal units, as download sizes are told everywhere. */
+/** Bytes in decimal units, as download sizes usually are. */
 export function bytes(n: number): string {
   if (n < 1e6) return `${whole.format(Math.round(n / 1e3))} kB`;
   return n < 1e9 ? `${whole.format(Math.round(n / 1e6))} MB` : `${(n / 1e9).toFixed(2)} GB`;
 }
 
-/** One decimal, and never a 0 or a 100 that is not one. */
+/** A percentage with one decimal. Only exact values are shown as 0 or 100. */
 export function percent(p: number): string {
   if (p > 0 && p < 0.0005) return "<0.1%";
   if (p < 1 && p >= 0.9995) return ">99.9%";
@@ -21,15 +21,15 @@ export const seconds = (ms: number): string => `${(ms / 1000).toFixed(ms < 10_00
 export const rate = (n: number, ms: number): string => `${Math.round((1000 * n) / Math.max(ms, 1))} tokens a second`;
 
 /**
- * How a probability looks among those of the rubric alone, as the expected score takes it: what the judge would have
- * written outside of the rubric says nothing of the case.
+ * A probability normalized over the rubric, as in the expected score. Probability outside of the rubric says nothing about
+ * the case.
  */
 export const within = (p: number, outside: number): number => (outside < 1 ? Math.min(p / (1 - outside), 1) : 0);
 
 const days = new Intl.DateTimeFormat("en", { day: "numeric", month: "long", year: "numeric" });
 export const day = (at: number): string => days.format(at);
 
-/** About how long, in the largest unit that says enough. */
+/** An approximate duration, in the largest unit that is precise enough. */
 export function duration(ms: number): string {
   const s = Math.ceil(ms / 1000);
   if (s < 90) return `${s} s`;

@@ -1,11 +1,11 @@
 import { Models } from "lunette";
 import type { CatalogueEntry } from "lunette";
 
-/** The small judge that a first visit is offered. A copy of its file may lie beside the page. */
+/** The small judge for a first visit. The page may have its own copy of the file. */
 const SMALL = "smollm2-135m";
 const BESIDE = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
-/** The judge that the page is made for. */
+/** The main judge. */
 const MAIN = "selene-1-mini";
 
 export interface Judges {
@@ -14,7 +14,7 @@ export interface Judges {
   others: CatalogueEntry[];
 }
 
-/** The catalogue, as the page sets it out. */
+/** The catalogue, in the page's order. */
 export function judges(): Judges {
   const all = Models.catalogue();
   const find = (id: string) => all.find((entry) => entry.id === id);
@@ -26,10 +26,10 @@ export function judges(): Judges {
   };
 }
 
-/** The small judge where its maker's conversion lies, for a page without a copy beside it. */
+/** The small judge at its publisher's address, for a page without its own copy. */
 export const smallElsewhere = (): CatalogueEntry | undefined => Models.catalogue().find(({ id }) => id === SMALL);
 
-/** Where a model is fetched from, for those who are asked to allow it. */
+/** The host of a model, for the user's consent to the download. */
 export function hostOf(url: string | URL): string {
   const { origin, host } = new URL(url, document.baseURI);
   return origin === location.origin ? "this site" : host;

@@ -1,18 +1,18 @@
 import type { ClassRubric, ScoreRubric } from "lunette";
 
-/** A level of a scale, as its form holds it. */
+/** A level of a scale in a form. */
 export interface Level {
   score: number;
   description: string;
 }
 
-/** A label, as its form holds it. */
+/** A label in a form. */
 export interface Label {
   label: string;
   description: string;
 }
 
-/** A rubric as its file holds it: of a scale, of labels, or the criteria of a comparison. */
+/** A rubric as in its file: a scale, labels, or the criteria of a comparison. */
 export type RubricFile = ScoreRubric | ClassRubric | { objective: string };
 
 export const levelsOf = (scale: ScoreRubric["scale"]): Level[] =>
@@ -26,15 +26,15 @@ export const labelsOf = (labels: ClassRubric["labels"]): Label[] =>
 export const scaleOf = (levels: readonly Level[]): ScoreRubric["scale"] =>
   Object.fromEntries(levels.map(({ score, description }) => [score, description]));
 
-/** The place of each level on its way from the lowest, 0, to the highest, 1. */
+/** The position of a level between the lowest, 0, and the highest, 1. */
 export const placeOf = (index: number, levels: number): number => index / Math.max(levels - 1, 1);
 
-/** A level more, above the highest; its description is left to write. */
+/** Adds a level above the highest, without a description. */
 export function addLevel(levels: Level[]): void {
   levels.push({ score: (levels.at(-1)?.score ?? 0) + 1, description: "" });
 }
 
-/** Takes a description away. Those above it move down a score, so that the scale keeps its steps. */
+/** Removes a description. Those above it move down one score, so that the scale keeps its steps. */
 export function removeLevel(levels: Level[], index: number): void {
   for (let i = index; i + 1 < levels.length; i++) {
     const [level, above] = [levels[i], levels[i + 1]];
@@ -43,7 +43,7 @@ export function removeLevel(levels: Level[], index: number): void {
   levels.pop();
 }
 
-/** Swaps a level's description with its neighbour's; the scores stay in order. */
+/** Swaps a level's description with its neighbour's. The scores stay in order. */
 export function moveLevel(levels: Level[], index: number, by: 1 | -1): void {
   const [level, other] = [levels[index], levels[index + by]];
   if (level && other) [level.description, other.description] = [other.description, level.description];
@@ -57,7 +57,7 @@ export function moveLabel(labels: Label[], index: number, by: 1 | -1): void {
 /** The text of a rubric's file. */
 export async function writeRubric(rubric: RubricFile, format: "yaml" | "json"): Promise<string> {
   if (format === "json") return `${JSON.stringify(rubric, null, 2)}\n`;
-  // Loaded only here: most visitors export nothing.
+  // Import on demand: most visitors export nothing.
   const { dump } = await import("js-yaml");
   return dump(rubric, { lineWidth: 100 });
 }

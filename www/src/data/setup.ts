@@ -1,22 +1,22 @@
 import type { Label, Level, RubricFile } from "./rubric";
 import { labelsOf, levelsOf } from "./rubric";
 
-/** What can be asked of the judge, each in a tab of its own. */
+/** The tasks. Each has a tab. */
 export type Tab = "score" | "classify" | "compare" | "rank";
 
-/** What a rubric consists of beside its objective. */
+/** The kinds of rubrics, by what they have beside the objective. */
 export type Kind = "scale" | "labels" | "criteria";
 
-/** How the verdict is reached. */
+/** Options of the judgement. */
 export interface Ways {
   critique: boolean;
   /** Tokens. */
   maxTokens: number;
-  /** Critiques that vote. */
+  /** Number of critiques that vote. */
   samples: number;
-  /** Orders in which levels or labels are listed. */
+  /** Number of orders of the levels or labels. */
   orders: number;
-  /** Of comparisons: judge A first and B first. */
+  /** In a comparison: judge both orders. */
   bothOrders: boolean;
 }
 
@@ -46,7 +46,7 @@ export interface RankDraft extends Texts {
   responses: string[];
 }
 
-/** What the forms hold, tab by tab. */
+/** The content of all forms, by tab. */
 export interface Drafts {
   score: ScoreDraft;
   classify: ClassifyDraft;
@@ -54,15 +54,15 @@ export interface Drafts {
   rank: RankDraft;
 }
 
-/** One tab's form, as an example or a link carries it. */
+/** The content of one tab's form, as in an example or a link. */
 export type Setup = { [T in Tab]: { tab: T; draft: Drafts[T] } }[Tab];
 
 export const kindOf = { score: "scale", classify: "labels", compare: "criteria", rank: "criteria" } as const;
 
-/** A critique past this length goes round in circles, with a small judge. */
+/** A small judge repeats itself in critiques that are longer than this. */
 export const DEFAULT_WAYS: Ways = { critique: true, maxTokens: 128, samples: 1, orders: 1, bothOrders: true };
 
-/** Puts a rubric into a form of its kind, in place of the one there. Returns whether it was of that kind. */
+/** Puts a rubric into a form. Returns false if it is of the wrong kind. */
 export function applyRubric(setup: Setup, rubric: RubricFile): boolean {
   const { tab, draft } = setup;
   if (tab === "score") {
@@ -76,7 +76,7 @@ export function applyRubric(setup: Setup, rubric: RubricFile): boolean {
   return true;
 }
 
-/** The rubric that a form holds, as its file would. */
+/** The rubric in a form. */
 export function rubricOf({ tab, draft }: Setup): RubricFile {
   const { objective } = draft;
   if (tab === "score")

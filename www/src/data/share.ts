@@ -3,19 +3,19 @@ import type { Setup } from "./setup";
 import type { Level } from "./rubric";
 
 /*
- * A setup as the fragment of a link: `#lunette-1.` and base64url of raw deflate of JSON. Browsers keep the fragment to
- * themselves, so it reaches no server. What comes in by a link is anybody's: it is measured, parsed and checked field by
- * field before any of it reaches a form.
+ * A setup as the fragment of a link: `#lunette-1.` and base64url of raw deflate of JSON. Browsers do not send the fragment to
+ * any server. A link is untrusted input: its size is limited, and it is parsed and checked field by field before it reaches a
+ * form.
  */
 
 const PREFIX = "#lunette-";
 const VERSION = "1";
-/** Characters of a fragment. Browsers take longer ones, but nobody would make one by hand. */
+/** Limit of a fragment's length, in characters. Browsers accept longer ones, but no real setup needs them. */
 const MAX_FRAGMENT = 2_000_000;
-/** Bytes of JSON: what a small fragment can inflate to is bounded too. */
+/** Limit of the inflated JSON, in bytes: a small fragment could inflate to far more. */
 const MAX_JSON = 4_000_000;
 
-/** Says why a link cannot be opened. */
+/** A link that cannot be opened. The message says why. */
 export class LinkError extends Error {}
 
 const text = v.string();
@@ -50,7 +50,7 @@ const setup = v.variant("tab", [
   v.strictObject({ tab: v.literal("rank"), draft: v.strictObject({ ...texts, responses: list(text, 100) }) }),
 ]);
 
-/** The fragment that stands for a setup, with its `#`. */
+/** The fragment of a setup, with its `#`. */
 export async function toFragment(what: Setup): Promise<string> {
   const json = new Blob([JSON.stringify(what)]).stream();
   const packed = await new Response(json.pipeThrough(new CompressionStream("deflate-raw"))).arrayBuffer();
@@ -59,7 +59,7 @@ export async function toFragment(what: Setup): Promise<string> {
 
 export const isShared = (fragment: string): boolean => fragment.startsWith(PREFIX);
 
-/** @throws {LinkError} when the fragment is none of ours, damaged, or larger than a setup can be. */
+/** @throws {LinkError} when the fragment is not a setup, is damaged, or is too large. */
 export async function fromFragment(fragment: string): Promise<Setup> {
   const [version, data] = fragment.slice(PREFIX.length).split(".", 2);
   if (version !== VERSION) throw new LinkError("It was made by another version of this page. Ask for a new one.");
@@ -101,7 +101,7 @@ async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 
 function toBase64Url(bytes: Uint8Array): string {
   let binary = "";
-  // In pieces: a call takes only so many arguments.
+  // Convert in pieces: a call has a limit of arguments.
   for (let at = 0; at < bytes.length; at += 0x8000) binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
   return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

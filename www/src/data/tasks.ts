@@ -3,10 +3,10 @@ import type { ClassifyTask, CompareOptions, CompareTask, JudgeOptions, RankTask,
 import { scaleOf } from "./rubric";
 import type { ClassifyDraft, CompareDraft, RankDraft, ScoreDraft, Ways } from "./setup";
 
-/** Where critiques differ from each other, as votes need, without losing the thread. */
+/** The temperature of several critiques: high enough that they differ, low enough that they stay coherent. */
 const VOTING_TEMPERATURE = 0.7;
 
-/** A field left empty is not part of the task. */
+/** An empty field is not part of the task. */
 function extras({ reference, context }: { reference: string; context: string }) {
   return {
     ...(reference.trim() === "" ? {} : { reference }),
@@ -22,7 +22,7 @@ export function scoreTask(draft: ScoreDraft): ScoreTask {
 export function classifyTask(draft: ClassifyDraft): ClassifyTask {
   const { input, response, objective, labels } = draft;
   const twice = labels.find(({ label }, i) => labels.findIndex((other) => other.label === label) !== i);
-  // As keys of an object, two equal labels would silently become one.
+  // As keys of an object, equal labels would silently merge.
   if (twice) throw new LunetteError("invalid-argument", `the label ${JSON.stringify(twice.label)} is there twice`);
   const described = Object.fromEntries(labels.map(({ label, description }) => [label, description]));
   return { input, response, ...extras(draft), rubric: { objective, labels: described } };

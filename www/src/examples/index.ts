@@ -8,10 +8,10 @@ import faithfulness from "../rubrics/criteria/faithfulness.json";
 import medicalTerms from "../rubrics/criteria/medical-terminology.json";
 import medical from "../rubrics/scale/medical-terminology.json";
 
-/** A case to start from, with a fault in it that a judge should find. */
+/** An example, with a mistake that a judge should find. */
 export interface Example<T extends Tab = Tab> {
   name: string;
-  /** Made anew for each use: forms change what they are given. */
+  /** Returns a new copy at each call, because forms change it. */
   draft: () => Drafts[T];
 }
 
@@ -190,7 +190,7 @@ const EXAMPLES: { [T in Tab]: Example<T>[] } = {
 
 export const examples = <T extends Tab>(tab: T): Example<T>[] => EXAMPLES[tab];
 
-/** What the forms hold at first. */
+/** The initial content of the forms. */
 export function firstDrafts(): Drafts {
   const first = <T extends Tab>(tab: T): Drafts[T] => {
     const [example] = EXAMPLES[tab];

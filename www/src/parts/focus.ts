@@ -1,11 +1,11 @@
 import { tick } from "svelte";
 
-/** Takes over the keyboard's place when the element that held it has just gone. */
+/** Moves the focus to an element, if the element with the focus was just removed. */
 export function takeFocus(element: HTMLElement): void {
   if (document.activeElement === document.body) element.focus({ preventScroll: true });
 }
 
-/** Adds a row to the list before the button that was pressed, and goes to the row's first field. */
+/** Adds a row to the list before the pressed button, and focuses the row's first field. */
 export function adding({ currentTarget }: MouseEvent, add: () => void): void {
   add();
   void tick().then(() => {
@@ -16,7 +16,7 @@ export function adding({ currentTarget }: MouseEvent, add: () => void): void {
   });
 }
 
-/** Keeps the keyboard's place in a list when the row that held it is removed: the row that took its place has it next. */
+/** Keeps the focus in a list when the row with the focus is removed: the row that takes its place gets the focus. */
 export function afterRemoval(list: HTMLElement): () => void {
   let last = 0;
   const note = ({ target }: Event) => {

@@ -1,8 +1,8 @@
 /**
- * The lit part of a waxing moon around the origin. It lies between the right limb and the terminator: half an ellipse that
- * bulges right before the first quarter and left after it.
+ * An SVG path of the lit part of a waxing moon around the origin. It lies between the right limb and the terminator: half an
+ * ellipse that bulges right before the first quarter and left after it.
  *
- * @param lit the share of the disc that is lit, from 0 (new) to 1 (full).
+ * @param lit the lit share of the disc, from 0 (new) to 1 (full).
  */
 export function phase(lit: number, radius: number): string {
   const r = radius.toFixed(2);

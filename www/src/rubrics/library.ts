@@ -1,11 +1,11 @@
 import type { RubricFile } from "../data/rubric";
 import type { Kind } from "../data/setup";
 
-/** A rubric of the library, as it is listed. The rubrics themselves are files that any of Lunette's faces reads. */
+/** A rubric of the library. The rubrics are files, which the package and the terminal can read too. */
 export interface Entry {
   id: string;
   name: string;
-  /** When to reach for it. */
+  /** When to use it. */
   use: string;
   rubric: RubricFile;
 }

@@ -5,7 +5,7 @@ import { firstDrafts } from "../examples";
 import { JudgeState } from "./judge.svelte";
 import { Run } from "./run.svelte";
 
-/** A verdict with the form that it was given on: the form may change under it. */
+/** A verdict with a copy of its form: the form may change afterwards. */
 export interface Judged<V, D> {
   verdict: V;
   draft: D;
@@ -18,7 +18,7 @@ export interface Runs {
   rank: Run<Judged<RankVerdict, RankDraft>>;
 }
 
-/** All that the page holds: a judge, and a form with its verdict for each tab. */
+/** The state of the page: a judge, and a form with its verdict for each tab. */
 export class Bench {
   readonly judge = new JudgeState();
   tab = $state<Tab>("score");
@@ -30,7 +30,7 @@ export class Bench {
     rank: new Run(this.judge),
   };
 
-  /** The form of the tab that is open. */
+  /** The form of the open tab. */
   get setup(): Setup {
     return { tab: this.tab, draft: this.drafts[this.tab] } as Setup;
   }

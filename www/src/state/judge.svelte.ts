@@ -7,26 +7,26 @@ import { shelf } from "./shelf.svelte";
 
 type State = "empty" | "loading" | "ready";
 
-/** Where and how large a judge is to run; part of what a plan is made for. */
+/** The backend and the context length of a judge. A plan depends on them. */
 export interface Place {
   backend: Backend;
-  /** Tokens; the model's own where it is undefined. */
+  /** Context length in tokens; `undefined` for the model's own. */
   contextLength?: number | undefined;
 }
 
-/** The one judge of the page: how it is loaded, what it is, and what befalls it. */
+/** The judge of the page: its load, its info, and the recovery of its device. */
 export class JudgeState {
   state = $state<State>("empty");
-  /** Whether another judge is being chosen while this one stays. */
+  /** Whether the user is choosing another judge while this one stays loaded. */
   choosing = $state(false);
   info = $state.raw<ModelInfo>();
-  /** The name that the judge was chosen by; the one in its file is often less telling. */
+  /** The name in the catalogue. The name in the file is often less clear. */
   name = $state("");
   progress = $state.raw<Progress>();
   fault = $state.raw<Fault>();
-  /** What befell the device that the judge runs on, if anything. */
+  /** The last event of a lost device, if any. */
   recovery = $state.raw<Recovery>();
-  /** Said aloud by screen readers. */
+  /** A status that screen readers announce. */
   status = $state("No judge is loaded yet.");
   current = $state.raw<Judge>();
   place = $state<Place>({ backend: "auto" });
@@ -45,7 +45,7 @@ export class JudgeState {
     });
   }
 
-  /** Loads a file from a copy that stays on this machine for the next visit. */
+  /** Copies a file into the cache for the next visit, and loads the copy. */
   async keepAndLoad(file: File, name: string): Promise<void> {
     if (this.state === "loading") return;
     this.state = "loading";
@@ -66,7 +66,7 @@ export class JudgeState {
     this.#loading?.abort();
   }
 
-  /** Gives the judge's memory back. */
+  /** Frees the judge's memory. */
   async dismiss(): Promise<void> {
     const judge = this.current;
     this.current = undefined;
@@ -93,7 +93,7 @@ export class JudgeState {
       requests.mark();
     } catch (error) {
       this.#fail(error);
-      // What has come of it is kept, to be gone on with. After a success nobody looks at the shelf.
+      // A load that failed may leave a partial download, which the list must show. After a success the list is not shown.
       void shelf.refresh().then(() => (shelf.open ||= shelf.models.length > 0));
     }
   }
@@ -106,7 +106,7 @@ export class JudgeState {
 
   #recover(event: Recovery): void {
     this.recovery = event;
-    // After a fall-back it runs elsewhere.
+    // After a fallback it runs on another backend.
     if (this.current) this.info = { ...this.current.info };
   }
 }

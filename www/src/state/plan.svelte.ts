@@ -4,7 +4,7 @@ import { faultOf, isAbort } from "../data/faults";
 import type { Fault } from "../data/faults";
 import type { Place } from "./judge.svelte";
 
-/** Whether this machine can hold a model: asked only when somebody wants to know, since it reads the file's header. */
+/** The plan of a model for this machine. It is made on demand, because it downloads the file's header. */
 export class Plan {
   asking = $state(false);
   plan = $state.raw<LoadPlan>();
@@ -12,12 +12,12 @@ export class Plan {
 
   #control: AbortController | undefined;
 
-  /** @param soon whether the question will be asked without anybody's doing. */
+  /** @param soon whether the plan is made without a request by the user. */
   constructor(soon = false) {
     this.asking = soon;
   }
 
-  /** The answer to the latest question is what stands. */
+  /** Only the result of the latest request counts. */
   async ask(model: ModelSource, { backend, contextLength }: Place): Promise<void> {
     this.#control?.abort();
     const control = new AbortController();

@@ -1,21 +1,20 @@
-/** A request that this page or its judge has made. */
+/** A request of this page or of its judge's worker. */
 export interface Seen {
   url: string;
   method: string;
-  /** From where: only `network` leaves this machine. The service worker refuses what would carry anything away. */
+  /** The source of the response: only `network` leaves this machine. The service worker blocks requests other than GET and HEAD. */
   answered: "network" | "kept" | "refused";
-  /** Milliseconds since the page was opened. */
+  /** Time in milliseconds since the page was opened. */
   at: number;
 }
 
 /**
- * Every request since the page was opened, and how many of them came after the judge was loaded. The service worker
- * sees those of the page and of the judge's worker. Until there is one, the browser's own list of the page's requests
- * stands in.
+ * Every request since the page was opened, and the number of requests after the judge was loaded. The service worker sees the
+ * requests of the page and of the judge's worker. Until it runs, the browser's resource timing is used.
  */
 class Requests {
   seen = $state.raw<Seen[]>([]);
-  /** Whether the service worker watches. */
+  /** Whether the service worker runs. */
   watched = $state(false);
   /** Since the judge was loaded; undefined before. */
   readonly since = $derived.by(() => {
@@ -36,7 +35,7 @@ class Requests {
       );
     }).observe({ type: "resource", buffered: true });
 
-    // No service workers without a secure context.
+    // Service workers need a secure context.
     const container = (navigator as { serviceWorker?: ServiceWorkerContainer }).serviceWorker;
     if (container === undefined) return;
     const watch = () => (this.watched = container.controller !== null);
@@ -50,7 +49,7 @@ class Requests {
     container.startMessages();
   }
 
-  /** The judge is loaded: what comes now is what the page must not do. */
+  /** Starts counting: from now on, with the judge loaded, the page must not send requests. */
   mark(): void {
     this.#from = performance.now();
   }
@@ -60,7 +59,7 @@ class Requests {
   }
 }
 
-/** As the service worker tells it: `at` is since the epoch. */
+/** A request in a message of the service worker. `at` is in milliseconds since the epoch. */
 interface Sighting extends Seen {
   type: "request";
 }

@@ -6,18 +6,18 @@ import type { JudgeState } from "./judge.svelte";
 type OnToken = (text: string) => void;
 type Work<V> = (judge: Judge, watch: { signal: AbortSignal; onToken: OnToken }) => Promise<V>;
 
-/** One tab's judging, from the press of the button to the verdict. */
+/** One judgement in a tab, from the button to the verdict. */
 export class Run<V> {
   judging = $state(false);
-  /** What has been written of the critique so far. */
+  /** The critique so far. */
   critique = $state("");
-  /** Pieces of it, which are tokens. */
+  /** Number of its tokens. */
   written = $state(0);
   /** Whole seconds since the start. */
   elapsed = $state(0);
   verdict = $state.raw<V>();
   fault = $state.raw<Fault>();
-  /** Said aloud by screen readers; one sentence for each thing that happens. */
+  /** A status that screen readers announce: one sentence for each event. */
   status = $state("");
 
   #control: AbortController | undefined;
@@ -48,7 +48,7 @@ export class Run<V> {
     this.#control?.abort();
   }
 
-  /** Forgets the verdict, as when the form was filled anew. */
+  /** Removes the verdict, for a form with a new content. */
   clear(): void {
     this.cancel();
     this.verdict = undefined;

@@ -3,14 +3,14 @@ import type { CachedModel, StorageUsage } from "lunette";
 import { faultOf } from "../data/faults";
 import type { Fault } from "../data/faults";
 
-/** The models that are kept on this machine. */
+/** The models that are cached on this machine. */
 class Shelf {
   models = $state.raw<CachedModel[]>([]);
   usage = $state.raw<StorageUsage>();
   fault = $state.raw<Fault>();
-  /** Whether it is laid out to be seen. */
+  /** Whether the list is open. */
   open = $state(false);
-  /** Whether the browser was asked to keep them and would not promise. */
+  /** Whether the browser refused persistent storage. */
   refused = $state(false);
 
   async refresh(): Promise<void> {
