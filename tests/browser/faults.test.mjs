@@ -21,6 +21,18 @@ const FAULTS = [
   ["cut inside the weights", whole.file.subarray(0, whole.file.length - 100_000), ["truncated"]],
   ["not a GGUF file", gguf(metadata, tensors, { magic: "GGML" }).file, ["invalid-file"]],
   ["a page instead of a model", Buffer.from("<!doctype html><title>Sign in</title>".padEnd(4096)), ["invalid-file"]],
+  [
+    "a Git LFS pointer",
+    Buffer.from("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 98362432\n"),
+    ["invalid-file"],
+    /Git LFS pointer.*\/resolve\//,
+  ],
+  [
+    "safetensors",
+    Buffer.concat([Buffer.from([64, 31, 0, 0, 0, 0, 0, 0]), Buffer.from('{"__metadata__":{}'.padEnd(8000))]),
+    ["invalid-file"],
+    /safetensors/,
+  ],
   ["a tensor past the end", gguf(metadata, change({ offset: 2 ** 40 })).file, ["invalid-file", "truncated"]],
   [
     "a tensor at the last address",

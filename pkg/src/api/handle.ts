@@ -25,7 +25,7 @@ async function open(handle: FileSystemFileHandle): Promise<File> {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new LunetteError(
       "source",
-      `The file ${JSON.stringify(handle.name)} cannot be opened: ${reason} If it was moved or deleted, choose it again; if the ` +
+      `The file ${JSON.stringify(handle.name)} cannot be opened: ${reason} If it was moved or deleted, choose it again. If the ` +
         "permission to read it is gone, ask for it with handle.requestPermission().",
       { cause },
     );

@@ -39,7 +39,7 @@ export async function provideWebGpu(insist: boolean): Promise<void> {
     if (!insist) return;
     throw new LunetteError(
       "no-gpu",
-      'Node has no WebGPU of its own: install the npm package `webgpu` beside this one, or load with `backend: "wasm"`.',
+      'Node has no WebGPU: install the npm package `webgpu` beside this one, or load with `backend: "wasm"`.',
       { cause },
     );
   }

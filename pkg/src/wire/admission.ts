@@ -73,7 +73,7 @@ export class AdmissionControl implements Transport {
 
 function overloaded(waiting: number): LunetteError {
   const message =
-    `${waiting} calls are waiting for this engine, and no more can. Await some of them before you make others, ` +
-    "as by handing rows over in portions.";
+    `${waiting} calls are waiting for this engine, which is the limit. Await some of them before you make others, ` +
+    "for example by passing rows in batches.";
   return new LunetteError("overloaded", message);
 }

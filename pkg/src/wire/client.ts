@@ -55,7 +55,7 @@ export class Client {
 
   async #dispose(): Promise<void> {
     if (this.#closed !== undefined) return;
-    this.#fail(new LunetteError("disposed", "This engine was disposed of. Load the model again to go on."));
+    this.#fail(new LunetteError("disposed", "This engine was disposed of. Load the model again."));
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, GRACE_MS);
       const done = () => {
@@ -152,7 +152,7 @@ function aborted(signal: AbortSignal | undefined): LunetteError {
 
 function unsendable(cause: unknown): LunetteError {
   if (cause instanceof LunetteError) return cause;
-  const message = `What was passed cannot be handed to the engine's thread (${String(cause)}). Pass plain data.`;
+  const message = `The arguments cannot be sent to the engine's thread (${String(cause)}). Pass plain data.`;
   return new LunetteError("invalid-argument", message, { cause });
 }
 

@@ -50,7 +50,7 @@ export function toWire(error: unknown): WireError {
   if (!(error instanceof Error)) return { code: "internal", message: String(error) };
   const code = codeOf(error);
   if (code === undefined) {
-    const message = `The engine failed in an unforeseen way (${error.message}). Please report it.`;
+    const message = `The engine failed unexpectedly (${error.message}). Please report it.`;
     return { code: "internal", message, cause: describe(error) };
   }
   const wire: WireError = { code, message: error.message };

@@ -12,7 +12,10 @@ export function partOf(name: string): { stem: string; part: number; parts: numbe
   if (stem === undefined) return undefined;
   const found = { stem, part: Number(part), parts: Number(parts) };
   if (found.part < 1 || found.part > found.parts || found.parts > MOST_PARTS) {
-    throw new LunetteError("invalid-argument", `"${name}" is no part of a split file: its numbers make no sense.`);
+    throw new LunetteError(
+      "invalid-argument",
+      `"${name}" is not the name of a part of a split file: its numbers are not valid.`,
+    );
   }
   return found;
 }

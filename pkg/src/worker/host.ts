@@ -142,7 +142,7 @@ class Host {
   }
 
   get #loaded(): WasmEngine {
-    if (this.#engine === undefined) throw new LunetteError("disposed", "No model is loaded here any more.");
+    if (this.#engine === undefined) throw new LunetteError("disposed", "No model is loaded any more.");
     return this.#engine;
   }
 
@@ -213,7 +213,7 @@ class Host {
   async #storage(meter: Meter): Promise<Storage> {
     const storage = await this.#openStorage();
     if ("store" in storage) return storage;
-    const note = `The model is not kept, and is fetched again next time: ${storage.missing}.`;
+    const note = `The model is not kept and will be downloaded again next time: ${storage.missing}.`;
     meter.note("storage", note);
     if (!this.#warned) console.warn(`Lunette: ${note}`);
     this.#warned = true;
@@ -244,7 +244,7 @@ class Host {
   #die(cause: Error): void {
     this.#dead ??= new LunetteError(
       "internal",
-      "The engine stopped on a fault of its own and cannot go on. Dispose of it and load the model again; please report it.",
+      "The engine crashed and cannot continue. Dispose of it and load the model again. Please report it.",
       { cause },
     );
     const error = toWire(this.#dead);

@@ -36,7 +36,10 @@ export async function arrive<T extends object>(
         if (isUseless(failure)) await arrival.discard();
         throw failure;
       }
-      if (start === STARTS) throw new LunetteError("source", `${failure.message} It is given up.`, { cause: failure });
+      if (start === STARTS)
+        throw new LunetteError("source", `${failure.message} The load was given up after ${STARTS} attempts.`, {
+          cause: failure,
+        });
       meter.note("start", failure.message);
       if (failure.uncached) arrival.giveUpStorage();
     } finally {

@@ -152,7 +152,7 @@ export class Download {
       throw new LunetteError(
         "integrity",
         `The hub says that the file at ${this.url} has ${linked.size} bytes, but its storage sends ${found.size ?? 0}. Nothing of ` +
-          "it was used; try again later, or take the file from elsewhere.",
+          "it was used. Try again later, or take the file from another host.",
       );
     }
     if (begin > from || !this.#isSame(found, from)) {
@@ -217,7 +217,7 @@ export class Download {
     if (size !== undefined && this.#position + bytes.length > size) {
       throw new LunetteError(
         "source",
-        `The server at ${this.url} sends more than the ${size} bytes that it announced. Nothing of it was used; check the file there.`,
+        `The server at ${this.url} sends more than the ${size} bytes that it announced. Nothing of it was used. Check the file there.`,
       );
     }
     this.#position += bytes.length;
@@ -288,15 +288,15 @@ function unreachable(url: string, position: number, cause: Error): LunetteError 
     reason += " (A page's Content-Security-Policy can also forbid the address: see connect-src.)";
   }
   const far = position > 0 ? `The download of ${url} broke off after ${position} bytes` : `${url} could not be reached`;
-  const message = `${far}, and trying again did not help. ${reason} Check the connection and load again.`;
+  const message = `${far}, and retries did not help. ${reason} Check the connection and load again.`;
   return new LunetteError("network", message, { cause: cause.cause ?? cause });
 }
 
 function forbidden(url: string, cause: unknown): LunetteError {
   return new LunetteError(
     "source",
-    `The server of ${url} is there, but this page may not read from it. That server must send ` +
-      "Access-Control-Allow-Origin for this page's origin; or serve the model from the page's own.",
+    `The server of ${url} can be reached, but does not allow this page to read from it. It must send ` +
+      "Access-Control-Allow-Origin for this page's origin. Or serve the model from the page's own origin.",
     { cause },
   );
 }

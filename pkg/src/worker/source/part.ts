@@ -86,8 +86,8 @@ export function compareHashes(what: string, expected: string | undefined, found:
   if (expected === undefined || expected === found) return;
   throw new LunetteError(
     "integrity",
-    `${what} has the SHA-256 ${found}, but should have ${expected}. It was damaged on its way or is another file; nothing of ` +
-      "it was kept or used. Load again; if it stays so, check the file at its host and the expected hash.",
+    `${what} has the SHA-256 ${found}, but should have ${expected}. It was damaged in transit or is another file. Nothing of ` +
+      "it was kept or used. Load again. If the error stays, check the file at its host and the expected hash.",
   );
 }
 
