@@ -2,8 +2,8 @@ import { build } from "esbuild";
 import { cpSync, mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-// esbuild leaves `new URL("./worker.js", import.meta.url)` as it is. So the worker is built as an entry of its own beside
-// the app, and the wasm file lies where the worker looks for it: in ../wasm/.
+// esbuild does not change `new URL("./worker.js", import.meta.url)`. So build the worker as a separate entry beside the app, and
+// copy the wasm file to ../wasm/, where the worker looks for it.
 await build({
   entryPoints: [
     { in: "src/main.js", out: "js/main" },

@@ -2,8 +2,8 @@ import { build } from "esbuild";
 import { cpSync, mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-// Everything an extension runs must be in it. The panel's worker is an entry of its own, beside the panel, and looks for the
-// wasm file in ../wasm/.
+// All code of an extension must be in it. The panel's worker is a separate entry beside the panel, and looks for the wasm file
+// in ../wasm/.
 await build({
   entryPoints: [
     { in: "src/background.js", out: "js/background" },

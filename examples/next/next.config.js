@@ -1,5 +1,5 @@
 export default {
-  // A static export: nothing of Lunette runs on a server.
+  // A static export: Lunette does not run on a server.
   output: "export",
   trailingSlash: true,
   basePath: process.env.BASE_PATH ?? "",

@@ -3,7 +3,7 @@ import { defineConfig } from "vite";
 export default defineConfig({
   // Relative addresses, so that the build can be served from any path.
   base: "./",
-  // The development server would lose the package's worker and wasm file if it bundled the package ahead of time.
+  // Pre-bundling would lose the package's worker and its wasm file.
   optimizeDeps: { exclude: ["lunette"] },
   worker: { format: "es" },
 });

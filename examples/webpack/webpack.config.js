@@ -5,7 +5,7 @@ cpSync("public", "dist", { recursive: true });
 export default {
   mode: "production",
   entry: "./src/main.js",
-  // No setting is for Lunette: webpack 5 finds its worker and its wasm file by itself.
+  // Lunette needs no settings: webpack 5 finds its worker and its wasm file.
   output: { filename: "main.js", path: `${import.meta.dirname}/dist` },
   performance: { hints: false },
 };

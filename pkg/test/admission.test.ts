@@ -4,7 +4,7 @@ import type { Transport } from "../src/wire/client.js";
 import type { Reply, Request } from "../src/wire/protocol.js";
 import { AdmissionControl } from "../src/wire/admission.js";
 
-/** The other side of a channel, which answers when a test says so. */
+/** A transport whose replies the test sends. */
 function otherSide() {
   const sent: Request[] = [];
   let answer: (reply: Reply) => void = () => undefined;

@@ -116,7 +116,7 @@ describe("two loads of the same model", () => {
 
   it("are not held up by a process that has died", async () => {
     const { url } = await serve();
-    // No process has this number: it is above what any system gives.
+    // No process has this ID: it is above the limit of every system.
     await writeFile(join(folder, `${await modelKey(url)}.lock`), "999999999");
     equal((await load(url)).data);
   });

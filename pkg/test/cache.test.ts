@@ -91,7 +91,7 @@ describe("a model that is fetched", () => {
 });
 
 describe("a load that was interrupted", () => {
-  /** Stops a load when so many bytes have been read, in good order or by a crash. */
+  /** Stops a load after this many bytes, in order or by a crash. */
   async function interrupt(url: string, at: number, crash = false): Promise<void> {
     const control = new CallControl();
     const crashed: Storage = { store: crash ? withoutTail(store) : store };
@@ -108,7 +108,7 @@ describe("a load that was interrupted", () => {
     await expect(reading).rejects.toThrow();
   }
 
-  /** A disk to which the last record of a load does not get any more. */
+  /** A disk that loses the last record of a load. */
   const withoutTail = (whole: Store): Store =>
     new Proxy(whole, {
       get: (target, key) =>

@@ -61,7 +61,7 @@ describe("the codes", () => {
     const kept = [...list.matchAll(/"([a-z-]+)"/g)].map(([, code]) => code);
     expect(thrown.length).toBeGreaterThan(10);
     for (const code of [...thrown, ...kept]) expect(ERROR_CODES).toContain(code);
-    // Those that this side adds never pass through the engine.
+    // The engine never throws the codes that JavaScript adds.
     const own = ERROR_CODES.filter((code) => !kept.includes(code));
     expect(own).toEqual(["in-use", "overloaded", "disposed", "engine-unavailable"]);
   });

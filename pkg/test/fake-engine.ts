@@ -20,7 +20,7 @@ export function codedError(code: string, message: string): Error {
   return Object.assign(new Error(message), { code });
 }
 
-/** Runs until it is told to stop, as a long call does between its steps. */
+/** Runs until it is aborted, like a long call. */
 export async function untilAborted(control: Control): Promise<never> {
   while (!control.aborted) await control.pause();
   throw codedError("aborted", "the call was aborted");
@@ -40,7 +40,7 @@ export async function drain(source: ByteSource): Promise<number> {
   return bytes;
 }
 
-/** An engine that does nothing but count; tests replace the methods that they look at. */
+/** A fake engine. Tests replace the methods that they check. */
 export function fakeEngine() {
   return {
     info: vi.fn(() => INFO),
@@ -79,7 +79,7 @@ export function verdict(score: number, critique: string | null): ScoreVerdict {
   };
 }
 
-/** Node's own SHA-256, which is not resumed but starts over from the bytes that it has seen. */
+/** Node's SHA-256. It cannot be resumed, so a restored hash starts over from the bytes that it has seen. */
 export class FakeSha256 {
   #seen: Uint8Array[] = [];
 
@@ -106,7 +106,7 @@ export class FakeSha256 {
   }
 }
 
-/** A module whose statistics are not there unless a test gives them. */
+/** A module without statistics, unless a test provides them. */
 export function fakeModule(load: WasmModule["WasmEngine"]["load"], statistics: Partial<WasmModule> = {}): WasmModule {
   const missing = () => {
     throw codedError("internal", "not in this test");

@@ -1,4 +1,4 @@
-// Files that people take for a model, through the built module: each is refused by its first bytes, with its name.
+// Files of other kinds in the built module: each is refused by its first bytes, and the error names its kind.
 import { expect, it, vi } from "vitest";
 import { Engine, planLoad } from "../src/index.js";
 import { realWasm } from "./real-wasm.js";

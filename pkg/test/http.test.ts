@@ -208,7 +208,7 @@ describe("a response", () => {
     expect(read({ "content-length": "7" })).toEqual({ begin: 0, size: 7 });
     expect(read({ "content-length": "7", "content-encoding": "gzip" })).toEqual({ begin: 0 });
     expect(read({ "content-range": "bytes 5-6/7" }, 206, 5)).toEqual({ begin: 5, size: 7 });
-    // A page of another origin may not see Content-Range.
+    // CORS may hide Content-Range.
     expect(read({ "content-length": "2" }, 206, 5)).toEqual({ begin: 5, size: 7 });
     expect(read({ "content-length": "1e3" })).toEqual({ begin: 0 });
   });

@@ -1,4 +1,4 @@
-// A hub as its users meet it: addresses that redirect to where the bytes are, and addresses that are not the file's own.
+// Addresses on a hub: those that redirect to the storage, and those that are not the file's own.
 import { readdir } from "node:fs/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { seeRedirects } from "../src/node/redirects.js";

@@ -1,5 +1,5 @@
-// Loads as the host does them, without an engine: from a server of the test's own into a folder of its own. Importing this
-// gives each test of a file an empty folder.
+// Loads without an engine, from the test's own server into the test's own folder. A file that imports this has an empty folder
+// for each of its tests.
 
 import { createHash } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -42,7 +42,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Reads a model as the engine does: every part to its end. */
+/** Reads a model like the engine: every part to its end. */
 export async function readAll(model: ModelBytes): Promise<{ data: Buffer }> {
   const pieces: Uint8Array[] = [];
   for (let part = 0; part < model.parts; part += 1) {
@@ -60,7 +60,7 @@ interface Loading {
   plan?: boolean;
 }
 
-/** A whole load, as the host does it. */
+/** A whole load, like the host's. */
 export async function load(model: OpenedSource, how: Loading = {}) {
   const { work = readAll, control = new CallControl(), plan = false } = how;
   const progress: Progress[] = [];
@@ -71,7 +71,7 @@ export async function load(model: OpenedSource, how: Loading = {}) {
   return { data, progress, arrival };
 }
 
-/** Serves the file, and notes from where on it was asked for. */
+/** Serves the file, and records the first byte of each request. */
 export async function serve(sabotage: (request: number) => Parameters<typeof sendFile>[3] = () => undefined) {
   const asked: number[] = [];
   const url = await serving((request, response) => {

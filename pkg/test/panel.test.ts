@@ -9,7 +9,7 @@ import { realWasm } from "./real-wasm.js";
 const TASK: ScoreTask = { input: "q", response: "abc", rubric: { objective: "?", scale: { 1: "no", 2: "yes" } } };
 const PAIR = { input: "q", responseA: "x", responseB: "y", criteria: "?" };
 
-// Engines that answer what a test tells them to, with the real module's statistics.
+// Fake engines with the real module's statistics.
 const load = vi.fn<WasmModule["WasmEngine"]["load"]>();
 vi.mock("../src/wasm.js", () => ({ loadWasm: async () => ({ ...(await realWasm()), WasmEngine: { load } }) }));
 

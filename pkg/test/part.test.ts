@@ -18,7 +18,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** A part that a plan reads: its download waits whenever it is ahead by the leash. `send` is the server. */
+/** A part for a plan, whose download pauses at the read-ahead limit. `send` is the server. */
 async function planned(name: string) {
   const storage = await openFolder(folder);
   if (!("store" in storage)) throw new Error(storage.missing);

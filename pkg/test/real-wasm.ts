@@ -4,7 +4,7 @@ import type { WasmModule } from "../src/wire/wasm-contract.js";
 
 let started: Promise<unknown> | undefined;
 
-/** The built module (`cargo xtask build`), for tests of what crosses into Rust and back. */
+/** The built module (`cargo xtask build`), for tests of the border to Rust. */
 export async function realWasm(): Promise<WasmModule> {
   const exported: unknown = generated;
   const wasm = exported as WasmModule;

@@ -5,7 +5,7 @@ import { afterEach } from "vitest";
 
 let servers: Server[] = [];
 
-/** Real HTTP, until the end of the test. Returns the address of a file. */
+/** Starts an HTTP server that stops after the test. Returns the address of a file. */
 export async function serving(listener: RequestListener): Promise<string> {
   const server = createServer(listener);
   servers.push(server);
@@ -21,13 +21,13 @@ afterEach(() => {
   servers = [];
 });
 
-/** Where a request wants the bytes to begin. */
+/** The first byte of a request's range. */
 export const begins = (request: IncomingMessage) =>
   Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? "")?.[1] ?? 0);
 
 /**
- * Answers as a good server does. `upTo`: closes the connection when so many bytes of the body have gone out, or falls silent
- * if it is to `stay`.
+ * Answers like a correct server. `upTo`: after this many bytes of the body it closes the connection, or with `stay` it sends
+ * nothing more.
  */
 export function sendFile(
   request: IncomingMessage,
@@ -53,7 +53,7 @@ export function sendFile(
   });
 }
 
-/** Bytes that do not repeat themselves within a chunk. */
+/** Pseudo-random bytes. */
 export function noise(length: number): Uint8Array<ArrayBuffer> {
   let state = 1;
   return Uint8Array.from({ length }, () => {

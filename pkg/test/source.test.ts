@@ -177,7 +177,7 @@ describe("the catalogue", () => {
       expect(entry.url).toBe(`https://huggingface.co/${entry.repository}/resolve/main/${entry.file}`);
       expect(entry.license).not.toBe("");
       expect(describeSource(entry.id)).toMatchObject({ kind: "url", parts: [entry.url], bytes: entry.bytes });
-      // The size of a model is that of its weights.
+      // The size of a model is the size of its weights.
       const bits = (entry.bytes * 8) / entry.parameters;
       expect(bits).toBeGreaterThan(2.5);
       expect(bits).toBeLessThan(9);

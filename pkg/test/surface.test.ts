@@ -315,7 +315,7 @@ describe("Engine", () => {
   });
 });
 
-/** A message channel that does not clone, so that a stubbed Blob arrives as it is. */
+/** A message channel that does not clone, so that a stubbed Blob stays as it is. */
 function pipe() {
   const ends = [new EventTarget(), new EventTarget()] as const;
   const port = (own: EventTarget, other: EventTarget) =>

@@ -68,7 +68,7 @@ expectTypeOf<lunette.PanelScoreVerdict["verdicts"]>().toEqualTypeOf<lunette.Scor
 expectTypeOf<typeof lunette.rankResults>().toEqualTypeOf<
   (results: readonly lunette.PairwiseResult[], options?: lunette.RankOptions) => Promise<lunette.Ranking>
 >();
-// A verdict says who won and how surely: which of them counts is for the caller to say.
+// A verdict has a winner and a probability. The caller must choose one of them.
 expectTypeOf<lunette.PreferenceVerdict & { a: number; b: number }>().not.toExtend<lunette.PairwiseResult>();
 expectTypeOf<typeof lunette.fitCalibration>().toEqualTypeOf<
   (
@@ -168,7 +168,7 @@ expectTypeOf<lunette.GenerateOptions>().toEqualTypeOf<{
 }>();
 expectTypeOf<LunetteError["code"]>().toEqualTypeOf<lunette.ErrorCode>();
 
-// A model's way here, and what it takes.
+// Sources and plans of models.
 expectTypeOf<typeof lunette.planLoad>().toEqualTypeOf<
   (model: Model, options?: lunette.LoadOptions) => Promise<lunette.LoadPlan>
 >();
@@ -205,6 +205,6 @@ expectTypeOf<typeof lunette.Models>().toEqualTypeOf<{
 }>();
 expectTypeOf<lunette.CachedModel["verified"]>().toEqualTypeOf<"pinned" | "host" | "recorded" | undefined>();
 
-// What only Node has, beside all the rest.
+// Exports that only Node has, beside all others.
 expectTypeOf<typeof node.setDawnFlags>().toEqualTypeOf<(flags: readonly string[]) => void>();
 expectTypeOf<Omit<typeof node, "setDawnFlags">>().toEqualTypeOf<typeof lunette>();

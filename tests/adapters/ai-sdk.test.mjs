@@ -1,4 +1,4 @@
-// `lunette/ai-sdk` under the AI SDK itself.
+// `lunette/ai-sdk` with the real AI SDK.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

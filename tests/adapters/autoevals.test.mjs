@@ -1,4 +1,4 @@
-// autoevals' own classifiers over our client, and our scorers in its shape.
+// autoevals' own classifiers with our client, and our scorers.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -24,7 +24,7 @@ describe("autoevals", () => {
   test("its own classifiers, with the client set once", minutes(3), async () => {
     init({ client, defaultModel: "lunette" });
     try {
-      // With a chain of thought, which a small model writes for ever: what is cut short is an error, never a score.
+      // A small model does not end its chain of thought. A text that was cut is an error, never a score.
       await assert.rejects(Factuality({ ...task, maxTokens: 4 }), /JSON/);
       const battle = await Battle({ instructions: "Say hi.", output: "Hi!", expected: "No.", useCoT: false });
       assert.equal(battle.name, "Battle");

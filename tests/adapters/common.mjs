@@ -1,4 +1,4 @@
-// What the suites share without a loaded judge.
+// Helpers of the suites that need no loaded judge.
 
 import assert from "node:assert/strict";
 
@@ -6,14 +6,14 @@ export const MODEL = process.env.LUNETTE_MODEL ?? assert.fail("LUNETTE_MODEL mus
 
 export const minutes = (n) => ({ timeout: n * 60_000 });
 
-/** Rubrics short enough for a verdict to take a second. */
+/** Short rubrics, so that a verdict takes about a second. */
 export const SCALE = {
   objective: "Is the answer right?",
   scale: { 1: "Wrong.", 2: "Half right.", 3: "Right." },
 };
 export const LABELS = { objective: "Is the answer right?", labels: { Yes: "It is.", No: "It is not." } };
 
-/** Checks that a call rejects with an error of this package that has `code` and speaks of `pattern`. */
+/** Checks that a call rejects with an error of this package with `code` and a message that matches `pattern`. */
 export async function refused(call, code, pattern) {
   const error = await call().then(
     (value) => assert.fail(`not refused: ${JSON.stringify(value)}`),

@@ -1,4 +1,4 @@
-// The examples of the guides, as they stand there.
+// The unchanged examples of the guides.
 
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";

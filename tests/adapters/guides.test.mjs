@@ -1,4 +1,4 @@
-// Every example of the guides to the adapters, run as a user would: in a folder of its own, with the installed packages.
+// Runs every example of the adapters' guide like a user: in a separate folder, with the installed packages.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -20,7 +20,7 @@ describe("the guide to the adapters", () => {
     test(library, minutes(4), async () => {
       const at = folder(import.meta.dirname);
       writeFileSync(join(at, "example.mjs"), code);
-      // It ends by itself: nothing of ours keeps the process alive.
+      // It must end by itself: the package must not keep the process alive.
       const { stdout } = await run(process.execPath, ["--preserve-symlinks", "example.mjs"], { cwd: at });
       assert.ok(stdout.trim().split("\n").length > 1, "it prints what it found");
       assert.ok(!/NaN|\[object/.test(stdout), stdout);

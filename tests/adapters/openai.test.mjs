@@ -1,4 +1,4 @@
-// `lunette/openai`: what a user of OpenAI's client relies on, with the model's own numbers behind it.
+// `lunette/openai`: the behaviour of OpenAI's client, with the model's own numbers.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -99,7 +99,7 @@ describe("openai", () => {
     assert.equal(content, whole.choices[0].message.content.split(stop)[0]);
     const pieces = choices[0].logprobs.content.map(({ token }) => token);
     assert.ok(pieces.join("").startsWith(content) && pieces.slice(0, -1).join("").length < content.length, pieces);
-    // One character of several tokens: none of them is a text by itself.
+    // One character of several tokens, none of which is valid text alone.
     const form = { type: "regex", regex: "😀" };
     const smile = await completions.create({ messages, max_tokens: 8, response_format: form, logprobs: true });
     assert.equal(smile.choices[0].message.content, "😀");

@@ -1,4 +1,4 @@
-// openevals' own judge over our client, and our evaluators in its shape.
+// openevals' own judge with our client, and our evaluators.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

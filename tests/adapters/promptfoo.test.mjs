@@ -15,7 +15,7 @@ const compiler = join(import.meta.dirname, "node_modules/typescript/bin/tsc");
 const state = mkdtempSync(join(tmpdir(), "promptfoo-"));
 after(() => rmSync(state, { recursive: true }));
 
-/** Only there is its database to be had without building it. */
+/** Versions of Node for which promptfoo's database has prebuilt binaries. */
 const here = process.platform === "linux" && process.arch === "x64";
 const skip = here ? false : "promptfoo's database is only installed on Linux on x86-64";
 
@@ -44,7 +44,7 @@ async function evaluate(config, files = {}) {
   } catch (error) {
     assert.fail(`${error}\n${printed}`);
   }
-  // They come in the order in which they were done.
+  // They come in the order of completion.
   return { code, printed, results: results.sort((a, b) => a.testIdx - b.testIdx) };
 }
 
@@ -113,7 +113,7 @@ describe("promptfoo", { skip }, () => {
       [results[3], /config\.vars names answer, but the test has no such variable/],
     ]) {
       assert.match(result.error, pattern);
-      // 2: an error, where 1 would be an assertion that did not hold.
+      // 2 is an error; 1 would be a failed assertion.
       assert.equal(result.failureReason, 2, JSON.stringify(result));
     }
   });

@@ -1,4 +1,4 @@
-// `lunette/react` in a document of its own, under each major version of React that the package takes.
+// `lunette/react` in a separate document, with each supported major version of React.
 
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
@@ -13,7 +13,7 @@ import { examples, folder } from "./guide.mjs";
 
 const { window } = new JSDOM("<!doctype html><div id=root></div>");
 Object.assign(globalThis, { window, document: window.document });
-// Later versions of Node have one of their own.
+// Later versions of Node define it.
 globalThis.navigator ??= window.navigator;
 after(() => window.close());
 
@@ -40,7 +40,7 @@ for (const [version, folder] of [
   const { useJudge, useVerdict } = await import(pathToFileURL(`${at}node_modules/lunette/dist/node/react.js`));
   const h = React.createElement;
 
-  /** Renders under StrictMode, which mounts everything twice. `seen` has what each rendering returned. */
+  /** Renders in StrictMode, which mounts everything twice. `seen` has the result of each render. */
   function render(use) {
     const seen = [];
     const root = createRoot(window.document.createElement("div"));
@@ -60,7 +60,7 @@ for (const [version, folder] of [
 
     test("useJudge loads once for all who want it, and lets go after the last", minutes(3), async () => {
       const first = render(() => useJudge(MODEL, OPTIONS));
-      // The same model under the same options, though the objects are others.
+      // The same model and options, in other objects.
       const second = render(() => useJudge(MODEL, { contextLength: 512, backend: "wasm" }));
       await until(() => first.last()?.state === "ready" && second.last()?.state === "ready", "both");
       assert.deepEqual(states(first.seen), ["loading", "ready"]);
@@ -141,7 +141,7 @@ for (const [version, folder] of [
       const long = { maxTokens: 400 };
       const dropped = shown.last().run(task, long);
       await until(() => shown.last().critique.length > 0 && shown.last().state === "running", "the next critique");
-      // A new task takes the place of the one that runs.
+      // A new task replaces the running one.
       const taken = shown.last().run({ ...task, response: "3" }, long);
       assert.equal(await dropped, undefined);
       await until(() => shown.last().critique.length > 0, "the third critique");

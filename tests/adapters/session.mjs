@@ -5,7 +5,7 @@ import { after } from "node:test";
 import { Judge } from "lunette";
 import { MODEL } from "./common.mjs";
 
-/** A thread of its own computes, so that nothing here waits for it. */
+/** The engine runs in its own thread, so the test's thread stays free. */
 export const judge = await Judge.load(MODEL, { backend: "wasm" });
 
 after(() => judge.dispose());

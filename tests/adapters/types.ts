@@ -1,4 +1,4 @@
-// The adapters' own types against those of the packages that they are for: checked by the compiler, never run.
+// Compares the adapters' types with those of the real packages. The compiler checks it; it never runs.
 import type { LanguageModelV3, LanguageModelV3GenerateResult, LanguageModelV3StreamPart } from "@ai-sdk/provider";
 import { generateText } from "ai";
 import type { Scorer } from "autoevals";

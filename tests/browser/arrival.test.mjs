@@ -1,5 +1,5 @@
-// Models that arrive, in a real browser, from a server that misbehaves on order: each case ends in the right model
-// or in the right error, and no byte is fetched twice that did not have to be.
+// Downloads in a real browser, from a server with injected faults: each case ends with the right model or the right error, and no
+// byte is downloaded twice without need.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
@@ -112,13 +112,13 @@ describe("models that arrive", () => {
         unruly.put(name, file, { headers, misbehave: () => ({ flip: at }) });
         const source = i === 1 ? `/unruly/${name}` : { url: `/unruly/${name}`, sha256 };
         const result = await load(page, source, { cache });
-        // What the engine cannot read at all it refuses before the end.
+        // The engine refuses an unreadable file before its end.
         if (!["invalid-file", "invalid-model"].includes(result.code)) {
           isRefused(result, "integrity", new RegExp(`${hash(flipped(file, at))}.*${sha256}`));
         }
         unruly.put(name, file, { headers });
         isRight(await load(page, source, { cache }));
-        // Else the next case would find the right file by its hash.
+        // Otherwise the next case would find the right file by its hash.
         await page.evaluate((name) => lunette.Models.delete(name), `/unruly/${name}`);
       }
     });
@@ -176,7 +176,7 @@ describe("models that arrive", () => {
     const first = await visit();
     const loading = load(first, "/unruly/closed-tab.gguf").catch(() => "gone");
     const second = await visit();
-    // Not before the second chunk has been written down.
+    // Wait until the second chunk is on the disk.
     while (((await models(second))[0]?.bytes ?? 0) < 2 * CHUNK) await new Promise((wait) => setTimeout(wait, 50));
     await first.close();
     assert.equal(await loading, "gone");
@@ -254,7 +254,7 @@ describe("models that arrive", () => {
     const warm = await load(page, `/unruly/${names[0]}`);
     assert.deepEqual(warm.logits, streamed.logits);
     assert.equal(unruly.log.length, before);
-    // In any order, as people pick files.
+    // In any order, like files that people pick.
     await page.evaluate(async (names) => {
       for (const name of names) globalThis[name] = new File([await (await fetch(`/unruly/${name}`)).blob()], name);
     }, names);
@@ -283,7 +283,7 @@ describe("models that arrive", () => {
   });
 
   test("a plan fetches the header, which is not fetched again", minutes(3), async (t) => {
-    // The server sends no more than this, so that a plan has to make do with it.
+    // The server sends only this much, so the plan must not need more.
     const sent = 1_000_000;
     unruly.put("planned.gguf", file, { misbehave: (request) => (request === 0 ? { stall: sent } : undefined) });
     const page = await visit();
@@ -299,7 +299,7 @@ describe("models that arrive", () => {
     assert.ok(plan.storage.free > 0);
     isRight(await load(page, "/unruly/planned.gguf"));
     const [first, second] = unruly.requests("planned.gguf");
-    // A last piece may have come after the plan was made; what was kept is not fetched again.
+    // A last piece may come after the plan. Cached bytes are not downloaded again.
     assert.ok(second.from >= plan.download.cached && second.from <= first.sent, `it went on at byte ${second.from}`);
     const again = await page.evaluate(() => lunette.planLoad("/unruly/planned.gguf", { backend: "wasm" }));
     assert.deepEqual(again.download, { bytes: 0, cached: file.length });

@@ -1,4 +1,4 @@
-// What tests of models on their way share: a file, a server that misbehaves, and a visitor with storage of their own.
+// Helpers of the download tests: a file, a server with injected faults, and a browser profile for each test.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -31,7 +31,7 @@ export function flipped(bytes, at) {
 /** A page in this test's own storage. */
 export const visit = (at) => openPackage(context, origin, at);
 
-/** Loads a model in a page, as an app does; says what came of it. */
+/** Loads a model in a page, like an app. Returns the result or the error. */
 export function load(page, source, options = {}) {
   return page.evaluate(
     async ([source, options]) => {
@@ -58,23 +58,23 @@ export function load(page, source, options = {}) {
 export const models = (page) => page.evaluate(() => lunette.Models.list());
 export const notes = ({ progress }) => progress.map(({ note }) => note ?? "").join("\n");
 
-/** The right model came of it. */
+/** Checks that the right model was loaded. */
 export function isRight(result) {
   assert.equal(result.code, undefined, result.message);
   assert.deepEqual(result.logits, reference);
 }
 
-/** It was refused, in words for people. */
+/** Checks that the load failed, with a message for people. */
 export function isRefused(result, code, says = /./) {
   assert.equal(result.code, code, result.message);
   assert.match(result.message, says);
   assert.match(result.message, /^\S.{20,}[.!?]$/su, "a sentence");
 }
 
-/** What a browser has received of a body but not handed over is lost when the connection breaks: its buffer holds so much. */
+/** The size of a browser's receive buffer, whose content is lost when the connection breaks. */
 const TORN = 512 << 10;
 
-/** Nothing was fetched twice but what broke off: at each resumption, at most `torn` bytes. */
+/** Checks that at most `torn` bytes were downloaded twice at each resumption. */
 export function fetchedOnce(name, t, torn = TORN) {
   const twice = unruly.twice(name);
   t.diagnostic(`${name}: ${unruly.requests(name).length} requests; sent twice: ${JSON.stringify(twice)}`);
@@ -83,7 +83,7 @@ export function fetchedOnce(name, t, torn = TORN) {
   assert.ok(bytes <= resumed * torn, `${bytes} bytes were sent twice in ${resumed} resumptions`);
 }
 
-/** The package with one of its files changed: for what cannot be brought about from outside. */
+/** A copy of the package with one changed file, for faults that cannot be injected from outside. */
 export async function variant(name, path, change) {
   const { routes } = await server();
   const at = `/${name}/`;
@@ -97,7 +97,7 @@ export async function variant(name, path, change) {
   return at;
 }
 
-/** For a suite: the server and a reference beforehand, and for each test a visitor of its own. */
+/** Sets up a suite: the server and a reference before it, and a browser profile for each test. */
 export function arriving() {
   before(async () => {
     const started = await server();
@@ -110,7 +110,7 @@ export function arriving() {
     assert.equal(whole.code, undefined, whole.message);
     reference = whole.logits;
     await context.close();
-    // The waiting that is right for people would make these tests slow.
+    // The real retry delays would make these tests slow.
     await variant("hasty", "dist/worker/source/retry.js", (code) =>
       code.replace(/firstDelayMs: [\d_]+/, "firstDelayMs: 5").replace(/stallMs: [\d_]+/, "stallMs: 1000"),
     );

@@ -1,4 +1,4 @@
-// Bad files in the browser: each is refused with the code that an app can act on, and a message for its user.
+// Bad files in the browser: each is refused with the right code, and with a message for the user.
 
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
@@ -58,7 +58,7 @@ const FAULTS = [
   ],
 ];
 
-/** Loads a served file as an app hands it over; says what came of it. */
+/** Loads a served file like an app. Returns the result or the error. */
 async function load(name, as) {
   const page = await packagePage();
   return page.evaluate(
@@ -85,7 +85,7 @@ describe("bad files in the browser", () => {
   });
 
   for (const as of ["ArrayBuffer", "Blob"]) {
-    // What follows proves nothing unless the same file loads when it is left alone.
+    // The faults below prove nothing unless the unchanged file loads.
     test(`the whole file, as ${as}`, minutes(2), async () => {
       const vocabulary = metadata["tokenizer.ggml.tokens"].value.length;
       assert.deepEqual(await load("whole", as), { logits: vocabulary, finite: true });

@@ -1,10 +1,9 @@
-// A writer of GGUF v3, small enough to be read at a glance: the tests need files that are whole, and files that are
-// broken in one place only.
+// A small writer of GGUF v3. The tests need valid files, and files with one fault.
 
 const VERSION = 3;
 const ALIGNMENT = 32;
 export const F32 = 0;
-/** A block type that needs data of its own to be read, and that no judge is published in. */
+/** A block type that Lunette does not support: it needs lookup tables, and no judge is published in it. */
 export const IQ1_S = 19;
 
 const [UINT32, INT32, FLOAT32, STRING, ARRAY, UINT64] = [4, 5, 6, 8, 9, 10];

@@ -1,4 +1,4 @@
-// What every script here stands on: a static server for what was built, and a headless Chromium.
+// The base of all scripts here: a static server for the builds, and a headless Chromium.
 
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -10,7 +10,7 @@ import { installed, temporary } from "./tarball.mjs";
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
-/** `cargo xtask` sets these; the defaults serve whoever runs a script by hand. */
+/** `cargo xtask` sets these. The defaults are for a script that is run by hand. */
 export const model = process.env.LUNETTE_MODEL ?? join(root, "models/SmolLM2-135M-Instruct.Q4_1.gguf");
 const chrome = process.env.CHROME ?? "/usr/bin/chromium";
 

@@ -1,4 +1,4 @@
-// Lost devices in the browser: every call comes to its end, and as if nothing had been.
+// Lost devices in the browser: every call ends, with the same result as without the loss.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -121,7 +121,7 @@ describe("lost devices", () => {
   test("20 rows with 10 lost devices have the verdicts of 20 rows with none", minutes(6), async () => {
     await load("/files/tiny-judge.gguf");
     const calm = await evaluate(page, rows, []);
-    // Different rows differ, or equality would say nothing.
+    // The rows must differ, or their equality would prove nothing.
     assert.ok(new Set(calm.verdicts.map(({ numbers }) => numbers[0])).size > ROWS / 2);
     // The prompts are in the cache now: the first loss makes all of it to be done again. How many submits that takes depends
     // on how fast they are, so what is left of the losses comes in a second evaluation, or a third.
@@ -214,7 +214,7 @@ describe("lost devices", () => {
   });
 });
 
-// The real thing: the process that owns the GPU ends, as after a driver's fault. It does so for the whole browser.
+// A real loss: the GPU process of the whole browser ends, as after a driver's crash.
 describe("a GPU process that crashes", () => {
   let own;
 

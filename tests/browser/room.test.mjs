@@ -1,5 +1,5 @@
-// A GPU that is there but has no room. No machine that tests run on has a card to be filled, so the browser is made to say
-// that this one is a card, and to refuse what is large as WebGPU refuses it: through the error scope around it.
+// A GPU without enough memory. Test machines have no GPU that could be filled, so the browser is patched: it reports a hardware
+// adapter, and refuses large buffers like WebGPU, through the error scope.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -7,7 +7,7 @@ import { tinyJudge } from "./gguf.mjs";
 import { openPackage } from "./lib.mjs";
 import { browser, minutes, server } from "./session.mjs";
 
-/** A page whose GPU is called a card, and has no room for any buffer of more than `most` bytes. */
+/** A page with a hardware adapter that has no memory for buffers of more than `most` bytes. */
 async function pageOnCard(most) {
   const page = await openPackage(await browser(), (await server()).origin);
   await page.evaluate((most) => {

@@ -13,7 +13,7 @@ export const minutes = (n) => ({ timeout: n * 60_000 });
 
 const made = [];
 
-/** Makes a thing when it is first asked for, and has it closed when the tests are over. */
+/** Creates a value at its first use, and closes it after the tests. */
 export function once(make) {
   let thing;
   return () => {

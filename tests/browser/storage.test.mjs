@@ -1,4 +1,4 @@
-// Models that stay: what the browser's storage does to them, and what is done for them there.
+// Cached models: faults of the browser's storage, and the operations on the cache.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -47,7 +47,7 @@ describe("models that stay", () => {
   });
 
   test("storage that is too small", minutes(3), async () => {
-    // Chromium says of its quota only what every site would hear, so that what it says is put into its mouth.
+    // Chromium reports the same quota to every site, so its estimate is replaced.
     const small = "StorageManager.prototype.estimate = async () => ({ quota: 8e6, usage: 0 });\n";
     const at = await variant("small", "dist/worker.js", (code) => small + code);
     unruly.put("large.gguf", file);

@@ -1,4 +1,4 @@
-// The package as its users get it: packed by npm, then installed from the tarball. All browser tests run on that.
+// The package as users get it: packed by npm and installed from the tarball. All browser tests use it.
 
 import { execFile } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
@@ -21,7 +21,7 @@ export function temporary(name) {
   return join(workshop, name);
 }
 
-/** Runs a program to its end; returns what it printed. What it says is part of the error when it fails. */
+/** Runs a program and returns its output. If it fails, the output is part of the error. */
 export async function run(program, args, cwd, env = {}) {
   try {
     const options = { cwd, env: { ...process.env, ...env }, timeout: MINUTES * 60_000, maxBuffer: 64 << 20 };

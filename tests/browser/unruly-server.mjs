@@ -1,4 +1,4 @@
-// A server of files that misbehaves on order, and keeps a log of what it sent.
+// A file server with injected faults, which logs what it sent.
 
 /** A repeatable source of numbers from 0 to below 1. */
 export function random(seed) {
@@ -10,14 +10,14 @@ export function random(seed) {
 }
 
 /**
- * What one answer does wrong, if anything:
+ * The fault of one response, if any:
  * `cut: n`: the connection ends after n bytes of the body; `stall: n`: after n bytes nothing more comes;
  * `status`, `headers`: no file but this; `ignoreRange`: the whole file, whatever was asked for; `claim: n`: announces n bytes
  * too many (fewer, if negative) and ends early; `etag`: another version's; `bytes`: another file's; `flip: n`: one bit of byte n of the
  * file is wrong; `chunked`: no length is announced.
  */
 
-/** Files under names, each with a function from the number of the request to what is wrong with its answer. */
+/** Named files, each with a function from the number of a request to the fault of its response. */
 export class UnrulyServer {
   /** Every request: `{ name, method, range, ifRange, status, from, sent }`; `sent` counts the bytes of the body. */
   log = [];
@@ -33,7 +33,7 @@ export class UnrulyServer {
     return this.log.filter((entry) => entry.name === name && entry.method === "GET");
   }
 
-  /** How often each byte of a file was sent, as `[from, to, times]` of those sent more than once. */
+  /** The bytes of a file that were sent more than once, as `[from, to, times]`. */
   twice(name) {
     const edges = this.requests(name).flatMap(({ from, sent }) => [
       [from, 1],

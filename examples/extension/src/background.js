@@ -1,13 +1,13 @@
-// An extension's service worker has no workers of its own, so the judge lives in the panel. This one only brings texts there.
+// An extension's service worker cannot start workers, so the judge runs in the panel. This script only sends texts there.
 
 chrome.runtime.onInstalled.addListener(() => {
   chrome.contextMenus.create({ id: "judge", title: "Judge the selection", contexts: ["selection"] });
 });
 
 chrome.contextMenus.onClicked.addListener(({ selectionText }, { windowId }) => {
-  // At once: a panel opens only while the click is being handled.
+  // Do not await anything first: a panel can only be opened while the click is handled.
   chrome.sidePanel.open({ windowId });
-  // In memory, and only until the browser ends.
+  // Kept in memory until the browser ends.
   chrome.storage.session.set({ selection: selectionText });
 });
 

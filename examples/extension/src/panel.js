@@ -14,14 +14,14 @@ const rubric = {
   },
 };
 
-/** The text that was selected last, on any page. */
+/** The last text that was selected on any page. */
 function show({ selection }) {
   if (selection) document.getElementById("response").value = selection;
 }
 show(await chrome.storage.session.get("selection"));
 chrome.storage.session.onChanged.addListener(({ selection }) => show({ selection: selection?.newValue }));
 
-// Loaded once, for as long as the panel is open.
+// Load the judge once, while the panel is open.
 let loading;
 const onProgress = ({ loaded, total }) => (progress.value = total ? loaded / total : 0);
 const loadJudge = () =>

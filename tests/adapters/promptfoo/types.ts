@@ -1,4 +1,4 @@
-// The adapter's own types against promptfoo's: checked by the compiler, never run.
+// Compares the adapter's types with promptfoo's. The compiler checks it; it never runs.
 import LunetteProvider, { assertRubric } from "lunette/promptfoo";
 import type { ApiProvider, AssertionValueFunction, ProviderOptions } from "promptfoo";
 
