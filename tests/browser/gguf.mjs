@@ -144,15 +144,13 @@ export function tinyTensors(blocks = 1, width = WIDTH, tokens = tinyMetadata()["
   ];
 }
 
-/** A file of that model that can judge: with room for a prompt, a chat template, and norms that let signals through. */
-export function tinyJudge() {
-  const metadata = {
-    ...tinyMetadata(),
-    "llama.context_length": u32(4096),
-    "tokenizer.chat_template": string(
-      "{% for m in messages %}{{ m.role }}: {{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}",
-    ),
-  };
+/** A model that can judge: with room for a prompt, and norms that let signals through. `chatTemplate`: `null` for none. */
+export function tinyJudge(chatTemplate = CHAT_TEMPLATE) {
+  const metadata = { ...tinyMetadata(), "llama.context_length": u32(4096) };
+  if (chatTemplate !== null) metadata["tokenizer.chat_template"] = string(chatTemplate);
   const tensors = tinyTensors().map((tensor) => (tensor.name.includes("norm") ? { ...tensor, around: 1 } : tensor));
   return gguf(metadata, tensors).file;
 }
+
+export const CHAT_TEMPLATE =
+  "{% for m in messages %}{{ m.role }}: {{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";

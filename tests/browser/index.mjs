@@ -1,6 +1,7 @@
 // All the suites in one process, so that they share one browser and one loaded judge a backend. The order is by cost.
 
 import "./faults.test.mjs";
+import "./template.test.mjs";
 import "./arrival.test.mjs";
 import "./storage.test.mjs";
 import "./memory.test.mjs";
