@@ -84,7 +84,7 @@ export function launchWithProfile(folder, ...more) {
 
 let visitors = 0;
 
-/** The same with a new profile, which goes when the process ends; `options` are those of a context. */
+/** The same with a new profile, which is deleted when the process ends. `options` are those of a context. */
 export function launchVisitor(options = {}) {
   const folder = temporary(`visitor-${++visitors}`);
   return chromium.launchPersistentContext(folder, { ...chromiumOptions(), ...options });
@@ -96,7 +96,7 @@ function chromiumOptions() {
     executablePath: chrome,
     headless: true,
     args: [
-      // Containers and root users have no sandbox to give; all that is opened is our own page.
+      // There is no sandbox in containers and for root. The browser only opens our own pages.
       "--no-sandbox",
       "--enable-unsafe-webgpu",
       ...(adapter === "default" ? ["--enable-features=Vulkan"] : [`--use-webgpu-adapter=${adapter}`]),
@@ -138,7 +138,7 @@ export function loadJudge(page, backend) {
       try {
         globalThis.judge = await lunette.Judge.load(url, { backend, onProgress, cache: false });
       } catch (error) {
-        // What lies beneath is lost on the way out of the page.
+        // An error's cause does not leave the page, so add it here.
         const cause = error.cause ? ` (${error.cause.message})` : "";
         throw new Error(`${error.message}${cause} [${error.code}]`, { cause: error });
       }

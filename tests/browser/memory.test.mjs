@@ -1,4 +1,4 @@
-// What a judge takes is given back when it is disposed of: counted over fifty of them in one page.
+// A disposed judge frees all of its memory: measured over fifty judges in one page.
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -7,7 +7,7 @@ import { openPackage } from "./lib.mjs";
 import { browser, minutes, server } from "./session.mjs";
 
 const CYCLES = 50;
-/** Cycles after which everything has been made that is made once. */
+/** Warm-up cycles, after which everything that is created only once exists. */
 const SETTLED = 10;
 const KIB = 1024;
 
@@ -72,8 +72,8 @@ async function countingPage() {
 }
 
 /**
- * What all judges together may add to the wasm heap, in bytes: that of one, which a heap in pieces may once have no hole for.
- * tests/memory.rs counts the same to the byte, where an allocator can.
+ * Bytes that all judges together may add to the wasm heap: the memory of one, because a fragmented heap may once lack a large
+ * enough hole. tests/memory.rs measures the same exactly, with an allocator.
  */
 const KEPT = 2048 * KIB;
 
@@ -88,7 +88,7 @@ describe("fifty judges, one after the other", () => {
 
   after(() => page?.close());
 
-  /** Loads, judges and disposes; says what is there afterwards, in bytes and numbers. */
+  /** Loads, judges and disposes. Returns the memory and the objects that remain. */
   async function cycle(options) {
     const { expected, during } = await page.evaluate(
       async ([task, options]) => {

@@ -1,4 +1,4 @@
-// What golden values are compared by.
+// Functions that compare golden values.
 
 /** Little-endian float32 values. */
 export function floats(buffer) {

@@ -1,4 +1,4 @@
-// What users do with the tarball, in one process: tools, Node, policies, Firefox, and every example app.
+// All tests of the tarball in one process: tools, Node, policies, Firefox, and every example app.
 
 import "./packed/package.test.mjs";
 import "./packed/node.test.mjs";

@@ -1,4 +1,4 @@
-// The page for everybody: no violation that axe finds, the keyboard all the way, and every width of a window.
+// Accessibility of the page: axe's rules, the keyboard, and all widths of a window.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { assertNoSideways, judge, load, openTab, part, visit } from "./visitor.m
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const TABS = ["score", "classify", "compare", "rank"];
 
-/** In both themes. Rules of the level AAA are not asked for. */
+/** Checks both themes, without rules of level AAA. */
 async function assertAccessible(page, view) {
   for (const colorScheme of ["light", "dark"]) {
     await page.emulateMedia({ colorScheme });
@@ -62,7 +62,7 @@ describe("the page for everybody", () => {
       const at = await page.evaluate(() => {
         const { activeElement: element } = document;
         if (element === document.body) return undefined;
-        // Of a hidden file field, it is the label that shows where the keyboard is.
+        // The label of a hidden file field shows the focus.
         const shown = element.classList.contains("visually-hidden") ? element.closest("label") : element;
         const { outlineStyle, outlineWidth } = getComputedStyle(shown);
         const name = element.dataset.testid ?? element.getAttribute("aria-label") ?? element.textContent.trim();

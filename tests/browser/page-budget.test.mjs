@@ -1,4 +1,4 @@
-// What the page costs, how soon it is there, and what it may do.
+// The page's size, load time and policies.
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
@@ -11,9 +11,9 @@ import { part, visit } from "./visitor.mjs";
 
 const DIST = join(root, "www/dist");
 const MOST_JS = 250_000;
-/** Milliseconds, cold. */
+/** Milliseconds, without a cache. */
 const SOON = 1500;
-/** As Core Web Vitals count it; 0.1 is what they call good. */
+/** The cumulative layout shift of Core Web Vitals, which call 0.1 good. */
 const MOST_SHIFT = 0.02;
 
 const files = readdirSync(DIST, { recursive: true }).map(String);
@@ -28,7 +28,7 @@ describe("the page's budget", () => {
   });
 
   test("it can be used within a second and a half of its first opening", minutes(3), async () => {
-    // The best of three: other programs share the machine.
+    // Take the best of three, because other programs use the machine.
     const times = [];
     for (let i = 0; i < 3; i++) {
       const { page, context } = await visit();

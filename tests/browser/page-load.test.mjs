@@ -1,4 +1,4 @@
-// How a judge gets into the page, stays on the machine and leaves it; the page without a network; other folders.
+// Loads, caches and deletes a judge in the page; the page without a network, and in other folders.
 
 import assert from "node:assert/strict";
 import { createReadStream, readFileSync } from "node:fs";
@@ -78,7 +78,7 @@ describe("the page's load view", () => {
     await part(page, "file").setInputFiles(model);
     await part(page, "judge-facts").waitFor({ timeout: LOADED });
     await part(page, "change").click();
-    // What a plan has read of the catalogue's own model may be there; this file is not.
+    // The header of the catalogue's model may be cached by a plan, but this file is not.
     const shelf = await part(page, "shelf").getByText("Kept on this machine").innerText();
     assert.doesNotMatch(shelf, /98 MB/);
 
@@ -95,7 +95,7 @@ describe("the page's load view", () => {
 
   test("a GPU that goes away is told of, and the verdict comes all the same", minutes(5), async (t) => {
     (await server()).files.set("tiny-judge.gguf", tinyJudge());
-    // The process that is to crash belongs to the whole browser.
+    // The crash hits a process of the whole browser, so use a separate one.
     const own = await launch();
     t.after(() => own.close());
     const { page, troubles } = await visit({ context: await own.newContext() });
@@ -190,7 +190,7 @@ describe("the page's load view", () => {
   });
 });
 
-/** Serves the model with Range, slowly until it is told otherwise, and counts what it sends. */
+/** Serves the model with Range, slowly at first, and counts the bytes that it sends. */
 async function slowServer() {
   const PIECE = 1 << 20;
   const PAUSE_MS = 150;
@@ -216,7 +216,7 @@ async function slowServer() {
     }
     return response.end();
   });
-  // A page of another origin asks before it sends a Range with conditions.
+  // Across origins, a Range with conditions needs a preflight request.
   host.prependListener("request", (request, response) => {
     if (request.method !== "OPTIONS") return;
     response.setHeader("access-control-allow-headers", "*");

@@ -1,4 +1,4 @@
-// The rubric editor, its library and its files, and links that carry a whole case.
+// The rubric editor, its library and its files, and links with a whole case.
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";

@@ -1,4 +1,4 @@
-// The built demo page, as a visitor uses it: each of its tabs, with the default model.
+// Each tab of the built demo page, with the default model.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

@@ -9,7 +9,7 @@ import { browser, minutes, quick, server } from "./session.mjs";
 const ROWS = 20;
 const LOSSES = 10;
 
-/** What the rows of an evaluation share, and what they do not. */
+/** The rows of an evaluation, which share a part of their texts. */
 const rows = Array.from({ length: ROWS }, (_, row) => ({
   input: "Say what a lunette is.",
   response: `A window number ${row}, ${"small ".repeat(row % 4)}above a door.`,
@@ -25,7 +25,7 @@ async function pageWithLosses() {
     GPUAdapter.prototype.requestDevice = async function (...options) {
       const device = await requestDevice.apply(this, options);
       devices.push(device);
-      // A device that nobody has used yet, where that was asked for.
+      // Destroy the device before its first use, if the test wants that.
       if (globalThis.doomed > 0) device.destroy();
       globalThis.doomed -= 1;
       return device;
@@ -48,7 +48,7 @@ async function pageWithLosses() {
       next();
     };
     next();
-    // The first bytes that a device is given are its last, where that was asked for.
+    // Destroy the device at its first write, if the test wants that.
     globalThis.spoilt = false;
     const { writeBuffer } = GPUQueue.prototype;
     GPUQueue.prototype.writeBuffer = function (...given) {
@@ -60,7 +60,7 @@ async function pageWithLosses() {
   return page;
 }
 
-/** Numbers from 1 to `most`, the same every time. */
+/** Pseudo-random numbers from 1 to `most`. */
 function gaps(count, most, seed) {
   let state = seed;
   return Array.from({ length: count }, () => {
@@ -69,7 +69,7 @@ function gaps(count, most, seed) {
   });
 }
 
-/** Judges all rows at once, while the device is lost after these numbers of submits. */
+/** Judges all rows in parallel, while the device is lost after these numbers of submits. */
 const evaluate = (page, rows, gaps) =>
   page.evaluate(
     async ([rows, gaps]) => {
@@ -123,8 +123,8 @@ describe("lost devices", () => {
     const calm = await evaluate(page, rows, []);
     // The rows must differ, or their equality would prove nothing.
     assert.ok(new Set(calm.verdicts.map(({ numbers }) => numbers[0])).size > ROWS / 2);
-    // The prompts are in the cache now: the first loss makes all of it to be done again. How many submits that takes depends
-    // on how fast they are, so what is left of the losses comes in a second evaluation, or a third.
+    // The prompts are in the KV cache now, and the first loss makes the engine compute all of them again. The number of submits
+    // depends on their speed, so the remaining losses come in a second or a third evaluation.
     const most = Math.max(2, Math.floor(calm.submits / LOSSES));
     const waits = gaps(LOSSES, most, 3);
     const lost = () => page.evaluate(() => globalThis.events.filter(({ phase }) => phase === "lost").length);
@@ -162,7 +162,7 @@ describe("lost devices", () => {
     },
   );
 
-  /** Loads the judge anew and asks it once, on devices of which `fate` says how they end. */
+  /** Loads the judge again and judges once, on devices that end as `fate` says. */
   const judgeOnce = (fate) =>
     page.evaluate(
       async ([row, fate]) => {
@@ -189,7 +189,7 @@ describe("lost devices", () => {
     for (const fate of [{ doomed: 1 }, { spoilt: true }]) {
       assert.deepEqual(await judgeOnce(fate), { ...calm, phases: ["lost", "recovered"] }, JSON.stringify(fate));
     }
-    // Where no device ever lasts, the load ends on the processor.
+    // If every device is lost, the load falls back to the wasm backend.
     const { phases, expected, backend } = await judgeOnce({ doomed: Infinity });
     assert.deepEqual([phases.at(0), phases.at(-1), backend], ["lost", "fallback", "wasm"]);
     assert.ok(Math.abs(expected - calm.expected) < 1e-2);

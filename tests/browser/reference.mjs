@@ -1,4 +1,4 @@
-// What llama.cpp computed from the default model: tests/golden/README.md. A missing file fails the test that reads it.
+// llama.cpp's values of the default model: see tests/golden/README.md. A missing file fails the test that reads it.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,11 +1,11 @@
-// The judge as an app uses it, on both backends.
+// The judge in an app, on both backends.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { example, modelUrl } from "./lib.mjs";
 import { BACKENDS, judgeOn, minutes, packagePage } from "./session.mjs";
 
-// A step on SwiftShader takes up to a few seconds, and an abort is seen between two steps.
+// A step on SwiftShader takes up to a few seconds, and aborts are checked between steps.
 const PROMPT_ABORT_MS = 15_000;
 
 const verdicts = {};

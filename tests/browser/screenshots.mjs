@@ -10,12 +10,12 @@ import { judge, load, openTab, part, visit } from "./visitor.mjs";
 
 const WIDTHS = [390, 1440];
 const HEIGHT = 900;
-/** A picture in the repository is fetched by everybody who clones it. */
+/** Limit of a picture's size: everybody who clones the repository downloads it. */
 const MOST_BYTES = 150_000;
 const folder = process.argv[2];
 if (!folder) throw new Error("name the folder for the pictures");
 
-/** A palette is all that a page of few colours needs. */
+/** Palette images are enough for a page with few colours. */
 async function save(png, path) {
   const { size } = await sharp(png).png({ palette: true, quality: 80, effort: 10, compressionLevel: 9 }).toFile(path);
   if (size > MOST_BYTES) throw new Error(`${path} has ${size} bytes`);
@@ -63,7 +63,7 @@ async function views() {
   await dialog(page, "privacy");
 }
 
-/** For those who link to the page, and for those who install it. */
+/** The social card and the icons. */
 async function attire() {
   const publicFolder = join(root, "www/public");
   const { origin, files } = await server();

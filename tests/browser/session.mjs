@@ -3,7 +3,7 @@
 import { after } from "node:test";
 import { launch, loadJudge, openPackage, startServer } from "./lib.mjs";
 
-/** Set while working: only what is short. */
+/** Set during development: only short tests. */
 export const quick = Boolean(process.env.LUNETTE_QUICK);
 
 /** The backends under test. SwiftShader reads some ten tokens a second, so WebGPU gets shorter texts. */
@@ -43,6 +43,6 @@ export function judgeOn(backend) {
 }
 
 after(async () => {
-  // The last made first: the browser stands on the server. What failed to start needs no end.
+  // Close the last first, because the browser uses the server. Ignore those that failed to start.
   for (const thing of made.reverse()) await thing.then((thing) => thing.close()).catch(() => {});
 });

@@ -1,4 +1,4 @@
-// Generation under a constraint, in the wasm module as a browser runs it: its clock, its stack, its JavaScript values.
+// Constrained decoding in the wasm module in a browser, with its clock, its stack and its JavaScript values.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -17,7 +17,7 @@ const schema = {
   $defs: { tag: { type: "string", pattern: "^[a-z]{1,5}$" } },
 };
 
-/** What the engine of `page` generates under `constraint`, or the error's code and message. */
+/** The text that the engine of `page` generates under `constraint`, or the error's code and message. */
 function generate(page, constraint, options = {}) {
   return page.evaluate(
     async ([constraint, options]) => {
@@ -65,7 +65,7 @@ describe("constraints on wasm", () => {
     const $defs = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`d${i}`, chain(i)]));
     const table = [
       [{ jsonSchema: { type: "frobnicate" } }, /constraint\.jsonSchema.*frobnicate/],
-      // What would take all of the stack.
+      // These would overflow the stack.
       [{ jsonSchema: { ...chain(-1), $defs: { ...$defs, d1000: {} } } }, /64 levels deep/],
       [{ grammar: "start: " + "(".repeat(399) }, /constraint\.grammar.*too deeply nested/s],
       [{ regex: "(".repeat(8000) }, /constraint\.regex/],

@@ -9,7 +9,7 @@ const say = (text) => console.error(`▸ ${text}`);
 async function main() {
   const server = await startServer();
   const browser = await launch();
-  // A browser that hangs must not hang whoever asked for the verdict.
+  // Use a time limit, so that a browser that hangs does not hang the caller.
   const timer = setTimeout(() => {
     console.error(`error: no verdict within ${MINUTES} minutes`);
     process.exit(1);
@@ -34,7 +34,7 @@ async function main() {
 try {
   await main();
 } catch (error) {
-  // The stack beneath the first line is the page's, and says nothing to who asked.
+  // Print the first line only: the page's stack does not help the caller.
   console.error(`error: ${error.message.replace("page.evaluate: ", "").split("\n    at ")[0]}`);
   process.exitCode = 1;
 }

@@ -1,4 +1,4 @@
-// What a visitor of the demo page does.
+// The actions of a visitor of the demo page.
 
 import assert from "node:assert/strict";
 import { after } from "node:test";
@@ -51,32 +51,32 @@ export async function openTab(page, tab) {
   await part(page, "score-button").waitFor();
 }
 
-/** Shows the parts of a case that are closed at first. */
+/** Opens the parts of a case that are closed by default. */
 export async function openDetails(page) {
   const closed = page.locator("section.case details:not([open]) > summary");
   while ((await closed.count()) > 0) await closed.first().click();
 }
 
-/** Judges what the form of the open tab holds, and waits for the verdict. */
+/** Judges the form of the open tab, and waits for the verdict. */
 export async function judge(page, { critique = false } = {}) {
   await part(page, "critique-toggle").setChecked(critique);
   await part(page, "score-button").click({ timeout: LOADED });
   await part(page, "spent").waitFor({ timeout: JUDGED });
 }
 
-/** A page with the default model loaded on wasm, for all the tests that change nothing but forms. */
+/** A page with the default model on wasm, shared by the tests that only change forms. */
 export const loadedPage = once(async () => {
   const visited = await visit();
   await load(visited.page);
   return { ...visited, close: () => visited.context.close() };
 });
 
-/** A form with texts so short that a judge is done in a moment. */
+/** Fills a form with short texts, so that a judgement is fast. */
 export async function fill(page, texts) {
   for (const [id, text] of Object.entries(texts)) await part(page, id).fill(text);
 }
 
-/** That nothing on the page is wider than its window. */
+/** Checks that nothing on the page is wider than its window. */
 export async function assertNoSideways(page) {
   const [wide, room] = await page.evaluate(() => [
     document.documentElement.scrollWidth,

@@ -1,4 +1,4 @@
-// One Chromium with a profile on the disk, as its users have it: its storage holds a model without being held in memory.
+// One Chromium with a profile on the disk, as users have it: its storage is not in memory.
 
 import { after } from "node:test";
 import { launchWithProfile } from "../lib.mjs";
@@ -13,6 +13,6 @@ export async function newPage() {
 }
 
 after(async () => {
-  // What failed to start needs no end.
+  // A browser that failed to start needs no close.
   await made?.then((context) => context.close()).catch(() => {});
 });

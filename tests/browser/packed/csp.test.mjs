@@ -1,4 +1,4 @@
-// The package under the strictest policies that a page may set for itself and for its worker.
+// The package under the strictest policies of a page and its worker.
 
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
@@ -10,11 +10,11 @@ import { newPage } from "./chromium.mjs";
 import { serve } from "./serve.mjs";
 import { isGolden, task } from "./spider.mjs";
 
-// What docs/guides/bundlers.md and the package's README tell people to send.
+// The policy in docs/guides/bundlers.md and in the package's README.
 const STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'";
 const TRUSTED = `${STRICT}; require-trusted-types-for 'script'; trusted-types lunette`;
 
-// A page whose only script is a file: inline scripts are forbidden, import maps among them.
+// The page's only script is a file: the policy forbids inline scripts and import maps.
 const HTML =
   '<!doctype html><meta charset="utf-8"><title>Strict</title><script type="module" src="strict.js"></script>';
 const SCRIPT = `
@@ -34,7 +34,7 @@ before(async () => {
   writeFileSync(join(folder, "strict.js"), SCRIPT);
 });
 
-/** Runs `work` on a page under `policy`, and returns what it gave with what the browser refused. */
+/** Runs `work` on a page under `policy`. Returns its result, and the violations that the browser reported. */
 async function under(policy, work) {
   const host = await serve(folder, { headers: { "content-security-policy": policy } });
   const page = await newPage();

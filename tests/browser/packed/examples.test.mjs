@@ -9,7 +9,7 @@ import { newPage } from "./chromium.mjs";
 import { serve } from "./serve.mjs";
 import { isGolden } from "./spider.mjs";
 
-// name, what is served, and at which path: a build must work below any.
+// name, folder that is served, and path: a build must work below any path.
 const APPS = [
   ["script-tag", ".", "/"],
   ["vite", "dist", "/apps/vite/"],
@@ -39,7 +39,7 @@ export async function verdictOf(url) {
   }
 }
 
-// Two at a time: bundlers and browsers are glad of a second core.
+// Two at a time, because bundlers and browsers use several cores.
 describe("example apps", { concurrency: 2 }, () => {
   for (const [name, folder, base] of APPS) {
     test(name, minutes(10), async () => {

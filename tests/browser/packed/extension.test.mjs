@@ -34,7 +34,7 @@ describe("the extension", () => {
     await panel.goto(new URL("/panel.html", worker.url()).href);
     const answer = panel.locator("#response");
     const example = await answer.inputValue();
-    // As the browser tells of a click in its menu; only a real one may open the panel as well.
+    // Dispatch the event of a click in the menu. Only a real click can also open the panel.
     const select = (selectionText) =>
       worker.evaluate(
         (click) => chrome.contextMenus.onClicked.dispatch(click, { windowId: chrome.windows.WINDOW_ID_CURRENT }),

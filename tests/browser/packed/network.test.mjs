@@ -1,4 +1,4 @@
-// Nothing is sent: what a server and the browser's own network log see of a session.
+// Nothing is sent, by the logs of a server and of the browser's network stack.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { serve } from "./serve.mjs";
 
 const VERDICTS = 20;
 
-/** Loads the model and judges; on the page. Short prompts: it is their number that counts. */
+/** Runs on the page: loads the model and judges. The prompts are short, because only their number matters. */
 async function session(verdicts) {
   const { Judge } = await import("lunette");
   const phases = new Set();
@@ -31,7 +31,7 @@ async function session(verdicts) {
 
 test(`from a load out of the cache through ${VERDICTS} verdicts there is no request`, minutes(10), async (t) => {
   const app = await project("network", "script-tag");
-  // As a host serves files that have a version in their name.
+  // Cache headers of files with a version in their name.
   const host = await serve(app, { maxAge: 3600 });
   const log = temporary("net-log.json");
   const browser = await launchWithProfile(temporary("network-profile"), `--log-net-log=${log}`);
@@ -48,12 +48,12 @@ test(`from a load out of the cache through ${VERDICTS} verdicts there is no requ
     assert.ok(!second.phases.includes("download"), second.phases.join(", "));
     assert.deepEqual(host.requests.slice(before), []);
   } finally {
-    // The log is whole once the browser has ended.
+    // The log is complete once the browser has ended.
     await browser.close();
     host.close();
   }
   const { origin } = new URL(host.url);
-  // A browser looks after itself too: what counts is what the page and its worker asked for.
+  // The browser sends its own requests too. Only count those of the page and its worker.
   const { events } = JSON.parse(readFileSync(log, "utf8"));
   const asked = events.filter(({ params }) => params?.initiator === origin).map(({ params }) => params.url);
   assert.ok(asked.length > 20, "the log saw the page's own requests");

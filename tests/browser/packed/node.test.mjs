@@ -1,4 +1,4 @@
-// The installed package in Node, as an `import` finds it there.
+// The installed package in Node.
 
 import assert from "node:assert/strict";
 import { readFileSync, statSync, symlinkSync } from "node:fs";
@@ -28,11 +28,11 @@ before(async () => {
 });
 after(() => judge?.dispose());
 
-/** What `import "lunette"` means in the project. */
+/** The file that `import "lunette"` resolves to in the project. */
 const entry = async () =>
   (await run("node", ["--input-type=module", "-e", 'console.log(import.meta.resolve("lunette"))'], folder)).trim();
 
-/** Runs a module in the project, in a process of its own. */
+/** Runs a module in the project, in a separate process. */
 const script = (code, env) => run("node", ["--input-type=module", "-e", code], folder, env);
 
 describe("in Node, on wasm", () => {
@@ -157,7 +157,7 @@ for (const name of quick ? ["short"] : ["short", "short2", "judge"]) {
 }
 
 describe("in Node, on WebGPU", () => {
-  // The manifest of a Vulkan driver that Dawn accepts; empty where the machine's own are to be used.
+  // The manifest of a Vulkan driver that Dawn accepts. Empty: use the machine's drivers.
   const driver = process.env.LUNETTE_DAWN_DRIVER;
   const skip = driver === undefined && "no driver for Dawn is named in LUNETTE_DAWN_DRIVER";
   const env = driver ? { VK_DRIVER_FILES: driver, VK_ICD_FILENAMES: driver } : {};

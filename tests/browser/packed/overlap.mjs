@@ -1,5 +1,5 @@
-// node overlap.mjs MODEL SEED CALLS: overlapping calls, some of them aborted. Prints what became of them as JSON. It does not
-// dispose of its judge: that it ends at all shows that no call was left unanswered.
+// node overlap.mjs MODEL SEED CALLS: overlapping calls, some of them aborted. Prints their results as JSON. It does not dispose
+// of its judge: the process only ends if every call has settled.
 
 import { Judge } from "lunette";
 
@@ -8,7 +8,7 @@ const ABORTED = 0.4;
 /** Some aborts come before the call has begun, some while it waits, some while it runs. */
 const ABORT_WITHIN_MS = 20_000;
 
-// Few words, whose prompts begin alike in part.
+// Short texts, whose prompts share prefixes.
 const template = `user_template: "{user_input}\\n{assistant_response}\\n{rubric}"`;
 const rubric = { objective: "Is it true?", scale: { 1: "No.", 2: "Yes." } };
 const responses = [
@@ -54,7 +54,7 @@ const outcomes = await Promise.all(
   }),
 );
 
-// A long call is aborted while it runs: how soon does the caller know, and how soon is the engine free?
+// Abort a running long call: measure when its promise rejects, and when the engine is free.
 const controller = new AbortController();
 const long = judge.engine.generate("Once upon a time", {
   maxTokens: 400,

@@ -1,4 +1,4 @@
-// Many calls at a time, some of them aborted, in a process of their own.
+// Many overlapping calls, some of them aborted, in a separate process.
 
 import assert from "node:assert/strict";
 import { copyFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { minutes, quick } from "../session.mjs";
 import { project, run } from "../tarball.mjs";
 
 const CALLS = quick ? 60 : 200;
-/** What batching may change in a probability. */
+/** The tolerance of a probability under batching. */
 const BATCHED = 1e-3;
 
 test(`${CALLS} overlapping calls, with random aborts`, minutes(10), async (t) => {

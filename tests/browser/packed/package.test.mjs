@@ -1,4 +1,4 @@
-// The tarball itself: how large it is, what is in it, and whether every tool finds its way through its exports.
+// The tarball: its size, its content, and whether tools can resolve its exports.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -13,10 +13,10 @@ import { root } from "../lib.mjs";
 import { minutes, quick } from "../session.mjs";
 import { installed, tarball } from "../tarball.mjs";
 
-/** In bytes. What a visitor waits for is the Brotli size of the wasm file; BENCHMARKS.md has the figures. */
+/** Limits in bytes. Visitors download the wasm file with Brotli; BENCHMARKS.md has the figures. */
 const LIMITS = { tarball: 2_000_000, wasmBrotli: 1_200_000 };
 
-/** What CommonJS and TypeScript's oldest way of resolving cannot have: this package is ES modules with `exports`. */
+/** Findings for CommonJS and TypeScript's oldest resolution, which do not support ES modules with `exports`. */
 const NOT_MEANT = ["NoResolution:node10", "CJSResolvesToESM:node16-cjs"];
 
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(2)} MB`;

@@ -1,4 +1,4 @@
-// A plain static host: files below a path, models beside them, and no header but what is asked for.
+// A plain static host: files below a path, models beside them, and no extra headers by default.
 
 import { createServer } from "node:http";
 import { dirname } from "node:path";
