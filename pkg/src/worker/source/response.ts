@@ -4,7 +4,7 @@ export interface Found {
   size?: number;
   etag?: string;
   modified?: string;
-  /** The SHA-256 that the host states. */
+  /** The SHA-256 that the host states, in `x-linked-etag`. */
   sha256?: string;
 }
 
@@ -19,7 +19,8 @@ export function readHeaders(response: Response, from: number): Found & { begin: 
   const size = partial && range !== null ? whole(range[2]) : length === undefined ? undefined : begin + length;
   const etag = headers.get("etag") ?? undefined;
   const modified = headers.get("last-modified") ?? undefined;
-  const sha256 = hashIn(headers.get("x-linked-etag")) ?? hashIn(headers.get("etag"));
+  // Not from `etag`: the ETag of a hub's storage may be another hash that looks the same.
+  const { sha256 } = readLinked(headers);
   return {
     begin,
     ...(size === undefined ? {} : { size }),
@@ -58,7 +59,7 @@ export function isStrong(etag: string | undefined): etag is string {
 
 const weak = (etag: string) => etag.replace(/^W\//, "");
 
-/** The SHA-256 in an ETag: hubs use it as the ETag of large files. */
+/** The SHA-256 in a linked ETag: hubs name large files by it. */
 function hashIn(etag: string | null): string | undefined {
   return /^(?:W\/)?"?([0-9a-f]{64})"?$/i.exec(etag ?? "")?.[1]?.toLowerCase();
 }
