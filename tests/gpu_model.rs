@@ -13,9 +13,6 @@ use lunette::source::FileModel;
 use lunette::{Control, Error, Uninterrupted};
 use pollster::block_on;
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
-
-const MODEL: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
 /// Golden prompts by rising length; software adapters are slow, so a test runs those that it has time for.
 const SHORT: &[&str] = &["short", "short2"];
@@ -26,17 +23,13 @@ struct Golden {
     logits: Vec<f32>,
 }
 
-fn root(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
 fn golden(name: &str) -> Golden {
     Golden { tokens: golden::tokens(name), logits: golden::logits(name) }
 }
 
 fn runner(gpu: &Gpu, positions: usize) -> (GpuRunner, KvShape) {
     block_on(async {
-        let bytes = FileModel::open(root(MODEL)).unwrap();
+        let bytes = FileModel::open(common::model_path()).unwrap();
         let (header, mut incoming) = Incoming::headers(&bytes).await.unwrap();
         let config = Config::from_header(&header).unwrap();
         let mut store = GpuStore::new(gpu);
@@ -197,7 +190,7 @@ fn a_lost_device_is_a_typed_error() {
 fn a_cache_too_large_is_a_typed_error() {
     let gpu = gpu(None, &[], KvType::F32);
     let error = block_on(async {
-        let bytes = FileModel::open(root(MODEL)).unwrap();
+        let bytes = FileModel::open(common::model_path()).unwrap();
         let (header, mut incoming) = Incoming::headers(&bytes).await.unwrap();
         let config = Config::from_header(&header).unwrap();
         let mut store = GpuStore::new(&gpu);

@@ -1,5 +1,7 @@
 //! What the native benchmarks share.
 
+#![allow(dead_code)]
+
 use std::process::exit;
 
 /// Prints a sample, one JSON object a line on stdout; `cargo xtask bench` gathers them into medians.

@@ -1,8 +1,8 @@
 // llama.cpp natively: what the cores can do.
 //
-//   native MODEL THREADS PROMPT DECODE   prints a sample a line, as peer.mjs does
+//   native MODEL THREADS PROMPT DECODE [LAYERS]   prints a sample a line, as peer.mjs does
 //
-// LLAMA_LIBS names the folder of the backends; the fastest that the processor has is taken.
+// LAYERS are put on a GPU, if the build is for one; none unless given. LLAMA_LIBS names the folder of the backends; the fastest that the processor has is taken.
 
 #include "ggml-backend.h"
 #include "llama.h"
@@ -37,7 +37,7 @@ static void decode(llama_context *context, std::vector<llama_token> tokens) {
 
 int main(int argc, char **argv) {
     const char *libs = std::getenv("LLAMA_LIBS");
-    if (argc != 5 || !libs) fail("usage: LLAMA_LIBS=FOLDER native MODEL THREADS PROMPT DECODE");
+    if (argc < 5 || argc > 6 || !libs) fail("usage: LLAMA_LIBS=FOLDER native MODEL THREADS PROMPT DECODE [LAYERS]");
     const int threads = std::atoi(argv[2]), prompt = std::atoi(argv[3]), count = std::atoi(argv[4]);
     llama_log_set([](ggml_log_level level, const char *text, void *) {
         if (level >= GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
@@ -47,7 +47,7 @@ int main(int argc, char **argv) {
 
     double start = seconds();
     auto params = llama_model_default_params();
-    params.n_gpu_layers = 0;
+    params.n_gpu_layers = argc > 5 ? std::atoi(argv[5]) : 0;
     llama_model *model = llama_model_load_from_file(argv[1], params);
     if (!model) fail("the model cannot be loaded");
     auto settings = llama_context_default_params();

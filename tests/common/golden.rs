@@ -1,10 +1,15 @@
 //! What llama.cpp computed from the default model (tests/golden/README.md). Where a value is missing, the test fails.
 
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+/// The repository; where the programs were carried to another machine, what `LUNETTE_ROOT` says.
+pub fn root() -> PathBuf {
+    std::env::var_os("LUNETTE_ROOT").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+}
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
+    root().join("tests/golden")
 }
 
 fn read(name: &str) -> Vec<u8> {

@@ -14,9 +14,7 @@ use lunette::{Result, Uninterrupted};
 use std::path::PathBuf;
 use std::rc::Rc;
 
-pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
+pub use golden::root;
 
 pub fn model_path() -> PathBuf {
     let path = root().join("models/SmolLM2-135M-Instruct.Q4_1.gguf");

@@ -120,10 +120,10 @@ fn theirs(peer: &Peer, options: &Options) -> Result<Vec<Sample>> {
     let run = match peer.program {
         Program::Page(arguments) => page(arguments)?,
         Program::Onnx(arguments, bits) => page(arguments)?.arg("--onnx").arg(onnx(&model, bits)?),
-        Program::Native => Run::new(llama::program("benches/peers/native.cpp")?)
+        Program::Native => Run::new(llama::program("benches/peers/native.cpp", &llama::CPU)?)
             .arg(&model)
             .args(["1", prompt, decode])
-            .env("LLAMA_LIBS", llama::libraries()?),
+            .env("LLAMA_LIBS", llama::libraries(&llama::CPU)?),
     };
     let named = |sample: Sample| Sample { backend: peer.label.into(), adapter: String::new(), ..sample };
     Ok(samples(&run.output()?)?.into_iter().map(named).collect())

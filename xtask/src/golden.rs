@@ -17,7 +17,7 @@ pub struct Options {
 
 /// Computes the golden values of the default model, and its golden verdicts.
 pub fn generate(options: &Options) -> Result<()> {
-    let program = llama::program("tests/golden/reference.cpp")?;
+    let program = llama::program("tests/golden/reference.cpp", &llama::CPU)?;
     let backends = llama::backends()?;
     let model = model::fetch()?;
     let work = repo::target().join("golden");

@@ -13,6 +13,7 @@ mod check;
 mod demo;
 mod fuzz;
 mod golden;
+mod gpu_kit;
 mod links;
 mod model;
 mod pkg;
@@ -83,6 +84,8 @@ enum Task {
         #[arg(default_value = model::DEFAULT, long_help = format!("Which one:\n{}", model::list()))]
         name: String,
     },
+    /// Build what a machine with a GPU and little else needs to check and measure, in pieces that travel
+    GpuKit(gpu_kit::Options),
     /// Compute the values of llama.cpp that tests compare ours with
     Golden(golden::Options),
     /// Take the pictures of the demo page that the README shows
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::bench(&options),
         Task::Synth(options) => synth::synth(&options),
         Task::FetchModel { name } => model::fetch_named(&name).map(|model| println!("{}", model.display())),
+        Task::GpuKit(options) => gpu_kit::kit(&options),
         Task::Golden(options) => golden::generate(&options),
         Task::Screenshots => screenshots::take(),
     };

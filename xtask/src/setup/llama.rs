@@ -13,8 +13,40 @@ const VERSION: &str = "3.22.1";
 /// npm packages with the SHA-256 of their tarballs. The first carries llama.cpp's repository as a git bundle.
 const SOURCE: (&str, &str) =
     ("node-llama-cpp", "a0d9dd80eacd2ab1cfe71aee57ac8a806487fd70b3d2a38fbec637752d9e5c5f");
-const LINUX: (&str, &str) =
-    ("@node-llama-cpp/linux-x64", "0d953e1503d5ab4608d8ed5b739132308c81ac05ffeb760d2a7f30e08a9f90e0");
+
+/// A prebuilt llama.cpp.
+pub struct Build {
+    package: (&'static str, &'static str),
+    /// Its folder in the package.
+    folder: &'static str,
+    /// What its libraries have in their names before the version.
+    kind: &'static str,
+}
+
+pub const CPU: Build = Build {
+    package: (
+        "@node-llama-cpp/linux-x64",
+        "0d953e1503d5ab4608d8ed5b739132308c81ac05ffeb760d2a7f30e08a9f90e0",
+    ),
+    folder: "linux-x64",
+    kind: "",
+};
+pub const CUDA: Build = Build {
+    package: (
+        "@node-llama-cpp/linux-x64-cuda",
+        "d6cd3ff39a43b024816952e0bc6452d6711608d26256ff6eb0fe8cf7ff55bb2c",
+    ),
+    folder: "linux-x64-cuda",
+    kind: ".cuda",
+};
+pub const VULKAN: Build = Build {
+    package: (
+        "@node-llama-cpp/linux-x64-vulkan",
+        "e10577190fc4bd1649d3b655588e5c7a85fc6b6dbf7136fee596cbe9e25521e7",
+    ),
+    folder: "linux-x64-vulkan",
+    kind: ".vulkan",
+};
 
 /// llama.cpp's repository, at the commit that the libraries were built from.
 pub fn repository() -> Result<PathBuf> {
@@ -29,21 +61,23 @@ pub fn repository() -> Result<PathBuf> {
     Ok(clone)
 }
 
-/// The folder of the prebuilt libraries.
-pub fn libraries() -> Result<PathBuf> {
-    Ok(package(LINUX)?.join("bins/linux-x64"))
+/// The folder of a build's libraries.
+pub fn libraries(build: &Build) -> Result<PathBuf> {
+    Ok(package(build.package)?.join("bins").join(build.folder))
 }
 
-/// Compiles a C++ program against llama.cpp, when its source has changed. It loads its backends from [`backends`].
-pub fn program(source: &str) -> Result<PathBuf> {
+/// Compiles a C++ program against a build of llama.cpp, when its source has changed. The program loads its backends from a
+/// folder that it is told: that of the libraries, or [`backends`].
+pub fn program(source: &str, build: &Build) -> Result<PathBuf> {
     let source = repo::path(source);
     let name = source.file_stem().context("a source file has a name")?;
     let hash = file_hash(&source)?;
-    let out = folder()?.join("bin").join(format!("{}-{}", name.display(), &hash[..12]));
+    let kind = build.kind;
+    let out = folder()?.join("bin").join(format!("{}{kind}-{}", name.display(), &hash[..12]));
     if out.exists() {
         return Ok(out);
     }
-    let (libraries, repository) = (libraries()?, repository()?);
+    let (libraries, repository) = (libraries(build)?, repository()?);
     fs::create_dir_all(out.with_file_name(""))?;
     let path = |flag: &str, path: &Path| format!("{flag}{}", path.display());
     say!("compiling {}", source.display());
@@ -53,7 +87,8 @@ pub fn program(source: &str) -> Result<PathBuf> {
         .arg(&source)
         .arg("-o")
         .arg(&out)
-        .args(["-l:libllama.v0.5.0.so", "-l:libggml.v0.5.0.so", "-l:libggml-base.so"])
+        .args([format!("-l:libllama{kind}.v0.5.0.so"), format!("-l:libggml{kind}.v0.5.0.so")])
+        .arg("-l:libggml-base.so")
         .args([path("-Wl,-rpath,", &libraries), path("-Wl,-rpath-link,", &libraries)])
         .run()
         .context("llama.cpp's program could not be compiled; it needs g++")?;
@@ -62,7 +97,7 @@ pub fn program(source: &str) -> Result<PathBuf> {
 
 /// A folder with the AVX2 backend alone. The others may keep the weights in another order (AMX), which changes the sums.
 pub fn backends() -> Result<PathBuf> {
-    let (folder, libraries) = (folder()?.join("haswell"), libraries()?);
+    let (folder, libraries) = (folder()?.join("haswell"), libraries(&CPU)?);
     fs::create_dir_all(&folder)?;
     for name in ["libggml-base.so", "libggml-cpu-haswell.so"] {
         if !folder.join(name).exists() {
