@@ -1,4 +1,4 @@
-// y = a + b.
+// Element-wise addition: y = a + b.
 //
 // a, b, y: [n, COLS] f32. Grid: x over fours of a row, y over rows; a thread owns four elements.
 override COLS: u32;

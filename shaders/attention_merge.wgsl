@@ -1,12 +1,12 @@
-// out[r, h, :] from the pieces that attention_tile made of the row's positions: with piece s relative to exp(mₛ),
-// out = Σₛ exp(mₛ − m) sumsₛ / Σₛ exp(mₛ − m) totalₛ, where m is the greatest mₛ.
+// Flash attention, reduction over KV splits (flash decoding): merges the partial results of attention_tile. Split s is
+// relative to exp(mₛ); out = Σₛ exp(mₛ − m) sumsₛ / Σₛ exp(mₛ − m) totalₛ, where m is the greatest mₛ.
 //
 // pieces: [n, HEADS, SPLITS, DIM4 + 1], the last of each (mₛ, totalₛ); those past the row's positions hold nothing.
 // out: [n, HEADS, DIM4]. Grid: x over entries of a row, y over rows; a thread owns an entry.
 //!const DIM4
 //!const POSITIONS
 //!const SPLITS
-//!include split
+//!include kv_splits
 
 override HEADS: u32;
 

@@ -1,10 +1,12 @@
-// out[r, h, :] = softmax(q[r, h, :] · K / √dim) V over the positions 0 ..= position of r's sequence, without barriers.
+// Flash attention (online softmax), one thread a head.
+// out[r, h, :] = softmax(q[r, h, :] · K / √dim) V over the positions 0 ..= position of r's sequence. Without barriers.
 //
-// q, out: [n, HEADS · 4 · DIM4] f32. Caches: [blocks, KV_HEADS, BLOCK_LEN, DIM4] entries of four elements; tables[t + i]
-// is the i-th block of the sequence whose table starts at t. Grid: x over rows, y over heads, or with BY_HEAD, for few
-// rows, x over heads, y over rows; a thread owns a head of a row. The softmax is online: for each four positions of the cache the scores, their maximum, then the weighted sum of
-// V, with what was summed before scaled down to the new maximum. Four at a time, because a software adapter pays as much
-// for q, and for the sums, as for an entry of the cache.
+// q, out: [n, HEADS · 4 · DIM4] f32. Caches: [blocks, KV_HEADS, BLOCK_LEN, DIM4] entries of four elements; tables[t +
+// i] is the i-th block of the sequence whose table starts at t. Grid: x over rows, y over heads, or with BY_HEAD, for
+// few rows, x over heads, y over rows; a thread owns a head of a row. The softmax is online: for each four positions of
+// the cache the scores, their maximum, then the weighted sum of V, with what was summed before scaled down to the new
+// maximum. Four at a time, because a software adapter pays as much for q, and for the sums, as for an entry of the
+// cache.
 //!include $kv
 //!const DIM4
 //!const BLOCK_LEN

@@ -1,12 +1,13 @@
+// Flash attention (online softmax) in tiles.
 // out[r, h, :] = softmax(q[r, h, :] · K / √dim) V over the positions 0 ..= position of r's sequence.
 //
-// q: [n, HEADS · 4 · DIM4] f32. Caches: [blocks, KV_HEADS, BLOCK_LEN, DIM4] entries of four elements; tables[t + i] is the
-// i-th block of the sequence whose table starts at t. Grid: x over splits, y over KV heads, z over tiles of ROWS rows. A
-// workgroup owns the queries of its rows whose heads share a KV head, ROWS · GROUP of them, each head's rows apart. It
-// goes through the positions of its split, POSITIONS at a time: brings K into shared memory, where a thread computes the
-// score of one query and one position after the other, then keeps an online softmax; a thread owns one entry of some
-// queries' sums and reads V as it lies, coalesced. A tile may span sequences: it goes through one after the other, and
-// the rows of the others take no part.
+// q: [n, HEADS · 4 · DIM4] f32. Caches: [blocks, KV_HEADS, BLOCK_LEN, DIM4] entries of four elements; tables[t + i] is
+// the i-th block of the sequence whose table starts at t. Grid: x over splits, y over KV heads, z over tiles of ROWS
+// rows. A workgroup owns the queries of its rows whose heads share a KV head, ROWS · GROUP of them, each head's rows
+// apart. It goes through the positions of its split, POSITIONS at a time: brings K into shared memory, where a thread
+// computes the score of one query and one position after the other, then keeps an online softmax; a thread owns one
+// entry of some queries' sums and reads V as it lies, coalesced. A tile may span sequences: it goes through one after
+// the other, and the rows of the others take no part.
 //
 // SPLITS = 1: out is [n, HEADS, DIM4], finished. SPLITS > 1 (ROWS = 1): a row's positions are cut into that many equal
 // pieces, and out is [n, HEADS, SPLITS, DIM4 + 1]: sums relative to exp(most), then (most, Σ exp(score − most));
@@ -18,7 +19,7 @@
 //!const ROWS
 //!const POSITIONS
 //!const SPLITS
-//!include split
+//!include kv_splits
 
 override KV_HEADS: u32;
 

@@ -7,9 +7,9 @@ fn group_scale(group: u32) -> vec2<f32> {
     return vec2<f32>(1.0, 0.0);
 }
 
-fn eight(i: u32) -> Eight {
+fn group8(i: u32) -> Group8 {
     let q = quants[i];
-    return Eight(
+    return Group8(
         vec4<f32>(unpack2x16float(q.x), unpack2x16float(q.y)),
         vec4<f32>(unpack2x16float(q.z), unpack2x16float(q.w)),
     );

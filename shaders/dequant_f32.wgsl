@@ -7,6 +7,6 @@ fn group_scale(group: u32) -> vec2<f32> {
     return vec2<f32>(1.0, 0.0);
 }
 
-fn eight(i: u32) -> Eight {
-    return Eight(bitcast<vec4<f32>>(quants[2u * i]), bitcast<vec4<f32>>(quants[2u * i + 1u]));
+fn group8(i: u32) -> Group8 {
+    return Group8(bitcast<vec4<f32>>(quants[2u * i]), bitcast<vec4<f32>>(quants[2u * i + 1u]));
 }

@@ -3,7 +3,7 @@
 @group(0) @binding(8) var<storage, read> quants: array<vec4<u32>>;
 @group(0) @binding(9) var<storage, read> scales: array<u32>;
 //!include nibbles
-//!include levels
+//!include codebook
 
 const GROUP: u32 = 32u;
 
@@ -14,7 +14,7 @@ fn group_scale(group: u32) -> vec2<f32> {
     return vec2<f32>(unpack2x16float(scales[record + 2u]).x * f32(s), 0.0);
 }
 
-fn eight(i: u32) -> Eight {
+fn group8(i: u32) -> Group8 {
     let q = quants[i >> 2u][i & 3u];
-    return Eight(levels(low_nibbles(q)), levels(high_nibbles(q)));
+    return Group8(levels(low_nibbles(q)), levels(high_nibbles(q)));
 }

@@ -1,4 +1,5 @@
-// Q2_K: w = d·s q − dmin·m, 256 elements a superblock, s and m the halves of a byte for each 16. Planes: quants, 16 bits
+// Q2_K.
+// w = d·s q − dmin·m, 256 elements a superblock, s and m the halves of a byte for each 16. Planes: quants, 16 bits
 // for eight elements; scales, 5 words: sixteen bytes (s low, m high), then (d, dmin) as f16.
 // Included; see shader.rs for what a dequantizer provides.
 @group(0) @binding(8) var<storage, read> quants: array<u32>;
@@ -13,9 +14,9 @@ fn group_scale(group: u32) -> vec2<f32> {
     return vec2<f32>(d.x * f32(byte & 15u), -d.y * f32((byte >> 4u) & 15u));
 }
 
-fn eight(i: u32) -> Eight {
+fn group8(i: u32) -> Group8 {
     let q = vec4<u32>(quants[i >> 1u] >> ((i & 1u) * 16u));
     let a = (q >> vec4<u32>(0u, 2u, 4u, 6u)) & vec4<u32>(3u);
     let b = (q >> vec4<u32>(8u, 10u, 12u, 14u)) & vec4<u32>(3u);
-    return Eight(vec4<f32>(vec4<i32>(a)), vec4<f32>(vec4<i32>(b)));
+    return Group8(vec4<f32>(vec4<i32>(a)), vec4<f32>(vec4<i32>(b)));
 }

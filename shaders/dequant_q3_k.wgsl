@@ -15,12 +15,12 @@ fn group_scale(group: u32) -> vec2<f32> {
     return vec2<f32>(d, -4.0 * d);
 }
 
-fn eight(i: u32) -> Eight {
+fn group8(i: u32) -> Group8 {
     let q = vec4<u32>(quants[i >> 1u] >> ((i & 1u) * 16u));
     let h = vec4<u32>(high[i >> 2u] >> ((i & 3u) * 8u));
     let a = ((q >> vec4<u32>(0u, 2u, 4u, 6u)) & vec4<u32>(3u))
         | (((h >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(1u)) << vec4<u32>(2u));
     let b = ((q >> vec4<u32>(8u, 10u, 12u, 14u)) & vec4<u32>(3u))
         | (((h >> vec4<u32>(4u, 5u, 6u, 7u)) & vec4<u32>(1u)) << vec4<u32>(2u));
-    return Eight(vec4<f32>(vec4<i32>(a)), vec4<f32>(vec4<i32>(b)));
+    return Group8(vec4<f32>(vec4<i32>(a)), vec4<f32>(vec4<i32>(b)));
 }

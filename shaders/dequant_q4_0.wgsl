@@ -12,11 +12,11 @@ fn group_scale(group: u32) -> vec2<f32> {
     return vec2<f32>(d, -8.0 * d);
 }
 
-fn eight(i: u32) -> Eight {
+fn group8(i: u32) -> Group8 {
     let q = quants[i >> 2u][i & 3u];
-    return Eight(vec4<f32>(vec4<i32>(low_nibbles(q))), vec4<f32>(vec4<i32>(high_nibbles(q))));
+    return Group8(vec4<f32>(vec4<i32>(low_nibbles(q))), vec4<f32>(vec4<i32>(high_nibbles(q))));
 }
 
-fn packed_eight(i: u32) -> vec2<u32> {
+fn packed_group8(i: u32) -> vec2<u32> {
     return packed_nibbles(quants[i >> 2u][i & 3u]);
 }

@@ -6,14 +6,14 @@
 //!include fifth_bits
 //!include scales_k
 
-fn eight(i: u32) -> Eight {
+fn group8(i: u32) -> Group8 {
     let q = quants[i >> 2u][i & 3u];
     let h = vec4<u32>(high[i >> 2u] >> ((i & 3u) * 8u));
     let a = low_nibbles(q) | (((h >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(1u)) << vec4<u32>(4u));
     let b = high_nibbles(q) | (((h >> vec4<u32>(4u, 5u, 6u, 7u)) & vec4<u32>(1u)) << vec4<u32>(4u));
-    return Eight(vec4<f32>(vec4<i32>(a)), vec4<f32>(vec4<i32>(b)));
+    return Group8(vec4<f32>(vec4<i32>(a)), vec4<f32>(vec4<i32>(b)));
 }
 
-fn packed_eight(i: u32) -> vec2<u32> {
+fn packed_group8(i: u32) -> vec2<u32> {
     return packed_nibbles(quants[i >> 2u][i & 3u]) | packed_fifth(high[i >> 2u] >> ((i & 3u) * 8u));
 }

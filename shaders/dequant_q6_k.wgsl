@@ -16,15 +16,15 @@ fn group_scale(group: u32) -> vec2<f32> {
     return vec2<f32>(d, -32.0 * d);
 }
 
-fn eight(i: u32) -> Eight {
+fn group8(i: u32) -> Group8 {
     let q = quants[i >> 2u][i & 3u];
     let h = vec4<u32>(high[i >> 1u] >> ((i & 1u) * 16u));
     let a = low_nibbles(q) | (((h >> vec4<u32>(0u, 2u, 4u, 6u)) & vec4<u32>(3u)) << vec4<u32>(4u));
     let b = high_nibbles(q) | (((h >> vec4<u32>(8u, 10u, 12u, 14u)) & vec4<u32>(3u)) << vec4<u32>(4u));
-    return Eight(vec4<f32>(vec4<i32>(a)), vec4<f32>(vec4<i32>(b)));
+    return Group8(vec4<f32>(vec4<i32>(a)), vec4<f32>(vec4<i32>(b)));
 }
 
-fn packed_eight(i: u32) -> vec2<u32> {
+fn packed_group8(i: u32) -> vec2<u32> {
     let h = high[i >> 1u] >> ((i & 1u) * 16u);
     let four = vec2<u32>(h & 0xffu, (h >> 8u) & 0xffu);
     let spread = four | (four << vec2<u32>(6u)) | (four << vec2<u32>(12u)) | (four << vec2<u32>(18u));

@@ -14,12 +14,12 @@ fn signed_bytes(q: u32) -> vec4<f32> {
     return vec4<f32>(vec4<i32>(vec4<u32>(q) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u));
 }
 
-fn eight(i: u32) -> Eight {
+fn group8(i: u32) -> Group8 {
     let at = (i & 1u) * 2u;
-    return Eight(signed_bytes(quants[i >> 1u][at]), signed_bytes(quants[i >> 1u][at + 1u]));
+    return Group8(signed_bytes(quants[i >> 1u][at]), signed_bytes(quants[i >> 1u][at + 1u]));
 }
 
-fn packed_eight(i: u32) -> vec2<u32> {
+fn packed_group8(i: u32) -> vec2<u32> {
     let at = (i & 1u) * 2u;
     return vec2<u32>(quants[i >> 1u][at], quants[i >> 1u][at + 1u]);
 }

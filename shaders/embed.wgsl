@@ -1,8 +1,8 @@
-// y[r, :] = table[token of row r, :], dequantized.
+// Embedding lookup (get rows): y[r, :] = table[token of row r, :], dequantized.
 //
 // table: [vocab, COLS] in shards; this dispatch serves the rows FIRST .. FIRST + ROWS of it, others leave y as it is.
 // y: [rows, COLS] f32. Grid: x over eights of a row, y over the step's rows; a thread owns eight elements.
-//!include eight
+//!include group8
 //!include $dequant
 
 override COLS: u32;
@@ -23,7 +23,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let at = (token - FIRST) * (COLS / 8u) + id.x;
-    let w = eight(at);
+    let w = group8(at);
     let scale = group_scale(at * 8u / GROUP);
     let out = (id.y * (COLS / 8u) + id.x) * 2u;
     y[out] = w.a * scale.x + scale.y;

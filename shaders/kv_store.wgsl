@@ -1,4 +1,4 @@
-// Keeps each row's K and V in the cache, at the row's slot.
+// KV cache write: stores each row's K and V at the row's slot.
 //
 // k, v: [n, KV_HEADS · 4 · DIM4] f32. Caches: [blocks, KV_HEADS, BLOCK_LEN, DIM4] entries of four elements.
 // Grid: x over the entries of a row, y over rows; a thread owns an entry of K and of V.

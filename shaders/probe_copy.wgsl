@@ -1,4 +1,4 @@
-// y = x, as fast as memory can be read and written: what other kernels are held against.
+// Bandwidth probe: y = x, as fast as memory can be read and written: what other kernels are held against.
 //
 // x, y: [N] entries of four f32. Grid: x and y together count workgroups; a thread owns an entry.
 override N: u32;

@@ -1,9 +1,10 @@
-// Multiplications with additions and nothing else, as many as the arithmetic units can do: what other kernels are held
+// Arithmetic probe.
+// fused multiply-adds and nothing else, as many as the arithmetic units can do: what other kernels are held
 // against.
 //
-// y: an entry of four f32 for each thread. A thread carries eight chains of four, long enough apart for a unit to take up
-// one while another is under way; ROUNDS · 8 · 4 multiplications with additions a thread. Their factor comes from x, so
-// that no compiler can know the outcome.
+// y: an entry of four f32 for each thread. A thread carries eight chains of four, long enough apart for a unit to take
+// up one while another is under way; ROUNDS · 8 · 4 multiplications with additions a thread. Their factor comes from x,
+// so that no compiler can know the outcome.
 override ROUNDS: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;

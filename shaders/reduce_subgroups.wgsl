@@ -1,6 +1,6 @@
-// Sums over a workgroup of LANES threads with subgroups of any size from 4 on: within each subgroup by subgroupAdd, then
-// over the subgroups through shared memory, with one barrier. Included by a kernel that has `//!const LANES` (a power of
-// two) and `//!const TOKENS`.
+// Sums over a workgroup of LANES threads with subgroups of any size from 4 on.
+// within each subgroup by subgroupAdd, then over the subgroups through shared memory, with one barrier. Included by a
+// kernel that has `//!const LANES` (a power of two) and `//!const TOKENS`.
 //!enable subgroups
 var<workgroup> partials: array<vec4<f32>, TOKENS * (LANES / 4u)>;
 var<workgroup> subgroups: u32;

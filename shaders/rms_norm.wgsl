@@ -1,4 +1,4 @@
-// y[r, :] = x[r, :] / sqrt(mean(x[r, :]²) + eps) · w, without barriers.
+// RMSNorm without barriers, one thread a row: y[r, :] = x[r, :] / sqrt(mean(x[r, :]²) + eps) · w.
 //
 // x, y: [n, COLS] f32; w: [COLS] f32. Grid: x over rows; a thread owns a row.
 override COLS: u32;

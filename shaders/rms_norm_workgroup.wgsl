@@ -1,4 +1,4 @@
-// y[r, :] = x[r, :] / sqrt(mean(x[r, :]²) + eps) · w.
+// RMSNorm, one workgroup a row: y[r, :] = x[r, :] / sqrt(mean(x[r, :]²) + eps) · w.
 //
 // x, y: [n, COLS] f32; w: [COLS] f32. Grid: x over rows; a workgroup owns a row, a thread every LANES-th four of it.
 //!const LANES

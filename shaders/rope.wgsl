@@ -1,4 +1,4 @@
-// Rotates pairs of each head by the row's position, in place: (a, b) → (a cos − b sin, a sin + b cos).
+// RoPE, in place: rotates pairs of each head by the row's position, (a, b) → (a cos − b sin, a sin + b cos).
 //
 // x: [n, COLS] f32, heads of 2 · HALF elements side by side. rotations: [n, HALF] of (cos, sin), computed on the CPU
 // because WGSL promises little about sin and cos of large angles. HALVES: pairs are (i, i + HALF) of a head, else

@@ -1,5 +1,5 @@
-// The scales of Q4_K and Q5_K: w = d·s q − dmin·m, where s and m are 6-bit numbers for each 32 of 256 elements.
-// A superblock's four words: (d, dmin) as f16; the low 4 bits of the eight s; of the eight m; the high 2 bits of s, then
+// The scales of Q4_K and Q5_K: w = d·s q − dmin·m, where s and m are 6-bit numbers for each 32 of 256 elements. A
+// superblock's four words: (d, dmin) as f16; the low 4 bits of the eight s; of the eight m; the high 2 bits of s, then
 // of m. Included.
 @group(0) @binding(9) var<storage, read> scales: array<vec4<u32>>;
 

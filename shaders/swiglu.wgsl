@@ -1,4 +1,4 @@
-// y = silu(gate) · up, where silu(x) = x / (1 + e⁻ˣ).
+// SwiGLU: y = silu(gate) · up, where silu(x) = x / (1 + e⁻ˣ).
 //
 // gate, up, y: [n, COLS] f32. Grid: x over fours of a row, y over rows; a thread owns four elements.
 override COLS: u32;

@@ -332,7 +332,7 @@ fn elementwise() {
             let (ta, tb) = (Tensor::new(n, cols, a.clone()), Tensor::new(n, cols, b.clone()));
             let sum = ops.add(&ta, &tb);
             let cases: [(&str, Tensor); 3] =
-                [("swiglu", ops.swiglu(&ta, &tb)), ("add", sum.clone()), ("outputs", ops.outputs(&sum))];
+                [("swiglu", ops.swiglu(&ta, &tb)), ("add", sum.clone()), ("gather_rows", ops.outputs(&sum))];
             for (name, expected) in cases {
                 let mut trial = trial(&gpu, NO_KV, 64, &[cols, cols], |o, x| match name {
                     "swiglu" => o.swiglu(&x[0], &x[1]),

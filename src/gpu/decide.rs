@@ -27,7 +27,7 @@ pub fn multiplies_bytes(vendor: &str) -> bool {
     ["nvidia", "amd", "intel"].contains(&vendor)
 }
 
-/// Whether the quants of a block type are bytes, in groups of 16 or more: those that `packed_eight` is written for.
+/// Whether the quants of a block type are bytes, in groups of 16 or more: those that `packed_group8` is written for.
 pub fn packs(block_type: BlockType) -> bool {
     use BlockType::*;
     matches!(block_type, Q4_0 | Q4_1 | Q5_0 | Q5_1 | Q8_0 | Q4_K | Q5_K | Q6_K)
@@ -62,7 +62,7 @@ pub struct LinearKernel {
     /// What the threads of a workgroup sum up together, if they do.
     pub sum: Option<Sum>,
     /// Eights of a row that a thread takes at a time, where the shader wants to know.
-    pub eights: Option<usize>,
+    pub groups: Option<usize>,
     /// It wants the activations as packed bytes.
     pub packed: bool,
     /// One pipeline for maps of any shape, in place of one for each.
@@ -83,32 +83,32 @@ const FEW: usize = 16;
 
 pub fn linear(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
     match (capabilities.kernels, shape.most) {
-        (Kernels::Cooperative, ..=FEW) => linear_vector(shape, capabilities),
-        (Kernels::Cooperative, _) => linear_matrix(shape),
-        (Kernels::Independent, 1) => LinearKernel { any_shape: true, ..tiles("linear_one", 64, 1) },
-        (Kernels::Independent, _) => LinearKernel { any_shape: true, ..tiles("linear_tile", 64, 8) },
+        (Kernels::Cooperative, ..=FEW) => gemv(shape, capabilities),
+        (Kernels::Cooperative, _) => gemm(shape),
+        (Kernels::Independent, 1) => LinearKernel { any_shape: true, ..tiles("gemv_thread", 64, 1) },
+        (Kernels::Independent, _) => LinearKernel { any_shape: true, ..tiles("gemm_thread", 64, 8) },
     }
 }
 
 fn tiles(shader: &'static str, tile_rows: usize, tile_tokens: usize) -> LinearKernel {
-    LinearKernel { shader, tile_rows, tile_tokens, sum: None, eights: None, packed: false, any_shape: false }
+    LinearKernel { shader, tile_rows, tile_tokens, sum: None, groups: None, packed: false, any_shape: false }
 }
 
-fn linear_matrix(shape: LinearShape) -> LinearKernel {
+fn gemm(shape: LinearShape) -> LinearKernel {
     // Small results are cut into more tiles, so that there is one for every core of a large GPU.
     const ENOUGH: usize = 128;
     let large = shape.rows.div_ceil(64) * shape.most.div_ceil(64);
-    tiles("linear_matrix", 64, if large < ENOUGH { 32 } else { 64 })
+    tiles("gemm", 64, if large < ENOUGH { 32 } else { 64 })
 }
 
-fn linear_vector(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
+fn gemv(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
     let quantized = !matches!(shape.block_type, BlockType::F32 | BlockType::F16 | BlockType::BF16);
     let weights = shape.rows * shape.cols;
     let packed = packs(shape.block_type) && capabilities.packed_from.is_some_and(|least| weights >= least);
     // One row of activations leaves registers for longer runs, which scale twice as many products at once; packed bytes do
     // so always.
-    let eights = if packed || shape.most == 1 && quantized { 2 } else { 1 };
-    let lanes = match shape.cols / (8 * eights) {
+    let groups = if packed || shape.most == 1 && quantized { 2 } else { 1 };
+    let lanes = match shape.cols / (8 * groups) {
         0..=64 => 32,
         65..=511 => 64,
         // Without subgroups the sums of 16 rows and more threads would not fit into 16 KiB.
@@ -117,9 +117,9 @@ fn linear_vector(shape: LinearShape, capabilities: &Capabilities) -> LinearKerne
     };
     LinearKernel {
         sum: Some(sum(lanes, shape.most, capabilities)),
-        eights: (!packed).then_some(eights),
+        groups: (!packed).then_some(groups),
         packed,
-        ..tiles("linear_vector", 4, shape.most)
+        ..tiles("gemv", 4, shape.most)
     }
 }
 
@@ -196,7 +196,7 @@ pub struct ReadoutKernel {
     /// Threads for a piece.
     pub lanes: usize,
     /// The file that lets them wait for each other.
-    pub meet: &'static str,
+    pub barrier: &'static str,
 }
 
 /// Threads that draw a token from a row, on any adapter: the barriers of a single workgroup cost little anywhere, and
@@ -205,8 +205,8 @@ pub const DRAW_LANES: usize = 256;
 
 pub fn readout(capabilities: &Capabilities) -> ReadoutKernel {
     match capabilities.kernels {
-        Kernels::Cooperative => ReadoutKernel { pieces: 64, lanes: 64, meet: "meet_workgroup" },
-        Kernels::Independent => ReadoutKernel { pieces: 32, lanes: 1, meet: "meet_alone" },
+        Kernels::Cooperative => ReadoutKernel { pieces: 64, lanes: 64, barrier: "barrier_workgroup" },
+        Kernels::Independent => ReadoutKernel { pieces: 32, lanes: 1, barrier: "barrier_none" },
     }
 }
 
@@ -403,15 +403,15 @@ mod tests {
     fn linear_kernels() {
         let without = Capabilities { subgroups: None, ..HARDWARE };
         let table = [
-            (SOFTWARE, 4096, BlockType::Q4_K, 1, "linear_one", None),
-            (SOFTWARE, 4096, BlockType::Q4_K, 16, "linear_tile", None),
-            (HARDWARE, 4096, BlockType::Q4_K, 1, "linear_vector", Some((64, "reduce_subgroups", 2))),
-            (HARDWARE, 14336, BlockType::Q4_K, 1, "linear_vector", Some((128, "reduce_subgroups", 2))),
-            (HARDWARE, 576, BlockType::Q4_1, 1, "linear_vector", Some((32, "reduce_subgroups", 2))),
-            (HARDWARE, 576, BlockType::F16, 1, "linear_vector", Some((64, "reduce_subgroups", 1))),
-            (without, 14336, BlockType::Q6_K, 4, "linear_vector", Some((128, "reduce_shared", 1))),
-            (without, 14336, BlockType::Q6_K, 16, "linear_vector", Some((64, "reduce_shared", 1))),
-            (without, 4096, BlockType::Q4_K, 17, "linear_matrix", None),
+            (SOFTWARE, 4096, BlockType::Q4_K, 1, "gemv_thread", None),
+            (SOFTWARE, 4096, BlockType::Q4_K, 16, "gemm_thread", None),
+            (HARDWARE, 4096, BlockType::Q4_K, 1, "gemv", Some((64, "reduce_subgroups", 2))),
+            (HARDWARE, 14336, BlockType::Q4_K, 1, "gemv", Some((128, "reduce_subgroups", 2))),
+            (HARDWARE, 576, BlockType::Q4_1, 1, "gemv", Some((32, "reduce_subgroups", 2))),
+            (HARDWARE, 576, BlockType::F16, 1, "gemv", Some((64, "reduce_subgroups", 1))),
+            (without, 14336, BlockType::Q6_K, 4, "gemv", Some((128, "reduce_shared", 1))),
+            (without, 14336, BlockType::Q6_K, 16, "gemv", Some((64, "reduce_shared", 1))),
+            (without, 4096, BlockType::Q4_K, 17, "gemm", None),
         ];
         for (rows, most, tile_tokens) in [(4096, 512, 64), (1024, 512, 64), (576, 512, 32), (4096, 64, 32)] {
             let shape = LinearShape { rows, cols: 576, block_type: BlockType::Q4_1, most };
@@ -419,7 +419,7 @@ mod tests {
         }
         for (capabilities, cols, block_type, most, shader, sums) in table {
             let kernel = linear(LinearShape { rows: 4096, cols, block_type, most }, &capabilities);
-            let got = kernel.sum.map(|s| (s.lanes, s.reduce, kernel.eights.unwrap_or(0)));
+            let got = kernel.sum.map(|s| (s.lanes, s.reduce, kernel.groups.unwrap_or(0)));
             assert_eq!((kernel.shader, got), (shader, sums), "{cols} {block_type:?} {most}");
             assert_eq!(kernel.any_shape, capabilities.kernels == Kernels::Independent);
             // Four sums a thread and row of activations, in the 16 KiB that every adapter has.
@@ -455,8 +455,8 @@ mod tests {
 
     #[test]
     fn readout_kernels() {
-        let together = ReadoutKernel { pieces: 64, lanes: 64, meet: "meet_workgroup" };
-        assert_eq!(readout(&SOFTWARE), ReadoutKernel { pieces: 32, lanes: 1, meet: "meet_alone" });
+        let together = ReadoutKernel { pieces: 64, lanes: 64, barrier: "barrier_workgroup" };
+        assert_eq!(readout(&SOFTWARE), ReadoutKernel { pieces: 32, lanes: 1, barrier: "barrier_none" });
         assert_eq!(readout(&HARDWARE), together);
         assert_eq!(readout(&Capabilities { subgroups: None, ..HARDWARE }), together);
     }

@@ -9,7 +9,7 @@
 //!
 //! What does not fit a pattern stays as it is.
 
-use super::record::{Columns, Finish, Node, Value};
+use super::record::{Columns, Epilogue, Node, Value};
 use super::weight::Stacked;
 
 /// The fused form of `nodes`; the values `kept` are read by others.
@@ -50,7 +50,7 @@ struct Found<M> {
 }
 
 fn residual<M: Stacked>(nodes: &[Node<M>]) -> Option<Found<M>> {
-    let [Node::Linear { w, x, y, finish: Finish::Store }, Node::Add { a, b, y: sum }, ..] = nodes else {
+    let [Node::Linear { w, x, y, epilogue: Epilogue::Store }, Node::Add { a, b, y: sum }, ..] = nodes else {
         return None;
     };
     let other = match (a == y, b == y) {
@@ -58,15 +58,15 @@ fn residual<M: Stacked>(nodes: &[Node<M>]) -> Option<Found<M>> {
         (true, false) => b,
         _ => return None,
     };
-    let finish = Finish::Add(other.clone());
-    let node = Node::Linear { w: w.clone(), x: x.clone(), y: sum.clone(), finish };
+    let epilogue = Epilogue::Add(other.clone());
+    let node = Node::Linear { w: w.clone(), x: x.clone(), y: sum.clone(), epilogue };
     Some(Found { length: 2, nodes: vec![node], gone: vec![y.clone()] })
 }
 
 fn gate<M: Stacked>(nodes: &[Node<M>]) -> Option<Found<M>> {
     let [
-        Node::Linear { w, x, y: g, finish: Finish::Store },
-        Node::Linear { w: w2, x: x2, y: u, finish: Finish::Store },
+        Node::Linear { w, x, y: g, epilogue: Epilogue::Store },
+        Node::Linear { w: w2, x: x2, y: u, epilogue: Epilogue::Store },
         Node::SwiGlu { gate, up, y },
         ..,
     ] = nodes
@@ -76,15 +76,15 @@ fn gate<M: Stacked>(nodes: &[Node<M>]) -> Option<Found<M>> {
     if x != x2 || g != gate || u != up {
         return None;
     }
-    let node = Node::Linear { w: w.above(w2)?, x: x.clone(), y: y.clone(), finish: Finish::Gate };
+    let node = Node::Linear { w: w.above(w2)?, x: x.clone(), y: y.clone(), epilogue: Epilogue::Gate };
     Some(Found { length: 3, nodes: vec![node], gone: vec![g.clone(), u.clone()] })
 }
 
 fn attention<M: Stacked>(nodes: &[Node<M>], fresh: &mut usize) -> Option<Found<M>> {
     let [
-        Node::Linear { w: wq, x: xq, y: q, finish: Finish::Store },
-        Node::Linear { w: wk, x: xk, y: k, finish: Finish::Store },
-        Node::Linear { w: wv, x: xv, y: v, finish: Finish::Store },
+        Node::Linear { w: wq, x: xq, y: q, epilogue: Epilogue::Store },
+        Node::Linear { w: wk, x: xk, y: k, epilogue: Epilogue::Store },
+        Node::Linear { w: wv, x: xv, y: v, epilogue: Epilogue::Store },
         Node::Rope { x: turned_q, rotation },
         Node::Rope { x: turned_k, rotation: rotation_k },
         Node::Attention { layer, q: of_q, k: of_k, v: of_v, rotation: None, y },
@@ -132,7 +132,7 @@ fn project<M: Stacked>(
             columns.push(Columns { value: all.clone(), first, count: value.cols });
             first += value.cols;
         }
-        nodes.push(Node::Linear { w, x: x.clone(), y: all, finish: Finish::Store });
+        nodes.push(Node::Linear { w, x: x.clone(), y: all, epilogue: Epilogue::Store });
     }
     (nodes, columns)
 }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     fn linear(w: Rows, x: &Value, y: &Value) -> Node<Rows> {
-        Node::Linear { w, x: x.clone(), y: y.clone(), finish: Finish::Store }
+        Node::Linear { w, x: x.clone(), y: y.clone(), epilogue: Epilogue::Store }
     }
 
     fn rope(x: &Value, table: usize) -> Node<Rows> {
@@ -181,9 +181,9 @@ mod tests {
     /// A short name for each node.
     fn shape(nodes: &[Node<Rows>]) -> String {
         let names = nodes.iter().map(|node| match node {
-            Node::Linear { finish: Finish::Store, w, .. } => format!("linear {:?}", w.rows),
-            Node::Linear { finish: Finish::Add(_), w, .. } => format!("linear-add {:?}", w.rows),
-            Node::Linear { finish: Finish::Gate, w, .. } => format!("linear-gate {:?}", w.rows),
+            Node::Linear { epilogue: Epilogue::Store, w, .. } => format!("linear {:?}", w.rows),
+            Node::Linear { epilogue: Epilogue::Add(_), w, .. } => format!("linear-add {:?}", w.rows),
+            Node::Linear { epilogue: Epilogue::Gate, w, .. } => format!("linear-gate {:?}", w.rows),
             Node::Attention { rotation: Some(_), q, k, v, .. } => {
                 format!("turn {} {} {}", q.first, k.first, v.first)
             }
@@ -212,8 +212,10 @@ mod tests {
         }
         let kept = [linear(w(0, 0..8), &x, &y), add(&a, &y, &z)];
         assert_eq!(shape(&fuse(&kept, std::slice::from_ref(&y))), "linear 0..8, add");
-        let Node::Linear { y: sum, finish, .. } = &fuse(&kept, std::slice::from_ref(&z))[0] else { panic!() };
-        assert_eq!((sum, finish), (&z, &Finish::Add(a)));
+        let Node::Linear { y: sum, epilogue, .. } = &fuse(&kept, std::slice::from_ref(&z))[0] else {
+            panic!()
+        };
+        assert_eq!((sum, epilogue), (&z, &Epilogue::Add(a)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::decide::{self, AttentionKernel, AttentionShape, LinearKernel, LinearS
 use super::kernel::{Access, Kernel, Pipelines};
 use super::kv::{KvBuffers, include};
 use super::plan::{Draft, Extent, Operand, Products};
-use super::record::{Columns, Finish, Node, Per, Rotation, Value};
+use super::record::{Columns, Epilogue, Node, Per, Rotation, Value};
 use super::scratch::{Scratch, Slot};
 use super::shader::dequantizer;
 use super::step::StepBuffers;
@@ -108,7 +108,7 @@ impl<'a> Lowering<'a> {
     fn node(&mut self, node: &Node) {
         match node {
             Node::Embed { table, y } => self.embed(table, y),
-            Node::Linear { w, x, y, finish } => self.linear(w, x, y, finish),
+            Node::Linear { w, x, y, epilogue } => self.linear(w, x, y, epilogue),
             Node::RmsNorm { x, w, eps, y } => {
                 let sum = decide::rms_norm(x.cols, &self.gpu.capabilities);
                 let (kernel, each) = match sum {
@@ -162,7 +162,7 @@ impl<'a> Lowering<'a> {
                 let rows = (1, Access::Read, Operand::whole(&self.memory.step.outputs));
                 let operands = vec![self.count(y.per), rows, self.read(2, x), self.write(3, y)];
                 self.dispatch(
-                    Kernel::new("outputs").set("COLS", y.cols),
+                    Kernel::new("gather_rows").set("COLS", y.cols),
                     operands,
                     elementwise(y.cols / 4, y.per),
                 );
@@ -183,12 +183,12 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn linear(&mut self, w: &Matrix, x: &Value, y: &Value, finish: &Finish) {
+    fn linear(&mut self, w: &Matrix, x: &Value, y: &Value, epilogue: &Epilogue) {
         // Two rows of a gated matrix make one of the result; it has one shard (see `Stacked`).
-        let (per_result, how) = match finish {
-            Finish::Store => (1, 0),
-            Finish::Add(_) => (1, 1),
-            Finish::Gate => (2, 2),
+        let (per_result, how) = match epilogue {
+            Epilogue::Store => (1, 0),
+            Epilogue::Add(_) => (1, 1),
+            Epilogue::Gate => (2, 2),
         };
         for shard in w.shards.iter() {
             let shape = LinearShape {
@@ -200,7 +200,7 @@ impl<'a> Lowering<'a> {
             let choice = decide::linear(shape, &self.gpu.capabilities);
             let mut kernel = Kernel::new(choice.shader).role("dequant", dequantizer(w.block_type));
             // Where there is nothing to add, the kernel does not look at what it could add.
-            let other = if let Finish::Add(other) = finish { other } else { x };
+            let other = if let Epilogue::Add(other) = epilogue { other } else { x };
             let read = if choice.packed { self.pack(x) } else { self.place(x) };
             let mut operands = vec![(1, Access::Read, read), self.write(2, y), self.read(4, other)];
             let (rows, cols, first, out) = (shard.rows / per_result, w.cols, shard.first, y.cols);
@@ -209,20 +209,20 @@ impl<'a> Lowering<'a> {
                 operands.push((3, Access::Uniform, Operand::whole(&shape)));
             } else {
                 kernel = kernel.set("ROWS", rows).set("COLS", cols).set("FIRST", first);
-                kernel = kernel.set("OUT", out).set("FINISH", how);
+                kernel = kernel.set("OUT", out).set("EPILOGUE", how);
             }
-            if choice.shader != "linear_one" {
+            if choice.shader != "gemv_thread" {
                 operands.push(self.count(x.per));
             }
-            if choice.shader == "linear_matrix" {
+            if choice.shader == "gemm" {
                 kernel = kernel.constant("THREADS", choice.tile_tokens / 4);
             }
             if let Some(sum) = choice.sum {
-                let products = if choice.packed { "products_packed" } else { "products_f32" };
-                kernel = kernel.sum(sum).role("products", products);
+                let products = if choice.packed { "dot_packed" } else { "dot_f32" };
+                kernel = kernel.sum(sum).role("dot", products);
             }
-            if let Some(eights) = choice.eights {
-                kernel = kernel.constant("EIGHTS", eights);
+            if let Some(groups) = choice.groups {
+                kernel = kernel.constant("GROUPS", groups);
             }
             operands.extend(planes(shard));
             let draft = self.dispatch(kernel, operands, linear_grid(&choice, shard.rows, x.per));
@@ -230,7 +230,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// A value as packed bytes, which the first that wants them has made (see `pack.wgsl`).
+    /// A value as packed bytes, which the first that wants them has made (see `quantize_activations.wgsl`).
     fn pack(&mut self, x: &Value) -> Operand {
         if let Some(slot) = self.packed.get(&x.id) {
             return Operand::Slot(*slot);
@@ -238,7 +238,7 @@ impl<'a> Lowering<'a> {
         // Twelve words for sixteen elements.
         let slot = self.memory.scratch.take(value_bytes(self.most(x.per), x.cols / 16 * 12));
         let operands = vec![self.count(x.per), self.read(1, x), (2, Access::Write, Operand::Slot(slot))];
-        let kernel = Kernel::new("pack").set("COLS", x.cols);
+        let kernel = Kernel::new("quantize_activations").set("COLS", x.cols);
         self.dispatch(kernel, operands, elementwise(x.cols / 16, x.per));
         self.packed.insert(x.id, slot);
         Operand::Slot(slot)

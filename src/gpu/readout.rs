@@ -25,7 +25,7 @@ pub(super) struct Readouts {
     host: (Vec<Ask>, Vec<[u32; 4]>),
 }
 
-/// As in `shaders/readout_ask.wgsl`.
+/// As in `shaders/sampler_request.wgsl`.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
 struct Ask {
@@ -79,23 +79,23 @@ impl Readouts {
             Plan::link(gpu, pipelines, &Scratch::default(), most, vec![draft])
         };
         use Access::{Read, Uniform, Write};
-        let ReadoutKernel { pieces, lanes, meet } = kernel;
+        let ReadoutKernel { pieces, lanes, barrier } = kernel;
         let new = |shader| Kernel::new(shader).set("VOCAB", vocab).set("PIECES", pieces);
         let one = Extent::Fixed(1);
         let (outputs, fixed) = (Extent::Outputs { each: 1 }, Extent::Fixed(pieces as u32));
         Ok(Readouts {
             pieces: plan(
-                new("readout_pieces").role("meet", meet).constant("LANES", lanes),
+                new("logit_partials").role("barrier", barrier).constant("LANES", lanes),
                 &[(Uniform, &count), (Read, &asks), (Read, logits), (Write, &parts)],
                 [fixed, outputs, one],
             ),
             sample: plan(
-                new("readout_sample").constant("LANES", DRAW_LANES),
+                new("sampler").constant("LANES", DRAW_LANES),
                 &[(Uniform, &count), (Read, &asks), (Read, &parts), (Read, logits), (Write, &results)],
                 [outputs, one, one],
             ),
             gather: plan(
-                new("readout_gather"),
+                new("gather_logprobs"),
                 &[
                     (Uniform, &count),
                     (Read, &asks),

@@ -43,7 +43,7 @@ pub(super) struct Rotation {
 
 /// What becomes of the sums of a linear map.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Finish {
+pub(super) enum Epilogue {
     Store,
     /// They are added to a value.
     Add(Value),
@@ -62,7 +62,7 @@ pub(super) enum Node<M = Matrix> {
         w: M,
         x: Value,
         y: Value,
-        finish: Finish,
+        epilogue: Epilogue,
     },
     RmsNorm {
         x: Value,
@@ -105,7 +105,7 @@ impl<M> Node<M> {
     pub(super) fn reads(&self) -> Vec<&Value> {
         match self {
             Node::Embed { .. } => vec![],
-            Node::Linear { x, finish: Finish::Add(other), .. } => vec![x, other],
+            Node::Linear { x, epilogue: Epilogue::Add(other), .. } => vec![x, other],
             Node::Linear { x, .. }
             | Node::RmsNorm { x, .. }
             | Node::Rope { x, .. }
@@ -169,7 +169,7 @@ impl Ops for Recorder<'_> {
             w: w.matrix.clone(),
             x: x.clone(),
             y: y.clone(),
-            finish: Finish::Store,
+            epilogue: Epilogue::Store,
         });
         y
     }

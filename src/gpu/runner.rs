@@ -318,7 +318,7 @@ impl Runner for GpuRunner {
 
     fn backend(&self) -> BackendInfo {
         let mut capabilities = self.gpu.capabilities();
-        if self.stages.pipelines.uses("pack") {
+        if self.stages.pipelines.uses("quantize_activations") {
             capabilities.push("dp4a".into());
         }
         BackendInfo {

@@ -9,7 +9,7 @@
 //! A dequantizer (`dequant_*.wgsl`) binds the planes of a matrix (see [`super::repack`]) at 8 to 10 and provides
 //! - `GROUP`: how many elements share a scale (8, 16 or 32; rows hold whole groups),
 //! - `group_scale(g)`: (d, m) of the g-th group of the matrix, whose weights are `d q + m`,
-//! - `eight(i)`: the quants q of elements 8 i .. 8 i + 8 of the matrix;
+//! - `group8(i)`: the quants q of elements 8 i .. 8 i + 8 of the matrix;
 //! - `packed_eight(i)`: the same as signed bytes of two words, where [`super::decide::packs`] says so.
 
 use crate::quant::BlockType;
@@ -25,12 +25,12 @@ macro_rules! shaders {
 const FILES: &[(&str, &str)] = shaders! {
     "add" "attention_merge" "attention_thread" "attention_tile" "dequant_bf16" "dequant_f16" "dequant_f32"
     "dequant_iq4_nl" "dequant_iq4_xs" "dequant_q2_k" "dequant_q3_k" "dequant_q4_0" "dequant_q4_1"
-    "dequant_q4_k" "dequant_q5_0" "dequant_q5_1" "dequant_q5_k" "dequant_q6_k" "dequant_q8_0" "eight"
-    "embed" "fifth_bits" "finish" "kv_f16" "kv_f16_software" "kv_f32" "kv_store" "levels" "linear_matrix"
-    "linear_one" "linear_tile" "linear_vector" "logit_keys" "meet_alone" "meet_workgroup" "nibbles"
-    "outputs" "pack" "probe_copy" "probe_fma" "products_f32" "products_packed" "readout_ask"
-    "readout_gather" "readout_pieces" "readout_row" "readout_sample" "reduce_shared" "reduce_subgroups"
-    "rms_norm" "rms_norm_workgroup" "rope" "rope_store" "scales_k" "shape" "split" "swiglu"
+    "dequant_q4_k" "dequant_q5_0" "dequant_q5_1" "dequant_q5_k" "dequant_q6_k" "dequant_q8_0" "group8"
+    "embed" "fifth_bits" "epilogue" "kv_f16" "kv_f16_software" "kv_f32" "kv_store" "codebook" "gemm"
+    "gemv_thread" "gemm_thread" "gemv" "logit_keys" "barrier_none" "barrier_workgroup" "nibbles"
+    "gather_rows" "quantize_activations" "probe_copy" "probe_fma" "dot_f32" "dot_packed" "sampler_request"
+    "gather_logprobs" "logit_partials" "logit_row" "sampler" "reduce_shared" "reduce_subgroups"
+    "rms_norm" "rms_norm_workgroup" "rope" "rope_store" "scales_k" "shape" "kv_splits" "swiglu"
 };
 
 /// The file that dequantizes a block type.

@@ -1,7 +1,7 @@
-// results[out] = bits of the log-probability of a token: its logit - log Σ e^logit.
+// Gathers log-probabilities: results[out] = bits of the log-probability of a token: its logit - log Σ e^logit.
 //
 // logits: [n, VOCAB] f32; wanted: [count.y] of (row, token, out, -). Grid: x over `wanted`; a thread owns one of them.
-//!include readout_row
+//!include logit_row
 
 override VOCAB: u32;
 override PIECES: u32;

@@ -1,6 +1,7 @@
-// What `readout_pieces` found out about rows of logits. The including kernel has `override PIECES`.
+// Softmax statistics of a row of logits, merged from logit_partials. Included. The including kernel has `override
+// PIECES`.
 //!include logit_keys
-//!include readout_ask
+//!include sampler_request
 
 struct Row {
     best: u32,

@@ -1,13 +1,13 @@
-// y[0, r] = Σₖ w[r, k] x[0, k]: one row of activations, without barriers.
+// Quantized GEMV without barriers, for software adapters: y[0, r] = Σₖ w[r, k] x[0, k], one row of activations.
 //
 // w: [rows, cols] quantized, a shard whose rows are first .. first + rows of the columns of y (see shape.wgsl).
 // x: [1, cols] f32; y: [1, out] f32. Grid: x over tiles of 64 rows of w. A thread owns 8 rows, so that each load of x
 // serves eight products, and adds up quants before it scales them: Σ (d q + m) x = d Σ q x + m Σ x. A software adapter
 // pays for each variable that a loop carries in each round: hence a round for a whole group of weights.
-//!include eight
+//!include group8
 //!include $dequant
 //!include shape
-//!include finish
+//!include epilogue
 
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
@@ -20,10 +20,10 @@ struct Sums {
 }
 
 fn dots(at: vec4<u32>, a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
-    let w0 = eight(at.x);
-    let w1 = eight(at.y);
-    let w2 = eight(at.z);
-    let w3 = eight(at.w);
+    let w0 = group8(at.x);
+    let w1 = group8(at.y);
+    let w2 = group8(at.z);
+    let w3 = group8(at.w);
     return vec4<f32>(dot(w0.a, a), dot(w1.a, a), dot(w2.a, a), dot(w3.a, a))
         + vec4<f32>(dot(w0.b, b), dot(w1.b, b), dot(w2.b, b), dot(w3.b, b));
 }
@@ -75,6 +75,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     for (var j = 0u; j < min(owned(), shape.rows - row); j++) {
         let sum = select(total_low, total_high, j >= 4u)[j & 3u];
-        finish(shape.finish, shape.first + row + j, sum, total_high[j & 3u]);
+        epilogue(shape.finish, shape.first + row + j, sum, total_high[j & 3u]);
     }
 }

@@ -1,12 +1,12 @@
-// The products of linear_vector by activations in packed bytes, four in an instruction: x is what pack.wgsl makes of
+// The dot product of gemv on packed int8 activations (dot4I8Packed, DP4A): x is what quantize_activations.wgsl makes of
 // [n, COLS]. A run is the 16 elements of one record of x, whose activations are d (128 h + l):
 // Σ (s q + m) x = s d (128 Σ q h + Σ q l) + m Σ x, where the sums of q h and q l are exact. The dequantizer provides
-// `packed_eight`, and its groups are no shorter than a run. Included.
+// `packed_group8`, and its groups are no shorter than a run. Included.
 @group(0) @binding(1) var<storage, read> x: array<vec4<u32>>;
 
 // The quants of a run.
 fn packed_run(i: u32) -> vec4<u32> {
-    return vec4<u32>(packed_eight(i), packed_eight(i + 1u));
+    return vec4<u32>(packed_group8(i), packed_group8(i + 1u));
 }
 
 fn dot_run(a: vec4<u32>, b: vec4<u32>) -> i32 {

@@ -1,12 +1,13 @@
-// parts[r, p] = (key of the largest logit of piece p of row r, its lowest id, Σ e^(logit - largest), Σ e^((logit - largest) ·
-// sharpness)), the sums as bits of f32; the second is 0 where the row's sharpness is.
+// Partial softmax statistics of logits.
+// parts[r, p] = (key of the largest logit of piece p of row r, its lowest id, Σ e^(logit - largest), Σ e^((logit -
+// largest) · sharpness)), the sums as bits of f32; the second is 0 where the row's sharpness is.
 //
-// logits: [n, VOCAB] f32; parts: [n, PIECES]. Grid: x over pieces, y over rows; a workgroup of LANES threads owns a piece,
-// a thread every LANES-th logit of it.
+// logits: [n, VOCAB] f32; parts: [n, PIECES]. Grid: x over pieces, y over rows; a workgroup of LANES threads owns a
+// piece, a thread every LANES-th logit of it.
 //!const LANES
 //!include logit_keys
-//!include readout_ask
-//!include $meet
+//!include sampler_request
+//!include $barrier
 
 override VOCAB: u32;
 override PIECES: u32;
@@ -35,7 +36,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
         }
     }
     bests[lane] = best;
-    meet();
+    barrier();
     for (var l = 0u; l < LANES; l++) {
         let candidate = bests[l];
         if (before(candidate, best)) {
@@ -53,7 +54,7 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
         }
     }
     sums[lane] = sum;
-    meet();
+    barrier();
     if (lane == 0u) {
         for (var l = 1u; l < LANES; l++) {
             sum += sums[l];

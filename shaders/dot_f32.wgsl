@@ -1,20 +1,20 @@
-// The products of linear_vector by activations in f32: x is [n, COLS]. A run is EIGHTS · 8 elements. Quants are added up
+// The dot product of gemv on f32 activations: x is [n, COLS]. A run is GROUPS · 8 elements. Quants are added up
 // before they are scaled: Σ (d q + m) x = d Σ q x + m Σ x, once a run, which therefore must not be longer than a group,
 // unless all weights have the scale 1. Included.
-//!const EIGHTS
+//!const GROUPS
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 
 // Adds a thread's part of the products of four rows of w, which begin at the eights `starts`, to the sums of each row of x.
 fn add_products(sums: ptr<function, array<vec4<f32>, TOKENS>>, starts: vec4<u32>, lane: u32) {
-    for (var e = lane * EIGHTS; e < COLS / 8u; e += LANES * EIGHTS) {
+    for (var e = lane * GROUPS; e < COLS / 8u; e += LANES * GROUPS) {
         let at = starts + e;
         var products: array<vec4<f32>, TOKENS>;
         var sum_x: array<f32, TOKENS>;
-        for (var i = 0u; i < EIGHTS; i++) {
-            let w0 = eight(at.x + i);
-            let w1 = eight(at.y + i);
-            let w2 = eight(at.z + i);
-            let w3 = eight(at.w + i);
+        for (var i = 0u; i < GROUPS; i++) {
+            let w0 = group8(at.x + i);
+            let w1 = group8(at.y + i);
+            let w2 = group8(at.z + i);
+            let w3 = group8(at.w + i);
             for (var t = 0u; t < TOKENS; t++) {
                 if (t < count.x) {
                     let at_x = t * (COLS / 4u) + (e + i) * 2u;

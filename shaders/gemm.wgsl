@@ -1,4 +1,4 @@
-// y[t, r] = Σₖ w[r, k] x[t, k] for many rows of activations, bound by arithmetic.
+// Quantized GEMM for prefill: y[t, r] = Σₖ w[r, k] x[t, k] for many rows of activations. Bound by arithmetic.
 //
 // w: [ROWS, COLS] quantized, a shard whose rows are FIRST .. FIRST + ROWS of the OUT columns of y.
 // x: [n, COLS] f32; y: [n, OUT] f32. Grid: x over tiles of 64 rows of w, y over tiles of 4 · THREADS rows of x. A
@@ -10,15 +10,15 @@
 // permuted by the row's number: else threads that read the same column of neighbouring rows would all meet in the same
 // four banks.
 //!const THREADS
-//!include eight
+//!include group8
 //!include $dequant
-//!include finish
+//!include epilogue
 
 override COLS: u32;
 override ROWS: u32;
 override FIRST: u32;
 override OUT: u32;
-override FINISH: u32;
+override EPILOGUE: u32;
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
@@ -34,7 +34,7 @@ fn place(row: u32, four: u32) -> u32 {
 // The row of w that is a row of the tile: of a gated matrix the tile holds 32 rows of each half. Rows past the end repeat
 // the last one, and are not stored.
 fn row_of_w(first: u32, row: u32) -> u32 {
-    if (FINISH == GATE) {
+    if (EPILOGUE == GATE) {
         return min(first + (row & 31u), ROWS - 1u) + select(0u, ROWS, row >= 32u);
     }
     return min(first + row, ROWS - 1u);
@@ -48,7 +48,7 @@ fn load_w(lane: u32, first: u32, column: u32) {
         var b = vec4<f32>();
         if (k < COLS / 8u) {
             let at = row_of_w(first, row) * (COLS / 8u) + k;
-            let w = eight(at);
+            let w = group8(at);
             let scale = group_scale(at * 8u / GROUP);
             a = w.a * scale.x + scale.y;
             b = w.b * scale.x + scale.y;
@@ -83,17 +83,17 @@ fn store(token: u32, row: u32, low: vec4<f32>, high: vec4<f32>) {
         let r = row + 8u * j;
         let at = token * OUT + FIRST + r;
         if (r < ROWS) {
-            finish(FINISH, at, low[j], high[j]);
+            epilogue(EPILOGUE, at, low[j], high[j]);
         }
-        if (FINISH != GATE && r + 32u < ROWS) {
-            finish(FINISH, at + 32u, high[j], 0.0);
+        if (EPILOGUE != GATE && r + 32u < ROWS) {
+            epilogue(EPILOGUE, at + 32u, high[j], 0.0);
         }
     }
 }
 
 @compute @workgroup_size(8u * THREADS)
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) tile: vec3<u32>) {
-    let first_row = tile.x * select(64u, 32u, FINISH == GATE);
+    let first_row = tile.x * select(64u, 32u, EPILOGUE == GATE);
     let first_token = tile.y * (4u * THREADS);
     // The thread's rows are r, r + 8, …, r + 56 of the one tile and t, t + THREADS, … of the other.
     let r = lane & 7u;

@@ -1,25 +1,25 @@
-// y[t, r] = Σₖ w[r, k] x[t, k]: several rows of activations, in register tiles and without barriers.
+// Quantized GEMM in register tiles, without barriers, for software adapters: y[t, r] = Σₖ w[r, k] x[t, k].
 //
-// w: [rows, cols] quantized, a shard whose rows are first .. first + rows of the columns of y (see shape.wgsl).
-// x: [n, cols] f32, with room for n rounded up to 8; y: [n, out] f32. Grid: x over tiles of 64 rows of w, y over tiles of
-// 8 rows of x. A thread owns a tile of 8 × 8 sums: a weight is dequantized once for 8 products, an activation loaded once
+// w: [rows, cols] quantized, a shard whose rows are first .. first + rows of the columns of y (see shape.wgsl). x: [n,
+// cols] f32, with room for n rounded up to 8; y: [n, out] f32. Grid: x over tiles of 64 rows of w, y over tiles of 8
+// rows of x. A thread owns a tile of 8 × 8 sums: a weight is dequantized once for 8 products, an activation loaded once
 // for 8. A software adapter pays for each load in each lane, and for each variable that a loop carries in each round:
 // hence so large a tile, and a round for a whole group of weights.
-//!include eight
+//!include group8
 //!include $dequant
 //!include shape
-//!include finish
+//!include epilogue
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-// Eight elements of each of four rows of w.
+// Group8 elements of each of four rows of w.
 struct Eights {
-    w0: Eight,
-    w1: Eight,
-    w2: Eight,
-    w3: Eight,
+    w0: Group8,
+    w1: Group8,
+    w2: Group8,
+    w3: Group8,
 }
 
 // What the tile's rows of w sum up to with one row of x.
@@ -40,9 +40,9 @@ struct Tile {
     y7: Sums,
 }
 
-fn scaled(i: u32, scale: vec2<f32>) -> Eight {
-    let e = eight(i);
-    return Eight(e.a * scale.x + scale.y, e.b * scale.x + scale.y);
+fn scaled(i: u32, scale: vec2<f32>) -> Group8 {
+    let e = group8(i);
+    return Group8(e.a * scale.x + scale.y, e.b * scale.x + scale.y);
 }
 
 // The scales (d, m) of four rows, each from its own group.
@@ -95,7 +95,7 @@ fn store(token: u32, row: u32, sums: Sums) {
     let first = token * shape.out + shape.first + row;
     for (var j = 0u; j < min(owned(), shape.rows - row); j++) {
         let sum = select(sums.low, sums.high, j >= 4u)[j & 3u];
-        finish(shape.finish, first + j, sum, sums.high[j & 3u]);
+        epilogue(shape.finish, first + j, sum, sums.high[j & 3u]);
     }
 }
 

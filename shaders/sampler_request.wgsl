@@ -1,4 +1,4 @@
-// What is asked of a row of logits; a whole row is just copied.
+// The sampler's request for a row of logits: what is to be read of it. A whole row is copied without it. Included.
 const ASKS_TOKEN: u32 = 1u;
 
 struct Ask {

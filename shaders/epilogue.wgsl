@@ -1,4 +1,5 @@
-// How a linear map ends, once the sums of a row are known. Included by kernels with a result `y` of f32.
+// The epilogue of a GEMV or GEMM.
+// what becomes of a sum before it is stored. Included by kernels with a result `y` of f32.
 const STORE: u32 = 0u; // y = w x
 const ADD: u32 = 1u; // y = other + w x
 const GATE: u32 = 2u; // y = silu(g x) · (u x), where w is g above u, each with as many rows as y has columns
@@ -7,7 +8,7 @@ const GATE: u32 = 2u; // y = silu(g x) · (u x), where w is g above u, each with
 @group(0) @binding(4) var<storage, read> other: array<f32>;
 
 // `up` is the lower matrix's sum, for GATE.
-fn finish(how: u32, at: u32, sum: f32, up: f32) {
+fn epilogue(how: u32, at: u32, sum: f32, up: f32) {
     if (how == GATE) {
         y[at] = sum / (1.0 + exp(-sum)) * up;
     } else if (how == ADD) {

@@ -1,4 +1,4 @@
-// The sixteen levels of the non-linear types, signed bytes in four words, looked up for four quants at once: arrays
+// The codebook of the IQ4 types: sixteen levels, signed bytes in four words, looked up for four quants at once: arrays
 // with a computed index are slow on many adapters. Included.
 fn levels(q: vec4<u32>) -> vec4<f32> {
     let odd = (q & vec4<u32>(4u)) != vec4<u32>(0u);

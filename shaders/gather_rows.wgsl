@@ -1,4 +1,4 @@
-// y[i, :] = x[outputs[i], :]: the rows whose logits are wanted.
+// Row gather: y[i, :] = x[outputs[i], :], the rows whose logits are wanted.
 //
 // x: [rows, COLS] f32; y: [n, COLS] f32. Grid: x over fours of a row, y over outputs; a thread owns four elements.
 override COLS: u32;

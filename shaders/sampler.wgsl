@@ -1,14 +1,16 @@
-// Draws a token from each row of logits that asks for one. results[out ..] = (token, bits of its log-probability), then
+// Sampler (temperature, top-k, top-p, min-p).
+// draws a token from each row of logits that asks for one. results[out ..] = (token, bits of its log-probability), then
 // (token, bits of its log-probability) of each of the `top` likeliest.
 //
-// logits: [n, VOCAB] f32. Grid: x over rows; a workgroup of LANES threads owns a row, a thread every LANES-th logit of it.
+// logits: [n, VOCAB] f32. Grid: x over rows; a workgroup of LANES threads owns a row, a thread every LANES-th logit of
+// it.
 //
 // Probabilities after temperature are whole numbers of 2⁻³¹, so that their sums do not depend on an order. A threshold
 // (the k-th largest logit; the least of those that hold top_p) is found digit by digit in four histograms of 256 bins;
 // the token likewise, by sums of probabilities over 256 stretches of the vocabulary, then over stretches of these.
 //!const LANES
-//!include readout_row
-//!include meet_workgroup
+//!include logit_row
+//!include barrier_workgroup
 
 override VOCAB: u32;
 override PIECES: u32;
@@ -24,7 +26,7 @@ fn clear_bins(lane: u32) {
     for (var b = lane; b < 256u; b += LANES) {
         atomicStore(&bins[b], 0u);
     }
-    meet();
+    barrier();
 }
 
 // The probability of a logit after temperature, relative to the largest.
@@ -56,7 +58,7 @@ fn threshold(base: u32, lane: u32, row: Row, ask: Ask, wanted: u32, least: u32) 
                 atomicAdd(&bins[(key >> shift) & 255u], more);
             }
         }
-        meet();
+        barrier();
         if (lane == 0u) {
             if (digit == 0u && wanted == 0u) {
                 var total = 0u;
@@ -74,7 +76,7 @@ fn threshold(base: u32, lane: u32, row: Row, ask: Ask, wanted: u32, least: u32) 
             }
             found = vec2<u32>(bin, left);
         }
-        meet();
+        barrier();
         prefix |= found.x << shift;
         left = found.y;
         mask = 0xffffffffu << shift;
@@ -107,7 +109,7 @@ fn pick(base: u32, lane: u32, row: Row, ask: Ask, least: u32) -> u32 {
                 atomicAdd(&bins[(i - first) / each], weight(p, row));
             }
         }
-        meet();
+        barrier();
         if (lane == 0u) {
             if (width == VOCAB) {
                 var total = 0u;
@@ -125,7 +127,7 @@ fn pick(base: u32, lane: u32, row: Row, ask: Ask, least: u32) -> u32 {
             }
             found = vec2<u32>(bin, left);
         }
-        meet();
+        barrier();
         first += found.x * each;
         left = found.y;
         width = each;
@@ -143,14 +145,14 @@ fn following(base: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
         }
     }
     bests[lane] = best;
-    meet();
+    barrier();
     for (var l = 0u; l < LANES; l++) {
         let candidate = bests[l];
         if (before(candidate, best)) {
             best = candidate;
         }
     }
-    meet();
+    barrier();
     return best;
 }
 

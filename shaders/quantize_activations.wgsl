@@ -1,9 +1,10 @@
-// Activations as packed bytes, for products_packed: x = d (128 h + l), rounded to a step d of the greatest of 16 elements
-// over 127 · 128, with h from −127 to 127 and l from −64 to 63. One byte would be half the work of the products, but moves
-// the logits of a small model ten times as far as may be; two bytes move them no further than adding up in f32 does.
+// Quantizes activations to packed int8 digits, for dot_packed.
+// x = d (128 h + l), rounded to a step d of the greatest of 16 elements over 127 · 128, with h from −127 to 127 and l
+// from −64 to 63. One byte would be half the work of the products, but moves the logits of a small model ten times as
+// far as may be; two bytes move them no further than adding up in f32 does.
 //
-// x: [n, COLS] f32; y: [n, COLS / 16] records of three vectors of words: sixteen h; sixteen l; d, the sum of the rounded
-// activations, and two words unused. Grid: x over records of a row, y over rows; a thread owns one record.
+// x: [n, COLS] f32; y: [n, COLS / 16] records of three vectors of words: sixteen h; sixteen l; d, the sum of the
+// rounded activations, and two words unused. Grid: x over records of a row, y over rows; a thread owns one record.
 override COLS: u32;
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;

@@ -1,0 +1,2 @@
+// The barrier of a workgroup of one thread: none. Included.
+fn barrier() {}

@@ -1,2 +1,0 @@
-// A workgroup of one thread has nobody to wait for.
-fn meet() {}
