@@ -126,7 +126,7 @@ mod tests {
         let parts = Parts { roles: vec![("dequant", "dequant_q5_k")], constants: vec![] };
         let text = source("embed", &parts).unwrap();
         assert_eq!(text.matches("fn low_nibbles").count(), 1);
-        assert_eq!(text.matches("struct Eight").count(), 1);
+        assert_eq!(text.matches("struct Group8").count(), 1);
         assert!(!text.contains("//!"));
     }
 
