@@ -1,0 +1,24 @@
+"""The train split of the labelled sets, one function a set: from the files of a data folder to rows.
+
+`TRAIN` are the sets to train on, `DEV` the texts of those to choose by: nothing of them may be trained on.
+"""
+
+from __future__ import annotations
+
+from . import dev, judgements, pairs, solutions
+
+TRAIN = {
+    "prometheus": judgements.prometheus,
+    "hh-rlhf": pairs.hh_rlhf,
+    "pandalm": pairs.pandalm,
+    "llmbar": pairs.llmbar,
+    "truthfulqa": pairs.truthfulqa,
+    "begin": judgements.begin,
+    "halueval": judgements.halueval,
+    "roscoe": judgements.roscoe,
+    "gsm8k": solutions.gsm8k,
+}
+
+DEV = dev.texts
+
+__all__ = ["DEV", "TRAIN"]
