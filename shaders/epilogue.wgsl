@@ -1,5 +1,5 @@
 // The epilogue of a GEMV or GEMM.
-// what becomes of a sum before it is stored. Included by kernels with a result `y` of f32.
+// It says what becomes of a sum before it is stored. Included by kernels with a result `y` of f32.
 const STORE: u32 = 0u; // y = w x
 const ADD: u32 = 1u; // y = other + w x
 const GATE: u32 = 2u; // y = silu(g x) · (u x), where w is g above u, each with as many rows as y has columns

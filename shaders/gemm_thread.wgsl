@@ -14,7 +14,7 @@
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-// Group8 elements of each of four rows of w.
+// Eight elements of each of four rows of w.
 struct Eights {
     w0: Group8,
     w1: Group8,

@@ -1,5 +1,5 @@
 // As kv_f16, for adapters that unpack f16 in software, value by value.
-// a shift puts sign, exponent and mantissa where f32
+// A shift puts sign, exponent and mantissa where f32
 // has them, and a power of two makes up for the exponents' different bias. Included.
 alias Kv = vec2<u32>;
 

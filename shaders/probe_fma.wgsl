@@ -1,5 +1,5 @@
 // Arithmetic probe.
-// fused multiply-adds and nothing else, as many as the arithmetic units can do: what other kernels are held
+// Fused multiply-adds and nothing else, as many as the arithmetic units can do: what other kernels are held
 // against.
 //
 // y: an entry of four f32 for each thread. A thread carries eight chains of four, long enough apart for a unit to take

@@ -1,5 +1,5 @@
 // Sums over a workgroup of LANES threads with subgroups of any size from 4 on.
-// within each subgroup by subgroupAdd, then over the subgroups through shared memory, with one barrier. Included by a
+// Within each subgroup by subgroupAdd, then over the subgroups through shared memory, with one barrier. Included by a
 // kernel that has `//!const LANES` (a power of two) and `//!const TOKENS`.
 //!enable subgroups
 var<workgroup> partials: array<vec4<f32>, TOKENS * (LANES / 4u)>;

@@ -1,5 +1,5 @@
 // Fused RoPE and KV cache write.
-// rotates Q and K by the row's position (see rope.wgsl), and stores K and V at the row's slot.
+// Rotates Q and K by the row's position (see rope.wgsl), and stores K and V at the row's slot.
 //
 // q, k, v: columns X_FIRST … of rows of X_STRIDE f32, perhaps of one buffer. turned: [n, Q_COLS] f32, the rotated Q.
 // Caches: [blocks, KV_HEADS, BLOCK_LEN, DIM4] entries of four elements. rotations: [n, HALF] of (cos, sin).

@@ -1,5 +1,5 @@
 // Sampler (temperature, top-k, top-p, min-p).
-// draws a token from each row of logits that asks for one. results[out ..] = (token, bits of its log-probability), then
+// Draws a token from each row of logits that asks for one. results[out ..] = (token, bits of its log-probability), then
 // (token, bits of its log-probability) of each of the `top` likeliest.
 //
 // logits: [n, VOCAB] f32. Grid: x over rows; a workgroup of LANES threads owns a row, a thread every LANES-th logit of

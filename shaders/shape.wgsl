@@ -1,5 +1,5 @@
-// The shape of a linear map, told when it runs.
-// one pipeline serves all shapes. On a software adapter compiling a kernel
+// The shape of a GEMV or GEMM as a uniform.
+// One pipeline serves all shapes. On a software adapter compiling a kernel
 // for each takes longer than a constant saves. Included.
 struct Shape {
     // Of w, or of the shard of it that a dispatch serves; of one half of w if it is gated.

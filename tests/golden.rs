@@ -1,5 +1,6 @@
 //! The whole model against llama.cpp (weights dequantized exactly, `f32` activations and KV): logits on the CPU (those of
-//! the GPU are in gpu_model.rs), text and perplexity on both.
+//! the GPU are in gpu_model.rs), text and perplexity on both. Every reference value is compared: one that is wrong makes a
+//! test fail.
 
 mod common;
 
@@ -25,17 +26,20 @@ fn tokens_are_those_of_llama_cpp() {
 
 #[test]
 fn logits_are_those_of_llama_cpp() {
-    for (kv_type, names, bound) in [
-        (KvType::F32, ["short", "short2", "judge"].as_slice(), 1e-4),
-        (KvType::F16, &["short", "short2", "judge", "long"], 5e-4),
+    for (kv_type, names, bound, bound_each) in [
+        (KvType::F32, ["short", "short2", "judge"].as_slice(), 1e-4, 0.01),
+        (KvType::F16, &["short", "short2", "judge", "long"], 5e-4, 0.05),
     ] {
         let engine = engine(Backend::Wasm, kv_type);
         for name in names {
             let ids = golden::tokens(name);
             let logits = pollster::block_on(engine.logits(&ids, &Uninterrupted)).unwrap();
-            let divergence = kl(&golden::logits(name), &logits);
-            println!("{name}, {kv_type:?}: KL {divergence:.2e}");
+            let reference = golden::logits(name);
+            let (divergence, most) = (kl(&reference, &logits), furthest(&reference, &logits));
+            println!("{name}, {kv_type:?}: KL {divergence:.2e}, each within {most:.4}");
             assert!(divergence <= bound, "{name}, {kv_type:?}: KL {divergence}");
+            // Divergence does not see a token that is very unlikely.
+            assert!(most <= bound_each, "{name}, {kv_type:?}: a logit is {most} away");
         }
     }
 }
@@ -66,29 +70,41 @@ fn greedy_tokens_are_those_of_llama_cpp() {
     }
 }
 
-/// Tokens of the text that are read: a software adapter takes its time.
-const PERPLEXITY: usize = 192;
-
+/// The whole text on the CPU, its beginning on the GPU: a software adapter takes its time.
 #[test]
 fn perplexity_is_that_of_llama_cpp() {
     let (ids, reference) = golden::perplexity();
-    let reference = perplexity(reference[..PERPLEXITY - 1].iter().copied());
-    for backend in [Backend::Wasm, Backend::Webgpu] {
+    for (backend, count) in [(Backend::Wasm, ids.len()), (Backend::Webgpu, 192)] {
         let engine = engine(backend, KvType::F16);
-        let ours = pollster::block_on(engine.logprobs(&ids[..PERPLEXITY], &Uninterrupted)).unwrap();
-        let ours = perplexity(ours.iter().map(|l| f64::from(*l)));
-        println!("{backend:?}: perplexity {ours:.4}, llama.cpp {reference:.4}");
+        let ours = pollster::block_on(engine.logprobs(&ids[..count], &Uninterrupted)).unwrap();
+        let reference: Vec<f32> = reference[..count - 1].iter().map(|l| *l as f32).collect();
+        let most = furthest(&reference, &ours);
+        let [ours, reference] = [ours, reference].map(|l| perplexity(l.iter().map(|l| f64::from(*l))));
+        println!("{backend:?}: perplexity {ours:.4}, llama.cpp {reference:.4}, each within {most:.4}");
         assert!((ours / reference - 1.0).abs() < 1e-3, "{backend:?}: {ours} where llama.cpp has {reference}");
+        assert!(most <= 0.05, "{backend:?}: a log-probability is {most} away");
     }
 }
 
-/// The comparison sees a single wrong number: a test that compares with these cannot pass by accident.
+/// How far the value is that is furthest from its reference.
+fn furthest(reference: &[f32], ours: &[f32]) -> f32 {
+    assert_eq!(reference.len(), ours.len());
+    reference.iter().zip(ours).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// The comparisons see a single wrong number, so that no test passes by accident.
 #[test]
 fn a_broken_value_is_noticed() {
     let right = golden::logits("short2");
-    assert_eq!(kl(&right, &right), 0.0);
-    let likeliest = right.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).unwrap().0;
+    assert_eq!((kl(&right, &right), furthest(&right, &right)), (0.0, 0.0));
+    let mut order: Vec<usize> = (0..right.len()).collect();
+    order.sort_by(|a, b| right[*a].total_cmp(&right[*b]));
+    for token in [order[0], order[order.len() / 2], order[order.len() - 1]] {
+        let mut broken = right.clone();
+        broken[token] -= 0.5;
+        assert_eq!(furthest(&broken, &right), 0.5, "token {token}");
+    }
     let mut broken = right.clone();
-    broken[likeliest] -= 0.5;
+    broken[order[order.len() - 1]] -= 0.5;
     assert!(kl(&broken, &right) > 5e-4, "{}", kl(&broken, &right));
 }

@@ -67,7 +67,7 @@ describe("Llama 3's tokenizer", () => {
     const files = [
       "README.md",
       "src/lib.rs",
-      "shaders/linear_tile.wgsl",
+      "shaders/gemm_thread.wgsl",
       "pkg/package.json",
       "tests/verdicts/tasks.json",
     ];
