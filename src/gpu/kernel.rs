@@ -106,6 +106,16 @@ impl Pipelines {
         self.kernels[id.0].0.shader
     }
 
+    /// The shader with what it includes, and its shape where it has one.
+    pub(super) fn describe(&self, id: PipelineId) -> String {
+        let kernel = &self.kernels[id.0].0;
+        let mut words = vec![kernel.shader.to_string()];
+        words.extend(kernel.parts.roles.iter().map(|(_, file)| file.to_string()));
+        words.extend(kernel.parts.constants.iter().map(|(name, value)| format!("{name}={value}")));
+        words.extend(kernel.overrides.iter().map(|(name, value)| format!("{name}={value}")));
+        words.join(" ")
+    }
+
     /// Where the buffers of a kernel go.
     pub(super) fn bind_group_layout(&mut self, id: PipelineId) -> wgpu::BindGroupLayout {
         let bindings = self.kernels[id.0].1.clone();
@@ -152,10 +162,16 @@ impl Pipelines {
         if !self.modules.contains_key(&key) {
             let text = source(kernel.shader, &kernel.parts)
                 .map_err(|what| Error::Internal(format!("missing {what}")))?;
-            let module = self.gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            let descriptor = wgpu::ShaderModuleDescriptor {
                 label: Some(kernel.shader),
                 source: wgpu::ShaderSource::Wgsl(text.into()),
-            });
+            };
+            // SAFETY: the shaders are our own, and what they index with is validated before a step. Checks of every index and
+            // counters in every loop, which keep compilers from unrolling it, cost a GEMM a quarter of its speed.
+            let module = unsafe {
+                let checks = wgpu::ShaderRuntimeChecks::unchecked();
+                self.gpu.device.create_shader_module_trusted(descriptor, checks)
+            };
             self.modules.insert(key.clone(), module);
         }
         let layout = self.layout(bindings).1.clone();
