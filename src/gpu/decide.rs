@@ -21,6 +21,9 @@ pub struct Capabilities {
 /// few microseconds should vanish beside the time of reading the weights.
 pub const PACKED_FROM: usize = 1 << 24;
 
+/// The same for more rows than a few.
+pub const PACKED_FROM_OF_MANY: usize = 1 << 17;
+
 /// Whether GPUs of a vendor have an instruction for `dot4I8Packed`, which WGSL promises everywhere: Apple's have none, and
 /// those for phones were not looked at.
 pub fn multiplies_bytes(vendor: &str) -> bool {
@@ -59,6 +62,8 @@ pub struct LinearKernel {
     pub tile_rows: usize,
     /// Rows of the activations.
     pub tile_tokens: usize,
+    /// Of them, those that a thread serves.
+    pub per_thread: usize,
     /// What the threads of a workgroup sum up together, if they do.
     pub sum: Option<Sum>,
     /// Eights of a row that a thread takes at a time, where the shader wants to know.
@@ -91,25 +96,42 @@ pub fn linear(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
 }
 
 fn tiles(shader: &'static str, tile_rows: usize, tile_tokens: usize) -> LinearKernel {
-    LinearKernel { shader, tile_rows, tile_tokens, sum: None, groups: None, packed: false, any_shape: false }
+    LinearKernel {
+        shader,
+        tile_rows,
+        tile_tokens,
+        per_thread: tile_tokens,
+        sum: None,
+        groups: None,
+        packed: false,
+        any_shape: false,
+    }
 }
 
 fn gemm(shape: LinearShape) -> LinearKernel {
     // Small results are cut into more tiles, so that there is one for every core of a large GPU.
     const ENOUGH: usize = 128;
     let large = shape.rows.div_ceil(64) * shape.most.div_ceil(64);
-    tiles("gemm", 64, if large < ENOUGH { 32 } else { 64 })
+    let (tokens, per_thread) = if large < ENOUGH { (32, 4) } else { (64, 8) };
+    LinearKernel { per_thread, ..tiles("gemm", 64, tokens) }
 }
+
+/// Rows of a matrix from which on a GEMV has workgroups enough for the largest GPUs.
+const MANY_ROWS: usize = 8192;
 
 fn gemv(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
     let quantized = !matches!(shape.block_type, BlockType::F32 | BlockType::F16 | BlockType::BF16);
     let weights = shape.rows * shape.cols;
-    let packed = packs(shape.block_type) && capabilities.packed_from.is_some_and(|least| weights >= least);
+    // Several rows share the cost of packing, and what is packed is read once for each.
+    let worth = |least: usize| weights >= if shape.most > 4 { least.min(PACKED_FROM_OF_MANY) } else { least };
+    let packed = packs(shape.block_type) && capabilities.packed_from.is_some_and(worth);
     // One row of activations leaves registers for longer runs, which scale twice as many products at once; packed bytes do
     // so always.
     let groups = if packed || shape.most == 1 && quantized { 2 } else { 1 };
     let lanes = match shape.cols / (8 * groups) {
         0..=64 => 32,
+        // A matrix of few rows keeps a large GPU busy only with more threads for each.
+        128.. if shape.most <= 4 && shape.rows < MANY_ROWS => 128,
         65..=511 => 64,
         // Without subgroups the sums of 16 rows and more threads would not fit into 16 KiB.
         _ if shape.most > 8 => 64,
@@ -161,14 +183,15 @@ pub enum AttentionKernel {
 pub fn attention(shape: AttentionShape, capabilities: &Capabilities) -> AttentionKernel {
     let group = shape.heads / shape.kv_heads;
     // A thread owns one entry of four elements in a tile of 64 threads.
-    if capabilities.kernels == Kernels::Independent || shape.head_dim > 4 * 64 {
+    if capabilities.kernels == Kernels::Independent || shape.head_dim > 4 * ATTENTION_LANES {
         return AttentionKernel::Thread;
     }
     let most_rows = if shape.most <= FEW { 1 } else { (16 / group).max(1) };
     let rows = (0..5).map(|halvings| (most_rows >> halvings).max(1));
     let tiles = rows.flat_map(|rows| [(rows, 32), (rows, 16)]).chain([(1, 8), (1, 4)]);
-    let fits =
-        |(rows, positions): &(usize, usize)| attention_bytes(&shape, rows * group, *positions) <= SHARED;
+    let fits = |(rows, positions): &(usize, usize)| {
+        rows * group <= ATTENTION_LANES && attention_bytes(&shape, rows * group, *positions) <= SHARED
+    };
     let Some((rows, positions)) = tiles.into_iter().find(fits) else {
         return AttentionKernel::Thread;
     };
@@ -178,13 +201,21 @@ pub fn attention(shape: AttentionShape, capabilities: &Capabilities) -> Attentio
     AttentionKernel::Tile { rows, positions, splits }
 }
 
+/// Threads that keep the online softmax of a query together: a power of two.
+pub fn softmax_threads(queries: usize, positions: usize) -> usize {
+    (1 << (ATTENTION_LANES / queries).ilog2()).min(positions)
+}
+
+/// Threads of a workgroup of `attention_tile`.
+const ATTENTION_LANES: usize = 64;
+
 /// Shared memory of a workgroup on any adapter.
 const SHARED: usize = 16 << 10;
 
 /// What `attention_tile` needs of it.
 fn attention_bytes(shape: &AttentionShape, queries: usize, positions: usize) -> usize {
     let keys = positions * (shape.head_dim + 4) * shape.kv_type.bytes();
-    let (scores, statistics) = (queries * positions * 4, queries * 12);
+    let (scores, statistics) = (queries * positions * 4, queries * 8 + ATTENTION_LANES * 4);
     queries * shape.head_dim * 4 + keys + scores + statistics
 }
 
@@ -405,7 +436,8 @@ mod tests {
         let table = [
             (SOFTWARE, 4096, BlockType::Q4_K, 1, "gemv_thread", None),
             (SOFTWARE, 4096, BlockType::Q4_K, 16, "gemm_thread", None),
-            (HARDWARE, 4096, BlockType::Q4_K, 1, "gemv", Some((64, "reduce_subgroups", 2))),
+            (HARDWARE, 4096, BlockType::Q4_K, 1, "gemv", Some((128, "reduce_subgroups", 2))),
+            (HARDWARE, 4096, BlockType::Q4_K, 16, "gemv", Some((64, "reduce_subgroups", 1))),
             (HARDWARE, 14336, BlockType::Q4_K, 1, "gemv", Some((128, "reduce_subgroups", 2))),
             (HARDWARE, 576, BlockType::Q4_1, 1, "gemv", Some((32, "reduce_subgroups", 2))),
             (HARDWARE, 576, BlockType::F16, 1, "gemv", Some((64, "reduce_subgroups", 1))),
@@ -432,7 +464,9 @@ mod tests {
         use BlockType::*;
         let packing = Capabilities { packed_from: Some(PACKED_FROM), ..HARDWARE };
         let table = [
-            (packing, 4096, 4096, Q4_K, 1, Some((64, 1))),
+            (packing, 4096, 4096, Q4_K, 1, Some((128, 1))),
+            (packing, 14336, 4096, Q4_K, 1, Some((64, 1))),
+            (packing, 576, 576, Q4_1, 16, Some((32, 16))),
             (packing, 4096, 14336, Q8_0, 16, Some((64, 16))),
             (packing, 4096, 14336, Q6_K, 4, Some((128, 4))),
             (packing, 49152, 576, Q4_1, 1, Some((32, 1))),

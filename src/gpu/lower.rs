@@ -215,7 +215,9 @@ impl<'a> Lowering<'a> {
                 operands.push(self.count(x.per));
             }
             if choice.shader == "gemm" {
-                kernel = kernel.constant("THREADS", choice.tile_tokens / 4);
+                kernel = kernel
+                    .constant("PER_THREAD", choice.per_thread)
+                    .constant("THREADS", choice.tile_tokens / choice.per_thread);
             }
             if let Some(sum) = choice.sum {
                 let products = if choice.packed { "dot_packed" } else { "dot_f32" };
@@ -355,11 +357,13 @@ impl<'a> Lowering<'a> {
                 self.dispatch(kernel, operands, grid).products.position = products;
             }
             AttentionKernel::Tile { rows, positions, splits } => {
+                let group = heads / shape.kv_heads;
                 let kernel = kernel("attention_tile")
-                    .constant("GROUP", heads / shape.kv_heads)
+                    .constant("GROUP", group)
                     .constant("ROWS", rows)
                     .constant("POSITIONS", positions)
-                    .constant("SPLITS", splits);
+                    .constant("SPLITS", splits)
+                    .constant("SHARERS", decide::softmax_threads(rows * group, positions));
                 let grid = [
                     Extent::Fixed(splits as u32),
                     Extent::Fixed(shape.kv_heads as u32),
