@@ -70,6 +70,23 @@ impl Drop for Open {
     }
 }
 
+/// WebGPU itself. Natively one for the process, which is never closed: a driver that is unloaded with it leaves threads behind
+/// that cannot end (NVIDIA's crashes in them).
+fn instance() -> wgpu::Instance {
+    let open = || {
+        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+        descriptor.flags = wgpu::InstanceFlags::empty();
+        wgpu::Instance::new(descriptor)
+    };
+    #[cfg(target_arch = "wasm32")]
+    return open();
+    #[cfg(not(target_arch = "wasm32"))]
+    {
+        static INSTANCE: std::sync::OnceLock<wgpu::Instance> = std::sync::OnceLock::new();
+        INSTANCE.get_or_init(open).clone()
+    }
+}
+
 impl Gpu {
     /// Opens the best adapter: natively the fastest, in a browser the one it chooses.
     pub async fn request(options: &GpuOptions) -> Result<Gpu> {
@@ -78,9 +95,7 @@ impl Gpu {
         if !wgpu::util::is_browser_webgpu_supported().await {
             return Err(Error::NoGpu("this browser offers no WebGPU adapter".into()));
         }
-        let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-        descriptor.flags = wgpu::InstanceFlags::empty();
-        let instance = wgpu::Instance::new(descriptor);
+        let instance = instance();
         let adapter = instance
             .request_adapter(&wgpu::RequestAdapterOptions {
                 power_preference: wgpu::PowerPreference::HighPerformance,
