@@ -1,15 +1,20 @@
 //! Speed of matrix products, natively: block type × shape × rows, in GFLOP/s and in GB/s of weights read; on the GPU also
 //! as shares of what the adapter can do at most: copy memory, and multiply and add.
 //!
-//! `cargo bench --bench kernels [-- --backend wasm|webgpu] [--reps 5] [--hardware]`; the backend "wasm" is the CPU here;
-//! `--hardware` refuses software adapters. `cargo xtask bench kernels` runs this; the program runs without cargo too.
+//! `cargo bench --bench kernels [-- --backend wasm|webgpu] [--reps 5] [--types Q4_K,Q6_K] [--rows 1,16,512] [--hardware]`;
+//! the backend "wasm" is the CPU here; `--hardware` refuses software adapters. `cargo xtask bench kernels` runs this; the
+//! program runs without cargo too.
 
+#[path = "synth/blocks.rs"]
+#[allow(dead_code)]
+mod blocks;
 mod common;
 
-use common::{adapter_wanted, fail, number, sample, text};
+use blocks::Blocks;
+use common::{adapter_wanted, fail, list, number, sample, text};
 use lunette::Result;
 use lunette::cpu::{CpuOps, CpuStore, CpuWeight, KvCache, Tensor};
-use lunette::gpu::{Gpu, GpuOptions, GpuStore, Probe, Trial};
+use lunette::gpu::{Gpu, GpuOptions, GpuStore, Probe, Recorder, Trial, Value};
 use lunette::model::{KvShape, KvType, Ops, Row, Step, WeightStore};
 use lunette::quant::BlockType;
 use std::time::{Duration, Instant};
@@ -20,6 +25,14 @@ const SHAPES: [(usize, usize); 4] = [(1536, 576), (2048, 2048), (8192, 2048), (1
 const ROWS: [usize; 3] = [1, 16, 128];
 /// A sample is the mean of as many runs as fit into this.
 const SAMPLE: Duration = Duration::from_millis(50);
+/// The same where an adapter is fast.
+const SAMPLE_OF_HARDWARE: Duration = Duration::from_millis(15);
+/// What a card does before a sample.
+const WARM_UP: Duration = Duration::from_millis(60);
+/// Weights that a GPU goes through before it comes back to the first: more than its cache holds.
+const ROUND: usize = 160 << 20;
+const MOST_IN_A_ROUND: usize = 32;
+
 fn main() {
     let result = match text("backend").as_deref() {
         None | Some("wasm") => products(&SHAPES[..3], &mut Cpu),
@@ -50,8 +63,12 @@ fn most(gpu: &Gpu) -> Result<Most> {
     let probe = pollster::block_on(Probe::new(gpu))?;
     let (mut bytes, mut flops) = (Vec::new(), Vec::new());
     for _ in 0..number("reps", 5).max(3) {
-        bytes.push(probe.bytes() / steady(|times| pollster::block_on(probe.copy(times)))?);
-        flops.push(probe.flops() / steady(|times| pollster::block_on(probe.arithmetic(times)))?);
+        let (copy, arithmetic) = (
+            steady(gpu, |times| pollster::block_on(probe.copy(times)))?,
+            steady(gpu, |times| pollster::block_on(probe.arithmetic(times)))?,
+        );
+        bytes.push(probe.bytes() / copy);
+        flops.push(probe.flops() / arithmetic);
         let report = |name, unit, values: &[f64]| {
             let last = values.last().copied().unwrap_or_default();
             sample(name, GPU, &gpu.adapter_name(), unit, last / 1e9);
@@ -68,16 +85,18 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// Seconds of one run: what many take more than one, so that the way to the GPU and back does not count.
-fn steady(mut run: impl FnMut(usize) -> Result<()>) -> Result<f64> {
-    let mut seconds = |times| {
-        let start = Instant::now();
-        run(times).map(|()| start.elapsed().as_secs_f64())
-    };
+fn steady(gpu: &Gpu, mut seconds: impl FnMut(usize) -> Result<f64>) -> Result<f64> {
+    let sample = if gpu.is_software() { SAMPLE } else { SAMPLE_OF_HARDWARE };
+    // A card that has just been idle runs slowly for a while.
+    let start = Instant::now();
     seconds(1)?;
+    while !gpu.is_software() && start.elapsed() < WARM_UP {
+        seconds(16)?;
+    }
     let mut more = 4;
     loop {
         let (one, many) = (seconds(1)?, seconds(1 + more)?);
-        if many - one > SAMPLE.as_secs_f64() || more > 1 << 16 {
+        if many - one > sample.as_secs_f64() || more > 1 << 14 {
             return Ok((many - one) / more as f64);
         }
         more *= 4;
@@ -100,10 +119,10 @@ trait Place {
 }
 
 fn products(shapes: &[(usize, usize)], place: &mut impl Place) -> Result<()> {
-    for block_type in BlockType::ALL {
+    for block_type in types() {
         for &(out, width) in shapes.iter().filter(|(_, width)| width % block_type.block_len() == 0) {
             let w = place.weight(block_type, out, width)?;
-            for rows in ROWS {
+            for rows in list("rows", &ROWS) {
                 let x = Tensor::new(rows, width, values(rows * width));
                 let mut product = place.product(&w, width, rows)?;
                 for _ in 0..number("reps", 5) {
@@ -130,6 +149,15 @@ fn products(shapes: &[(usize, usize)], place: &mut impl Place) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The block types asked for.
+fn types() -> Vec<BlockType> {
+    let Some(names) = text("types") else { return BlockType::ALL.to_vec() };
+    let named = |name: &str| BlockType::ALL.into_iter().find(|block_type| format!("{block_type:?}") == name);
+    let types =
+        names.split(',').map(|name| named(name).unwrap_or_else(|| fail(&format!("there is no type {name}"))));
+    types.collect()
 }
 
 struct Cpu;
@@ -175,7 +203,8 @@ struct Device {
 }
 
 impl Place for Device {
-    type Weight = <GpuStore as WeightStore>::Weight;
+    /// As many of them as make a round.
+    type Weight = Vec<<GpuStore as WeightStore>::Weight>;
     type Product = Trial;
 
     fn name(&self) -> (&'static str, String) {
@@ -187,18 +216,25 @@ impl Place for Device {
     }
 
     fn weight(&mut self, block_type: BlockType, rows: usize, cols: usize) -> Result<Self::Weight> {
-        written(GpuStore::new(&self.gpu), block_type, rows, cols)
+        let round = if self.gpu.is_software() { 1 } else { ROUND / block_type.bytes_of(rows * cols) + 1 };
+        let each = 0..round.min(MOST_IN_A_ROUND);
+        each.map(|_| written(GpuStore::new(&self.gpu), block_type, rows, cols)).collect()
     }
 
-    fn product(&mut self, w: &Self::Weight, cols: usize, rows: usize) -> Result<Trial> {
-        pollster::block_on(Trial::new(&self.gpu, KV, rows, &[cols], |ops, x| ops.linear(w, &x[0])))
+    fn product(&mut self, weights: &Self::Weight, cols: usize, rows: usize) -> Result<Trial> {
+        let round = |ops: &mut Recorder, x: &[Value]| {
+            let results = weights.iter().map(|w| ops.linear(w, &x[0]));
+            results.last().unwrap_or_else(|| x[0].clone())
+        };
+        pollster::block_on(Trial::new(&self.gpu, KV, rows, &[cols], round))
     }
 
-    fn seconds(&mut self, _: &Self::Weight, trial: &mut Trial, x: &Tensor) -> Result<f64> {
+    fn seconds(&mut self, weights: &Self::Weight, trial: &mut Trial, x: &Tensor) -> Result<f64> {
         let slots = (0..x.rows as u32).map(|i| Row { token: 0, position: i, slot: i, sequence: 0 });
         let step =
             Step { rows: slots.collect(), tables: vec![(0..KV.blocks as u32).collect()], outputs: vec![] };
-        steady(|times| pollster::block_on(trial.run(&step, &[&x.data], times)).map(|_| ()))
+        let round = steady(&self.gpu, |times| pollster::block_on(trial.seconds(&step, &[&x.data], times)))?;
+        Ok(round / weights.len() as f64)
     }
 }
 
@@ -211,7 +247,7 @@ fn written<S: WeightStore>(
     rows: usize,
     cols: usize,
 ) -> Result<S::Weight> {
-    let bytes = block_type.quantize(&values(rows * cols));
+    let bytes: Vec<u8> = Blocks::new().matrix(block_type, cols, rows * cols, 4 << 20).flatten().collect();
     let mut weight = store.allocate("benchmark", block_type, rows, cols)?;
     store.write(&mut weight, 0, &bytes)?;
     Ok(weight)

@@ -66,7 +66,7 @@ fn linear() {
                     let mut trial = trial(&gpu, NO_KV, most, &[cols], |o, x| o.linear(&w, &x[0]));
                     for &n in counts {
                         let step = rows(n);
-                        let got = block_on(trial.run(&step, &[&x[..n * cols]], 1)).unwrap();
+                        let got = block_on(trial.run(&step, &[&x[..n * cols]])).unwrap();
                         let expected = exact_linear(&cpu_w, &x[..n * cols], n);
                         let what = format!("{family} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
                         assert_close(&got, &expected.data, BOUND, &what);
@@ -101,7 +101,7 @@ fn linear_and_add() {
                     for &n in counts {
                         let step = rows(n);
                         let inputs = [&x[..n * cols], &other[..n * rows_w]];
-                        let got = block_on(trial.run(&step, &inputs, 1)).unwrap();
+                        let got = block_on(trial.run(&step, &inputs)).unwrap();
                         let mut kv = KvCache::new(NO_KV, KvType::F32);
                         let mut ops = CpuOps { step: &step, kv: &mut kv };
                         let y = exact_linear(&cpu_w, inputs[0], n);
@@ -131,7 +131,7 @@ fn gated() {
                     assert_eq!(trial.dispatches(), 1, "{block_type:?}");
                     for &n in counts {
                         let step = rows(n);
-                        let got = block_on(trial.run(&step, &[&x[..n * cols]], 1)).unwrap();
+                        let got = block_on(trial.run(&step, &[&x[..n * cols]])).unwrap();
                         let mut kv = KvCache::new(NO_KV, KvType::F32);
                         let mut ops = CpuOps { step: &step, kv: &mut kv };
                         let x = &x[..n * cols];
@@ -178,7 +178,7 @@ fn packed_products() {
                     // One packs, one multiplies.
                     assert_eq!((added.dispatches(), gated.dispatches()), (2, 2));
                     let got =
-                        [&mut added, &mut gated].map(|trial| block_on(trial.run(&step, &inputs, 1)).unwrap());
+                        [&mut added, &mut gated].map(|trial| block_on(trial.run(&step, &inputs)).unwrap());
                     let mut kv = KvCache::new(NO_KV, KvType::F32);
                     let mut ops = CpuOps { step: &step, kv: &mut kv };
                     let [y, g, u] = [&cpu_w, &gates[0].1, &gates[1].1].map(|w| exact_linear(w, inputs[0], n));
@@ -210,7 +210,7 @@ fn packed_products_are_exact_on_their_grid() {
         let (w, cpu_w) = weights(&gpu, block_type, cols, cols, 45);
         let exact = exact_linear(&cpu_w, &x, n);
         let mut once = trial(&gpu, NO_KV, 4, &[cols], |o, x| o.linear(&w, &x[0]));
-        let got = block_on(once.run(&rows(n), &[&x], 1)).unwrap();
+        let got = block_on(once.run(&rows(n), &[&x])).unwrap();
         assert_close(&got, &exact.data, 2e-6, &format!("{block_type:?}"));
 
         let mut twice = trial(&gpu, NO_KV, 4, &[cols], |o, x| {
@@ -218,7 +218,7 @@ fn packed_products_are_exact_on_their_grid() {
             o.linear(&w, &y)
         });
         assert_eq!((once.dispatches(), twice.dispatches()), (2, 4));
-        let got = block_on(twice.run(&rows(n), &[&x], 1)).unwrap();
+        let got = block_on(twice.run(&rows(n), &[&x])).unwrap();
         let expected = exact_linear(&cpu_w, &exact.data, n);
         assert_close(&got, &expected.data, PACKED_BOUND, &format!("{block_type:?}, twice"));
     }
@@ -233,7 +233,7 @@ fn embed() {
                 let mut step = rows(17);
                 step.rows.iter_mut().enumerate().for_each(|(i, row)| row.token = (i * 31 % vocab) as u32);
                 let mut trial = trial(&gpu, NO_KV, 64, &[], |o, _| o.embed(&table));
-                let got = block_on(trial.run(&step, &[], 1)).unwrap();
+                let got = block_on(trial.run(&step, &[])).unwrap();
                 let mut kv = KvCache::new(NO_KV, KvType::F32);
                 let expected = CpuOps { step: &step, kv: &mut kv }.embed(&cpu_table);
                 assert_close(&got, &expected.data, 1e-6, &format!("{family} {block_type:?} {vocab}×{cols}"));
@@ -258,7 +258,7 @@ fn shards() {
             let x = o.embed(&w);
             o.linear(&w, &x)
         });
-        let got = block_on(trial.run(&step, &[], 1)).unwrap();
+        let got = block_on(trial.run(&step, &[])).unwrap();
         let mut kv = KvCache::new(NO_KV, KvType::F32);
         let mut ops = CpuOps { step: &step, kv: &mut kv };
         let x = ops.embed(&cpu_w);
@@ -277,7 +277,7 @@ fn rms_norm() {
                 for most in classes(n) {
                     let mut trial = trial(&gpu, NO_KV, most, &[cols], |o, x| o.rms_norm(&x[0], &w, 1e-5));
                     let step = rows(n);
-                    let got = block_on(trial.run(&step, &[&x[..n * cols]], 1)).unwrap();
+                    let got = block_on(trial.run(&step, &[&x[..n * cols]])).unwrap();
                     let mut kv = KvCache::new(NO_KV, KvType::F32);
                     let x = Tensor::new(n, cols, x[..n * cols].to_vec());
                     let expected = CpuOps { step: &step, kv: &mut kv }.rms_norm(&x, &cpu_w, 1e-5);
@@ -305,7 +305,7 @@ fn rope() {
                     // Only the rotation looks at these positions: far ones too.
                     step.rows.iter_mut().for_each(|row| row.position = row.position * 97 + 5);
                     let mut trial = trial(&gpu, NO_KV, 64, &[cols], |o, x| o.rope(x[0].clone(), &w, style));
-                    let got = block_on(trial.run(&step, &[&x], 1)).unwrap();
+                    let got = block_on(trial.run(&step, &[&x])).unwrap();
                     let mut kv = KvCache::new(NO_KV, KvType::F32);
                     let x = Tensor::new(n, cols, x);
                     let expected = CpuOps { step: &step, kv: &mut kv }.rope(x, &cpu_w, style);
@@ -342,7 +342,7 @@ fn elementwise() {
                         o.outputs(&sum)
                     }
                 });
-                let got = block_on(trial.run(&step, &[&a, &b], 1)).unwrap();
+                let got = block_on(trial.run(&step, &[&a, &b])).unwrap();
                 assert_close(&got, &expected.data, BOUND, &format!("{family} {name} {n} × {cols}"));
             }
         }
@@ -424,7 +424,7 @@ fn project(
         for (i, step) in steps.iter().enumerate() {
             let n = step.rows.len();
             let x: Vec<f32> = random(n * COLS, 30 + i as u64).iter().map(|v| v * 0.2).collect();
-            let got = block_on(trial.run(step, &[&x], 1)).unwrap();
+            let got = block_on(trial.run(step, &[&x])).unwrap();
             cache.prepare(step).unwrap();
             let mut ops = CpuOps { step, kv: &mut cache };
             let x = Tensor::new(n, COLS, x);
@@ -448,7 +448,7 @@ fn converse(gpu: &Gpu, kv: KvShape, heads: usize, counts: &[[u32; 3]], bound: f3
         // Sharp and flat distributions: the scores of some rows are large.
         let q: Vec<f32> =
             inputs[0].iter().enumerate().map(|(j, v)| v * (1 + j / cols[0] % 9) as f32).collect();
-        let got = block_on(trial.run(step, &[&q, &inputs[1], &inputs[2]], 1)).unwrap();
+        let got = block_on(trial.run(step, &[&q, &inputs[1], &inputs[2]])).unwrap();
         let [q, k, v] = [q, inputs[1].clone(), inputs[2].clone()];
         cache.prepare(step).unwrap();
         let expected = CpuOps { step, kv: &mut cache }.attention(

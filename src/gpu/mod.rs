@@ -20,6 +20,7 @@ mod plan;
 #[cfg(not(target_arch = "wasm32"))]
 mod poller;
 mod probe;
+mod profile;
 mod readback;
 mod readout;
 mod record;
@@ -37,6 +38,7 @@ pub use crate::model::KvType;
 pub use device::{Gpu, GpuOptions};
 pub use kv::KvBuffers;
 pub use probe::Probe;
+pub use profile::KernelTime;
 pub use record::{Recorder, Value};
 pub use runner::GpuRunner;
 pub use trial::{ReadoutTrial, Trial};

@@ -142,6 +142,11 @@ impl Plan {
         self.dispatches.len()
     }
 
+    /// The pipeline of each dispatch, in order.
+    pub(super) fn pipelines(&self) -> impl Iterator<Item = PipelineId> {
+        self.dispatches.iter().map(|dispatch| dispatch.pipeline)
+    }
+
     /// The most products that a dispatch makes for a row.
     pub(super) fn largest(&self) -> u64 {
         self.dispatches.iter().map(|dispatch| dispatch.products.row).max().unwrap_or(0)

@@ -63,17 +63,17 @@ impl Probe {
         self.flops
     }
 
-    /// Copies a buffer `times` times.
-    pub async fn copy(&self, times: usize) -> Result<()> {
-        self.run(&self.copy, times).await
+    /// Seconds that it takes to copy a buffer `times` times.
+    pub async fn copy(&self, times: usize) -> Result<f64> {
+        self.seconds(&self.copy, times).await
     }
 
-    /// Multiplies and adds, `times` times over.
-    pub async fn arithmetic(&self, times: usize) -> Result<()> {
-        self.run(&self.arithmetic, times).await
+    /// Seconds of `times` runs that multiply and add.
+    pub async fn arithmetic(&self, times: usize) -> Result<f64> {
+        self.seconds(&self.arithmetic, times).await
     }
 
-    async fn run(&self, plan: &Plan, times: usize) -> Result<()> {
+    async fn seconds(&self, plan: &Plan, times: usize) -> Result<f64> {
         let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
@@ -81,7 +81,6 @@ impl Probe {
                 plan.encode(&mut pass, &self.pipelines, &Load::default())?;
             }
         }
-        self.gpu.queue.submit([encoder.finish()]);
-        self.gpu.finished().await
+        self.gpu.seconds(encoder).await
     }
 }

@@ -7,6 +7,7 @@ use futures::channel::oneshot;
 use futures::future::{Either, select};
 use futures_timer::Delay;
 use std::time::Duration;
+use web_time::Instant;
 
 impl Gpu {
     /// What the device answers, unless it is lost first: nobody promises that it answers then.
@@ -37,6 +38,17 @@ impl Gpu {
     /// Waits until everything submitted so far is done.
     pub(super) async fn finished(&self) -> Result<()> {
         self.until(self.done()).await
+    }
+
+    /// Seconds from handing over what was encoded until the adapter has done it. Everything before is done then too, and
+    /// does not count.
+    pub(super) async fn seconds(&self, encoder: wgpu::CommandEncoder) -> Result<f64> {
+        let commands = encoder.finish();
+        self.finished().await?;
+        let start = Instant::now();
+        self.queue.submit([commands]);
+        self.finished().await?;
+        Ok(start.elapsed().as_secs_f64())
     }
 
     /// Why a buffer could not be read: the device is lost, which some browsers say only afterwards.

@@ -20,12 +20,12 @@ use futures::future::LocalBoxFuture;
 
 /// Plans for every kind of step, and the buffers that they work in.
 pub struct GpuRunner {
-    gpu: Gpu,
-    vocab: usize,
-    kv: KvShape,
-    max_rows: usize,
+    pub(super) gpu: Gpu,
+    pub(super) vocab: usize,
+    pub(super) kv: KvShape,
+    pub(super) max_rows: usize,
     steps_ahead: usize,
-    stages: Stages,
+    pub(super) stages: Stages,
     pace: Pace,
     /// Products of the largest dispatch, for a row.
     largest: u64,

@@ -84,8 +84,26 @@ impl Trial {
         self.plan.dispatches()
     }
 
-    /// Computes `step`, whose rows have these `inputs`, `times` times over, and returns the result of the last.
-    pub async fn run(&mut self, step: &Step, inputs: &[&[f32]], times: usize) -> Result<Vec<f32>> {
+    /// Computes `step`, whose rows have these `inputs`, and returns the result.
+    pub async fn run(&mut self, step: &Step, inputs: &[&[f32]]) -> Result<Vec<f32>> {
+        let mut encoder = self.encode(step, inputs, 1)?;
+        let count = match self.value.per {
+            Per::Row => step.rows.len(),
+            Per::Output => step.outputs.len(),
+        };
+        let len = count * self.value.cols;
+        encoder.copy_buffer_to_buffer(&self.result, 0, &self.staging, 0, (len * 4) as u64);
+        self.gpu.queue.submit([encoder.finish()]);
+        self.gpu.read(&self.staging, len).await
+    }
+
+    /// Seconds that the adapter takes for `times` runs, one after the other. Encoding them does not count.
+    pub async fn seconds(&mut self, step: &Step, inputs: &[&[f32]], times: usize) -> Result<f64> {
+        let encoder = self.encode(step, inputs, times)?;
+        self.gpu.seconds(encoder).await
+    }
+
+    fn encode(&mut self, step: &Step, inputs: &[&[f32]], times: usize) -> Result<wgpu::CommandEncoder> {
         if step.rows.len() > self.plan.most || inputs.len() != self.inputs.len() {
             return Err(Error::Internal("malformed trial".into()));
         }
@@ -94,22 +112,15 @@ impl Trial {
         for (buffer, values) in self.inputs.iter().zip(inputs) {
             self.gpu.queue.write_buffer(buffer, 0, bytemuck::cast_slice(values));
         }
-        let (rows, outputs) = (step.rows.len() as u32, step.outputs.len() as u32);
+        let load =
+            Load { rows: step.rows.len() as u32, outputs: step.outputs.len() as u32, ..Load::default() };
         let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for _ in 0..times {
-                self.plan.encode(&mut pass, &self.pipelines, &Load { rows, outputs, positions: 0 })?;
-            }
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        for _ in 0..times {
+            self.plan.encode(&mut pass, &self.pipelines, &load)?;
         }
-        let count = match self.value.per {
-            Per::Row => rows,
-            Per::Output => outputs,
-        };
-        let len = count as usize * self.value.cols;
-        encoder.copy_buffer_to_buffer(&self.result, 0, &self.staging, 0, (len * 4) as u64);
-        self.gpu.queue.submit([encoder.finish()]);
-        self.gpu.read(&self.staging, len).await
+        drop(pass);
+        Ok(encoder)
     }
 }
 
