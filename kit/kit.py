@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 # A software adapter takes its time: smaller shapes, and more of it.
 REHEARSAL = os.environ.get("KIT_REHEARSAL") == "1"
 # Seconds of a stage, all of its programs together.
-BUDGETS = {"check": 120, "kernels": 120, "model": 240, "peer": 120, "node": 60}
+BUDGETS = {"check": 120, "kernels": 120, "model": 240, "peer": 120, "node": 60, "browser": 120}
 
 
 def say(stage, **what):
@@ -29,34 +29,47 @@ def say(stage, **what):
 
 
 def take(folder):
-    """Keeps a piece; unpacks the archive that it completes."""
-    piece = json.loads((folder / "piece.json").read_text())
+    """Keeps a piece's parts of archives; unpacks each archive that is whole now."""
     kept = KIT / "pieces"
     kept.mkdir(parents=True, exist_ok=True)
-    shutil.copy(folder / piece["file"], kept)
     for name in ("run.sh", "kit.py"):
         if (folder / name).resolve() != (KIT / name).resolve():
             shutil.copy(folder / name, KIT)
-    parts = [kept / f"{piece['archive']}.{i:03}" for i in range(piece["parts"])]
-    missing = [part.name for part in parts if not part.exists()]
-    if missing:
-        say("take", archive=piece["archive"], missing=len(missing))
-        return
-    whole = kept / piece["archive"]
-    digest = hashlib.sha256()
-    with open(whole, "wb") as out:
-        for part in parts:
-            data = part.read_bytes()
-            digest.update(data)
-            out.write(data)
-            part.unlink()
-    if digest.hexdigest() != piece["sha256"]:
-        whole.unlink()
-        sys.exit(f"{piece['archive']} has another sha256 than it should: carry its pieces again")
-    with tarfile.open(whole) as archive:
-        archive.extractall(KIT)
-    whole.unlink()
-    say("take", archive=piece["archive"], unpacked=True)
+    for part in json.loads((folder / "piece.json").read_text()):
+        archive = kept / part["archive"]
+        with open(archive, "r+b" if archive.exists() else "w+b") as file:
+            file.seek(part["at"])
+            file.write((folder / part["file"]).read_bytes())
+        have = sum(record(archive, part, folder).values())
+        if have < part["bytes"]:
+            say("take", archive=part["archive"], missing=part["bytes"] - have)
+            continue
+        unpack(archive, part["sha256"])
+
+
+def record(archive, part, folder):
+    """Notes which ranges of an archive are there."""
+    notes = archive.with_suffix(".json")
+    ranges = json.loads(notes.read_text()) if notes.exists() else {}
+    ranges[str(part["at"])] = (folder / part["file"]).stat().st_size
+    notes.write_text(json.dumps(ranges))
+    return ranges
+
+
+def unpack(archive, sha256):
+    """Unpacks a whole archive into $KIT, if it is what was sent."""
+    with open(archive, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest == sha256:
+        with tarfile.open(archive) as content:
+            # Owners and modes as they were packed, which newer versions of Python must be told.
+            content.extraction_filter = lambda member, _: member
+            content.extractall(KIT)
+    archive.unlink()
+    archive.with_suffix(".json").unlink()
+    if digest != sha256:
+        sys.exit(f"{archive.name} has another sha256 than it should: carry its pieces again")
+    say("take", archive=archive.name, unpacked=True)
 
 
 def environment():
@@ -69,8 +82,8 @@ def environment():
     libraries = [str(path) for path in loader.glob("usr/lib/*-linux-gnu")]
     env["LD_LIBRARY_PATH"] = ":".join([*libraries, env.get("LD_LIBRARY_PATH", "")]).strip(":")
     if "VK_ICD_FILENAMES" not in env:
-        places = ("/etc/vulkan/icd.d", "/usr/share/vulkan/icd.d", "/usr/local/share/vulkan/icd.d")
-        found = [path for place in places for path in sorted(glob.glob(f"{place}/nvidia*.json"))]
+        places = ("/etc", "/usr/share", "/usr/local/share", "/usr/local/nvidia/share")
+        found = [path for place in places for path in sorted(glob.glob(f"{place}/vulkan/icd.d/nvidia*.json"))]
         if not found:
             # A container may have the driver's libraries and no manifest.
             manifest = KIT / "nvidia_icd.json"
@@ -128,7 +141,8 @@ def check():
     stage.run("nvidia-smi", "nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader", lines=False)
     stage.run("adapter", KIT / "bin/adapter")
     for program in ("gpu_ops", "gpu_readout", "gpu_model"):
-        out = stage.run(program, KIT / "bin" / program, "--nocapture", "--test-threads=1", lines=False)
+        threads = "1" if REHEARSAL else "8"
+        out = stage.run(program, KIT / "bin" / program, "--nocapture", f"--test-threads={threads}", lines=False)
         for line in out.splitlines():
             if "KL" in line or line.startswith("test "):
                 say("check", program=program, line=line.strip())
@@ -136,7 +150,10 @@ def check():
 
 def kernels():
     """GB/s and GFLOP/s by type and shape, beside what the card can do at most."""
-    Stage("kernels").run("kernels", KIT / "bin/kernels", "--backend", "webgpu", "--reps", "3" if not REHEARSAL else "1")
+    stage = Stage("kernels")
+    sizes = ["--reps", "1"] if REHEARSAL else ["--reps", "2", "--rows", "1,4,16,512"]
+    for types in ("Q4_K,Q6_K,Q8_0,F16,Q4_1", "Q5_K,Q4_0,Q3_K,Q2_K,IQ4_XS,Q5_0,Q5_1,IQ4_NL,BF16,F32"):
+        stage.run(types, KIT / "bin/kernels", "--backend", "webgpu", "--types", types, *sizes)
 
 
 def synthetic(stage, shape):
@@ -151,15 +168,17 @@ SHAPES = ["llama-3.2-1b"] if REHEARSAL else ["llama-3.2-1b", "llama-3.1-8b"]
 
 
 def model():
-    """Prefill, and decode alone and several at once."""
+    """Prefill, decode alone and several at once, and where a step's time goes."""
     stage = Stage("model")
     lengths = ["--prompt", "64", "--decode", "4", "--batch", "1"] if REHEARSAL else [
         "--prompt", "512,2048", "--decode", "128", "--batch", "1,4,16",
     ]  # fmt: skip
+    steps = ["--rows", "1", "--times", "1"] if REHEARSAL else ["--rows", "1,16,512"]
     default = next((KIT / "models").glob("SmolLM2*.gguf"), None)
     models = [default] if default else []
     for path in [*models, *(synthetic(stage, shape) for shape in SHAPES)]:
-        stage.run(path.stem, KIT / "bin/model", "--backend", "webgpu", "--model", path, "--reps", "1", *lengths)
+        stage.run(path.stem, KIT / "bin/model", "--backend", "webgpu", "--model", path, "--reps", "2", *lengths)
+        stage.run(f"{path.stem}, profile", KIT / "bin/profile", "--model", path, *steps)
 
 
 def cuda_libraries():
@@ -187,7 +206,28 @@ def node():
     stage.run("node", KIT / "node/bin/node", KIT / "node/kit.mjs", env={"LUNETTE_CACHE": str(KIT / "node/cache")})
 
 
-STAGES = {"check": check, "kernels": kernels, "model": model, "peer": peer, "node": node}
+def browser():
+    """A verdict, and a model's speed, in headless Chromium on the card; wllama's WebGPU on the same file."""
+    stage = Stage("browser")
+    home = KIT / "browser"
+    (home / "chromium.sh").chmod(0o755)
+    env = {
+        "CHROME": str(home / "chromium.sh"),
+        "LUNETTE_ADAPTER": "swiftshader" if REHEARSAL else "default",
+        "LUNETTE_INSTALLED": str(KIT / "node/node_modules/lunette"),
+        "LUNETTE_MODEL": str(next((KIT / "models").glob("SmolLM2*.gguf"))),
+    }
+    lengths = ["--prompt", "64", "--decode", "4"] if REHEARSAL else ["--prompt", "512", "--decode", "128"]
+    scripts = {
+        "verdict": ["tests/browser/verdict.mjs", "webgpu"],
+        "lunette": ["benches/browser/model.mjs", "--backend", "webgpu", "--reps", "1", "--batch", "1,4", *lengths],
+        "wllama": ["benches/peers/peer.mjs", "wllama", "--webgpu", *lengths],
+    }
+    for label, (script, *arguments) in scripts.items():
+        stage.run(label, KIT / "node/bin/node", home / script, *arguments, env=env)
+
+
+STAGES = {"check": check, "kernels": kernels, "model": model, "peer": peer, "node": node, "browser": browser}
 
 
 def main():

@@ -90,6 +90,14 @@ export function launchVisitor(options = {}) {
   return chromium.launchPersistentContext(folder, { ...chromiumOptions(), ...options });
 }
 
+/** Without a display, and on a card whose driver Chromium's list may not know. */
+const ON_HARDWARE = [
+  "--enable-features=Vulkan",
+  "--use-angle=vulkan",
+  "--disable-vulkan-surface",
+  "--ignore-gpu-blocklist",
+];
+
 function chromiumOptions() {
   const adapter = process.env.LUNETTE_ADAPTER ?? "swiftshader";
   return {
@@ -99,7 +107,7 @@ function chromiumOptions() {
       // There is no sandbox in containers and for root. The browser only opens our own pages.
       "--no-sandbox",
       "--enable-unsafe-webgpu",
-      ...(adapter === "default" ? ["--enable-features=Vulkan"] : [`--use-webgpu-adapter=${adapter}`]),
+      ...(adapter === "default" ? ON_HARDWARE : [`--use-webgpu-adapter=${adapter}`]),
       "--disable-quic",
       "--no-first-run",
       "--disable-background-networking",

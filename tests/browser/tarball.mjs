@@ -74,7 +74,8 @@ export async function project(name, example) {
 
 let installation;
 
-/** The folder of the installed package. */
+/** The folder of the installed package; LUNETTE_INSTALLED names one where there is no npm. */
 export function installed() {
+  if (process.env.LUNETTE_INSTALLED) return Promise.resolve(process.env.LUNETTE_INSTALLED);
   return (installation ??= project("installed").then((folder) => join(folder, "node_modules/lunette")));
 }
