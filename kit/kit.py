@@ -126,7 +126,9 @@ class Stage:
                 say(self.name, program=label, **json.loads(line))
         ended = {"program": label, "code": code, "seconds": round(time.monotonic() - start, 1)}
         if code != 0:
-            ended["error"] = (err.strip() or out.strip())[-2000:]
+            # A program says at once what is wrong, or last; what lies between is how it came about.
+            error = err.strip() or out.strip()
+            ended["error"] = error if len(error) <= 3000 else f"{error[:1000]} … {error[-2000:]}"
         say(self.name, **ended)
         return out
 
@@ -214,6 +216,8 @@ def browser():
     env = {
         "CHROME": str(home / "chromium.sh"),
         "LUNETTE_ADAPTER": "swiftshader" if REHEARSAL else "default",
+        # What Chromium itself prints, for the line of a failure.
+        "DEBUG": "pw:browser",
         "LUNETTE_INSTALLED": str(KIT / "node/node_modules/lunette"),
         "LUNETTE_MODEL": str(next((KIT / "models").glob("SmolLM2*.gguf"))),
     }

@@ -96,6 +96,7 @@ const ON_HARDWARE = [
   "--use-angle=vulkan",
   "--disable-vulkan-surface",
   "--ignore-gpu-blocklist",
+  "--enable-logging=stderr",
 ];
 
 function chromiumOptions() {

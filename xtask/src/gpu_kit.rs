@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 /// Bytes of a piece.
-const PIECE: usize = 55 << 20;
+const PIECE: usize = 56 << 20;
 const STAGES: [&str; 6] = ["check", "kernels", "model", "peer", "node", "browser"];
 
 /// Builds everything, and packs it into `target/gpu-kit/pieces/NN`.
@@ -70,7 +70,7 @@ fn rehearse(folder: &Path) -> Result<()> {
     Run::new("cp").args(["-al"]).args([folder.join("pieces"), root.join("pieces")]).run()?;
     let run = |arguments: &[&str]| {
         let script = format!(
-            "mount --bind {root} {root} && mount -t proc proc {root}/proc && mount --rbind /dev {root}/dev && \
+            "ip link set lo up && mount --bind {root} {root} && mount -t proc proc {root}/proc && mount --rbind /dev {root}/dev && \
              exec chroot {root} /usr/bin/env -i PATH=/usr/bin:/bin HOME=/tmp OUT=/out KIT_REHEARSAL=1 \
              VK_ICD_FILENAMES=/usr/share/vulkan/icd.d/lvp_icd.json sh {arguments}",
             root = root.display(),

@@ -128,6 +128,9 @@ fn chromium(content: &Path) -> Result<()> {
         "the kit takes Debian's chromium along: `apt-get install chromium`"
     );
     copy(program, &root.join("chromium"))?;
+    for spare in SPARE {
+        let _ = fs::remove_file(root.join("chromium").join(spare));
+    }
     let libraries = root.join("libraries");
     fs::create_dir_all(&libraries)?;
     for library in needed(&program.join("chromium"))? {
@@ -151,6 +154,14 @@ fn chromium(content: &Path) -> Result<()> {
     }
     fs::copy(repo::path("kit/chromium.sh"), root.join("chromium.sh")).map(drop).context("copying chromium.sh")
 }
+
+/// Files of Chromium that nobody needs who draws nothing.
+const SPARE: [&str; 4] = [
+    "libVkLayer_khronos_validation.so",
+    "libVkLayer_khronos_validation.so.TOC",
+    "libVkICD_mock_icd.so",
+    "chrome_200_percent.pak",
+];
 
 /// What the browser's stage is made of, beside the browser.
 const PAGES: &[(&str, &[&str])] = &[

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub fn archive(content: &Path) -> Result<PathBuf> {
     let archive = content.with_extension("tar.xz");
     Run::new("tar")
-        .env("XZ_OPT", "-3 -T0")
+        .env("XZ_OPT", "-6 -T0")
         .arg("-C")
         .arg(content)
         .arg("-cJf")
