@@ -45,9 +45,13 @@ int main(int argc, char **argv) {
     ggml_backend_load_all_from_path(libs);
     llama_backend_init();
 
+    const int layers = argc > 5 ? std::atoi(argv[5]) : 0;
+    // Without a card it would take the CPU in silence.
+    if (layers > 0 && !ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_GPU)) fail("this build finds no GPU here");
+
     double start = seconds();
     auto params = llama_model_default_params();
-    params.n_gpu_layers = argc > 5 ? std::atoi(argv[5]) : 0;
+    params.n_gpu_layers = layers;
     llama_model *model = llama_model_load_from_file(argv[1], params);
     if (!model) fail("the model cannot be loaded");
     auto settings = llama_context_default_params();
