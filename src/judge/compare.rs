@@ -1,11 +1,13 @@
 //! Pairwise preference, judged in both orders of the responses.
 
+use super::Judge;
 use super::field;
 use super::options::Kind;
 use super::reading::Reader;
-use super::task::{CompareTask, Texts};
-use super::verdict::{Tally, is_zero, sum, timing};
-use super::{Judge, Reliability};
+use super::serialize::is_zero;
+use super::task::CompareTask;
+use super::texts::Texts;
+use super::verdict::{Reliability, Tally, sum, timing};
 use crate::engine::{Timing, Usage, milliseconds};
 use crate::tokenizer::Message;
 use crate::{Error, Result};

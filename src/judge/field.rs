@@ -1,6 +1,6 @@
 //! What a task puts into a template, by the names that published templates use.
 
-use super::task::Texts;
+use super::texts::Texts;
 use std::borrow::Cow;
 use std::fmt;
 

@@ -22,8 +22,10 @@ mod result;
 mod rubric;
 mod schedule;
 mod score;
+mod serialize;
 mod task;
 mod template;
+mod texts;
 mod verdict;
 
 pub use calibration::{
@@ -43,10 +45,9 @@ pub use result::PairwiseResult;
 pub use rubric::{ClassRubric, Rubric, ScoreRubric};
 pub use schedule::{Round, Swiss, all_pairs, default_rounds};
 pub use score::{ClassVerdict, ScoreVerdict};
-pub use task::{
-    ClassManyTask, ClassTask, CompareTask, Passages, RankTask, Schedule, ScoreManyTask, ScoreTask,
-};
+pub use task::{ClassManyTask, ClassTask, CompareTask, RankTask, Schedule, ScoreManyTask, ScoreTask};
 pub use template::Template;
+pub use texts::Passages;
 pub use verdict::{ReadingReport, Reliability};
 
 use crate::engine::Engine;

@@ -1,6 +1,6 @@
 //! How a verdict is reached.
 
-use super::Template;
+use super::template::Template;
 use crate::engine::{Engine, Sampling};
 use crate::{Error, Result};
 use serde::Deserialize;

@@ -2,7 +2,7 @@
 //!
 //! What comes in is plain data, so that verdicts of any origin can be combined.
 
-use super::Winner;
+use super::compare::Winner;
 use crate::statistics::{mean, quantile, standard_deviation, usable};
 use crate::{Error, Result};
 use serde::de::{MapAccess, Visitor};

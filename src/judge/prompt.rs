@@ -5,7 +5,8 @@ use super::compare::check_criteria;
 use super::options::Kind;
 use super::reading::Reader;
 use super::score::Listing;
-use super::task::{ClassTask, CompareTask, ScoreTask, Texts};
+use super::task::{ClassTask, CompareTask, ScoreTask};
+use super::texts::Texts;
 use crate::Result;
 use crate::engine::ShownPrompt;
 use crate::tokenizer::Message;
@@ -23,6 +24,12 @@ pub struct RenderedPrompt {
     pub special: Vec<u32>,
     /// Tokens that were cut off the task's texts, where `truncate` allowed it.
     pub truncated_tokens: usize,
+}
+
+impl From<ShownPrompt> for RenderedPrompt {
+    fn from(ShownPrompt { text, tokens, special }: ShownPrompt) -> RenderedPrompt {
+        RenderedPrompt { text, tokens, special, truncated_tokens: 0 }
+    }
 }
 
 impl Judge<'_> {
@@ -61,8 +68,7 @@ impl Reader<'_> {
             true => &self.template.reasoning_marker,
             false => &self.template.result_marker,
         };
-        let ShownPrompt { text, tokens, special } =
-            self.engine.shown(self.engine.chat_prompt(&messages, marker)?)?;
-        Ok(RenderedPrompt { text, tokens, special, truncated_tokens })
+        let shown = self.engine.shown(self.engine.chat_prompt(&messages, marker)?)?;
+        Ok(RenderedPrompt { truncated_tokens, ..shown.into() })
     }
 }

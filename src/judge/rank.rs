@@ -1,12 +1,13 @@
 //! Ranking several responses to one input by comparing them in pairs.
 
+use super::Judge;
 use super::compare::{PreferenceVerdict, Winner};
-use super::ranking::{RankOptions, Ranking, rank_results};
+use super::ranking::{MOST_PLAYERS, RankOptions, Ranking, rank_results};
 use super::result::PairwiseResult;
 use super::schedule::{Swiss, all_pairs, default_rounds};
-use super::task::{RankTask, Schedule, Texts};
+use super::task::{RankTask, Schedule};
+use super::texts::Texts;
 use super::verdict::{sum, timing};
-use super::{Judge, MOST_PLAYERS};
 use crate::engine::{Timing, Usage, milliseconds};
 use crate::{Error, Result};
 use futures::stream::{self, StreamExt, TryStreamExt};

@@ -1,9 +1,9 @@
 //! One pass of the judge over one prompt: a critique, if one is wanted, then the distribution over the labels.
 
 use super::distribution::{LabelPath, label_probabilities};
-use super::options::Truncate;
-use super::task::Texts;
-use super::{JudgeOptions, Template};
+use super::options::{JudgeOptions, Truncate};
+use super::template::Template;
+use super::texts::Texts;
 use crate::engine::{Engine, GenerateOptions, Generation, Sequence, Usage};
 use crate::tokenizer::Message;
 use crate::{Control, Error, Result};

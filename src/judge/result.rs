@@ -1,6 +1,6 @@
 //! The result of one comparison, as rankings are made of.
 
-use super::Winner;
+use super::compare::Winner;
 use crate::{Error, Result};
 use serde::Deserialize;
 

@@ -24,7 +24,7 @@ pub struct ClassRubric {
     #[serde(alias = "criteria")]
     pub objective: String,
     /// `{"Yes": "…", "No": "…"}`
-    #[serde(serialize_with = "super::verdict::as_object", deserialize_with = "in_order")]
+    #[serde(serialize_with = "super::serialize::as_object", deserialize_with = "in_order")]
     pub labels: Vec<(String, String)>,
 }
 

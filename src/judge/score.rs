@@ -1,12 +1,14 @@
 //! Absolute scores and classes: one response under a rubric.
 
+use super::Judge;
 use super::field::{self, Described, Field};
 use super::options::Kind;
 use super::reading::Reader;
 use super::rubric::{ClassRubric, ScoreRubric};
-use super::task::{ClassTask, ScoreTask, Texts};
-use super::verdict::{Reliability, Tally, as_object, is_zero, timing};
-use super::{ClassManyTask, Judge, ScoreManyTask};
+use super::serialize::{as_object, is_zero};
+use super::task::{ClassManyTask, ClassTask, ScoreManyTask, ScoreTask};
+use super::texts::Texts;
+use super::verdict::{Reliability, Tally, timing};
 use crate::engine::{Timing, Usage, milliseconds};
 use crate::statistics::shuffle;
 use crate::tokenizer::Message;

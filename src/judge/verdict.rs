@@ -1,8 +1,9 @@
 //! From the readings of a prompt to one verdict.
 
 use super::reading::Reading;
+use super::serialize::as_object;
 use crate::engine::{Timing, Usage};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 /// How far several readings of the same task agree: samples of the critique, orders of the rubric.
 #[derive(Debug, Clone, Serialize)]
@@ -111,19 +112,6 @@ pub(super) fn sum(usages: impl Iterator<Item = Usage>) -> Usage {
 
 pub(super) fn timing(total_ms: f64, decode_ms: f64) -> Timing {
     Timing { prefill_ms: (total_ms - decode_ms).max(0.0), decode_ms, total_ms }
-}
-
-/// Pairs as one object whose keys keep their order.
-pub(super) fn as_object<K: ToString, V: Serialize, S: Serializer>(
-    pairs: &[(K, V)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(pairs.iter().map(|(key, value)| (key.to_string(), value)))
-}
-
-/// A count that is only worth a word when it is not 0.
-pub(super) fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 #[cfg(test)]

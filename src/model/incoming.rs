@@ -1,6 +1,6 @@
 //! A model's files on their way to a backend: their headers as one, then their bytes, file by file.
 
-use super::load::read_header;
+use super::header::read_header;
 use crate::gguf::Header;
 use crate::source::{Feed, ModelBytes};
 use crate::{Error, Result};

@@ -1,7 +1,10 @@
 //! Streaming a model into a backend: one pass over the file, no tensor held whole.
 
-use super::{CHUNK_BLOCKS, Config, Incoming, Layer, Llama, WeightStore};
-use crate::gguf::{Header, MAX_HEADER_BYTES, TensorInfo};
+use super::config::Config;
+use super::incoming::Incoming;
+use super::llama::{Layer, Llama};
+use super::ops::{CHUNK_BLOCKS, WeightStore};
+use crate::gguf::{Header, TensorInfo};
 use crate::quant::BlockType;
 use crate::source::Feed;
 use crate::{Control, Error, Result, checkpoint};
@@ -28,31 +31,6 @@ pub enum Phase {
 
 /// Bytes that go to a backend at a time.
 const CHUNK_BYTES: usize = 4 << 20;
-
-/// Reads as much of the file as its header needs, and checks that the rest can be read; nothing is consumed.
-pub async fn read_header(feed: &mut Feed) -> Result<Header> {
-    let header = parse_header(feed).await?;
-    header.check(feed.size())?;
-    Ok(header)
-}
-
-/// Reads as much of the file as its header needs, whatever it says of the rest; nothing is consumed.
-pub async fn parse_header(feed: &mut Feed) -> Result<Header> {
-    loop {
-        // Doubling what is waited for keeps the cost of parsing again linear.
-        let wanted = (feed.available().len() * 2).max(64 << 10);
-        while feed.available().len() < wanted && feed.more().await? {}
-        if let Some(header) = Header::parse(feed.available())? {
-            return Ok(header);
-        }
-        if feed.available().len() < wanted || wanted > 2 * MAX_HEADER_BYTES {
-            return Err(Error::Truncated(format!(
-                "its header does not end within {} bytes",
-                feed.available().len()
-            )));
-        }
-    }
-}
 
 /// Room for the weights of a model in a backend, before they come.
 pub struct Room<W> {

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod date;
+mod fuel;
 mod json;
 
 pub use date::Date;

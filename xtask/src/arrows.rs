@@ -1,5 +1,6 @@
 //! Whether imports in src/ point one way: down the table in src/lib.rs between modules, and in no circle among the files of
-//! one. It reads the `use` lines; tests are left out.
+//! a folder. It reads every path that begins with `crate` or `super`, in `use` lines and elsewhere; what a folder's mod.rs
+//! re-exports counts as an import of the file that has it. Tests and comments are left out.
 
 use crate::repo;
 use anyhow::{Context, Result, bail};
@@ -9,21 +10,32 @@ use std::path::Path;
 
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
+/// A folder of files: what each says, and what the file says that they are the parts of.
+struct Folder {
+    /// Its path under src/.
+    name: String,
+    parent: String,
+    files: BTreeMap<String, String>,
+}
+
 pub fn check() -> Result<()> {
     let src = repo::path("src");
     let order = order(&fs::read_to_string(src.join("lib.rs"))?);
     let mut wrong = Vec::new();
     for (height, module) in order.iter().enumerate() {
-        let files = files(&src, module)?;
-        for (file, text) in &files {
-            for other in named(text, "crate::").into_iter().filter_map(|path| path.into_iter().next()) {
-                if order.iter().position(|name| *name == other).is_some_and(|at| at < height) {
-                    wrong.push(format!("{module}/{file} imports crate::{other}, which stands above it"));
+        for folder in folders(&src, module)? {
+            let texts = folder.files.iter().chain([(&folder.name, &folder.parent)]);
+            for (file, text) in texts {
+                for other in first_names(text, "crate::") {
+                    if order.iter().position(|name| *name == other).is_some_and(|at| at < height) {
+                        wrong.push(format!("{module}: {file} imports crate::{other}, which stands above it"));
+                    }
                 }
             }
+            wrong.extend(
+                circle(&folder.graph()).map(|files| format!("{}: {}", folder.name, files.join(" → "))),
+            );
         }
-        let graph: Graph = files.iter().map(|(file, text)| (file.clone(), siblings(text, &files))).collect();
-        wrong.extend(circle(&graph).map(|circle| format!("{module}: {}", circle.join(" → "))));
     }
     match wrong.is_empty() {
         true => Ok(()),
@@ -37,49 +49,139 @@ fn order(text: &str) -> Vec<String> {
     rows.map(str::to_owned).collect()
 }
 
-/// The files of a module but its mod.rs, by their names, without their tests.
-fn files(src: &Path, module: &str) -> Result<BTreeMap<String, String>> {
-    let folder = src.join(module);
-    let mut files = BTreeMap::new();
-    if !folder.is_dir() {
-        return Ok(files);
+/// The folder of a module, and those within it.
+fn folders(src: &Path, module: &str) -> Result<Vec<Folder>> {
+    let path = src.join(module);
+    if !path.is_dir() {
+        return Ok(Vec::new());
     }
-    for entry in fs::read_dir(&folder).with_context(|| format!("listing {}", folder.display()))? {
+    let beside = path.with_extension("rs");
+    let parent = if beside.exists() { beside } else { path.join("mod.rs") };
+    if !parent.exists() {
+        // It holds data.
+        return Ok(Vec::new());
+    }
+    let mut folder = Folder { name: module.into(), parent: code(&parent)?, files: BTreeMap::new() };
+    let mut inner = Vec::new();
+    for entry in fs::read_dir(&path).with_context(|| format!("listing {}", path.display()))? {
         let path = entry?.path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if path.extension().is_some_and(|ending| ending == "rs") && name != "mod" {
-            let text = fs::read_to_string(&path)?;
-            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
-            files.insert(name, code);
+        if path.is_dir() {
+            inner.extend(folders(src, &format!("{module}/{name}"))?);
+        } else if path.extension().is_some_and(|ending| ending == "rs") && name != "mod" {
+            folder.files.insert(name, code(&path)?);
         }
     }
-    Ok(files)
+    // What the files of an inner folder import from here, the file does that they are the parts of.
+    for part in &inner {
+        let Some(name) = part.name.strip_prefix(module).and_then(|name| name.strip_prefix('/')) else {
+            continue;
+        };
+        let outward = part.files.values().map(|text| only_outward(text)).collect::<String>();
+        if !name.contains('/') {
+            let text = folder.files.entry(name.to_owned()).or_insert_with(|| part.parent.clone());
+            text.push_str(&outward);
+        }
+    }
+    inner.insert(0, folder);
+    Ok(inner)
 }
 
-/// The files beside it that a file imports from.
-fn siblings(text: &str, files: &BTreeMap<String, String>) -> BTreeSet<String> {
-    let first = named(text, "super::").into_iter().filter_map(|path| path.into_iter().next());
-    first.filter(|name| files.contains_key(name)).collect()
+/// What a file says but for its tests and comments.
+fn code(path: &Path) -> Result<String> {
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(without_comments(text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default()))
 }
 
-/// The paths behind `prefix` in `use` lines at the start of a line, braces taken apart one level deep.
-fn named(text: &str, prefix: &str) -> Vec<Vec<String>> {
-    let words = format!("use {prefix}");
-    let mut paths = Vec::new();
-    for (at, found) in text.match_indices(&words) {
-        let line_start = text[..at].rfind('\n').map_or(0, |end| end + 1);
-        let before = &text[line_start..at];
-        if !(before.is_empty() || before == "pub " || before.starts_with("pub(")) {
+fn without_comments(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split_once("//").map_or(line, |(code, _)| code));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// Its paths that leave the folder, as a file beside the folder would write them.
+fn only_outward(text: &str) -> String {
+    let starts = text.match_indices("super::super::").map(|(at, _)| at);
+    starts
+        .map(|at| {
+            format!("{}\n", text[at + "super::".len()..].split_inclusive(';').next().unwrap_or_default())
+        })
+        .collect()
+}
+
+impl Folder {
+    /// The files beside it that each file imports from.
+    fn graph(&self) -> Graph {
+        let exported = exports(&self.parent, &self.files);
+        let siblings = |text: &str| {
+            let named = first_names(text, "super::").into_iter();
+            let files = named.filter_map(|name| match self.files.contains_key(&name) {
+                true => Some(name),
+                false => exported.get(&name).cloned(),
+            });
+            files.collect::<BTreeSet<String>>()
+        };
+        let edges = self.files.iter().map(|(file, text)| {
+            let mut others = siblings(text);
+            // What it takes of itself by way of mod.rs is no import.
+            others.remove(file);
+            (file.clone(), others)
+        });
+        edges.collect()
+    }
+}
+
+/// The names that a mod.rs re-exports, each with the file that has it.
+fn exports(parent: &str, files: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let mut names = BTreeMap::new();
+    for statement in parent.split(';') {
+        let Some((_, path)) = statement.split_once("use ") else { continue };
+        let Some((file, items)) = path.trim().split_once("::") else { continue };
+        if !files.contains_key(file) {
             continue;
         }
-        let rest = text[at + found.len()..].split(';').next().unwrap_or_default();
+        let list = items.trim().trim_start_matches('{').trim_end_matches('}');
+        for item in top_level(list) {
+            let name = item.rsplit(" as ").next().unwrap_or_default().trim().to_owned();
+            names.insert(name, file.to_owned());
+        }
+    }
+    names
+}
+
+/// The first names of all paths behind `prefix`; braces are taken apart one level deep.
+fn first_names(text: &str, prefix: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (at, _) in text.match_indices(prefix) {
+        let before = text[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+            continue;
+        }
+        let rest = &text[at + prefix.len()..];
         let parts = match rest.strip_prefix('{') {
-            Some(list) => top_level(list.trim_end_matches('}')),
+            Some(list) => top_level(&list[..closing(list)]),
             None => vec![rest.to_owned()],
         };
-        paths.extend(parts.iter().map(|part| part.split("::").map(|name| name.trim().to_owned()).collect()));
+        names.extend(parts.iter().map(|part| {
+            part.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>()
+        }));
     }
-    paths
+    names
+}
+
+/// Where the brace closes that was opened before the text.
+fn closing(text: &str) -> usize {
+    let mut depth = 1;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+    text.len()
 }
 
 /// The parts of a list between commas that are in no braces.
@@ -143,11 +245,37 @@ mod tests {
         assert_eq!(circle(&round), Some(vec!["b".into(), "c".into(), "b".into()]));
     }
 
+    fn folder(parent: &str, files: &[(&str, &str)]) -> Folder {
+        let files = files.iter().map(|(name, text)| (name.to_string(), without_comments(text))).collect();
+        Folder { name: "folder".into(), parent: parent.into(), files }
+    }
+
     #[test]
-    fn imports_are_read() {
-        let text = "use super::a::{B, C};\npub(super) use super::{d::{E, F}, g};\n// use super::x;\nuse super::\n    h;\n";
-        let first: Vec<String> = named(text, "super::").into_iter().map(|path| path[0].clone()).collect();
-        assert_eq!(first, ["a", "d", "g", "h"]);
+    fn imports_are_read_wherever_they_stand() {
+        let text = "use super::a::{B, C};\npub(super) use super::{d::{E, F}, g};\n// use super::x;\nuse super::\n    h;\n\
+                    fn f() -> super::i::J { crate::super::y() }\n#[serde(with = \"super::k::l\")]\n";
+        let names = first_names(&without_comments(text), "super::");
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), ["a", "d", "g", "h", "i", "k"]);
+    }
+
+    #[test]
+    fn circles_by_way_of_mod_rs_are_found() {
+        let round = folder(
+            "mod a;\nmod b;\npub use a::{One, Two as Second};\npub use b::Three;\n",
+            &[("a", "use super::Three;"), ("b", "fn f() -> super::Second {}")],
+        );
+        assert_eq!(circle(&round.graph()), Some(vec!["a".into(), "b".into(), "a".into()]));
+        let straight =
+            folder("pub use a::One;\npub use b::Three;\n", &[("a", "use super::Three;"), ("b", "")]);
+        assert_eq!(circle(&straight.graph()), None);
+    }
+
+    #[test]
+    fn inner_folders_import_for_the_file_that_they_are_part_of() {
+        assert_eq!(
+            only_outward("use super::super::x::Y;\nuse super::z;\nfn f() { super::super::w() }"),
+            "super::x::Y;\nsuper::w() }\n"
+        );
     }
 
     #[test]

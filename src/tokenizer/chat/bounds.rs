@@ -5,22 +5,17 @@
 //! compare. So every name that a template binds (by `set`, by a loop, as a parameter) is bound to something that
 //! [`Bounds::check`] has seen, by a call of it that is written into the template.
 
+use super::fuel::{is_of_engine, measure, pay_for, refused};
 use minijinja::machinery::{Span, Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{DynObject, Kwargs, StringInput, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
+use minijinja::value::{Kwargs, StringInput, ValueKind};
+use minijinja::{Environment, Error, State, Value, filters};
 
 /// Parts of a tag: the compiler recurses along chains such as `a + a + a`.
 const MAX_TOKENS: usize = 256;
-/// Levels of lists and maps in a value.
-const MAX_DEPTH: usize = 32;
 /// What the checks are called in a template, which must not know the name.
 const CHECK: &str = "lunette_checked";
 const CHECK_PART: &str = "lunette_checked_part";
-
-fn refused(what: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidOperation, what.into())
-}
 
 /// `source` with a check at each place where it binds a name.
 pub(super) fn with_checks(source: &str, syntax: &SyntaxConfig) -> Result<String, Error> {
@@ -221,44 +216,11 @@ impl Bounds {
         };
         let mut left = self.size;
         if part || !value.as_object().is_some_and(is_of_engine) {
-            measure(&value, MAX_DEPTH, &mut left)?;
+            measure(&value, &mut left)?;
         }
         state.consume_fuel(((self.size - left) / 8) as u64)?;
         Ok(value)
     }
-}
-
-/// Namespaces, macros and `loop`: what they hold is not walked through.
-fn is_of_engine(object: &DynObject) -> bool {
-    let name = object.type_name().rsplit("::").next();
-    matches!(name, Some("Namespace" | "Loop" | "Macro"))
-}
-
-/// Takes the size of `value` from what is `left`.
-fn measure(value: &Value, depth: usize, left: &mut usize) -> Result<(), Error> {
-    let text = value.as_str().map_or(0, str::len);
-    *left = left.checked_sub(1 + text / 64).ok_or_else(|| refused("a value is too large"))?;
-    let Some(object) = value.as_object() else { return Ok(()) };
-    let depth = depth.checked_sub(1).ok_or_else(|| refused("a value is nested too deep"))?;
-    match value.kind() {
-        ValueKind::Seq => value.try_iter()?.try_for_each(|item| measure(&item, depth, left)),
-        ValueKind::Map if !is_of_engine(object) => {
-            object.try_iter_pairs().into_iter().flatten().try_for_each(|(key, item)| {
-                measure(&key, depth, left)?;
-                measure(&item, depth, left)
-            })
-        }
-        kind => Err(refused(format!("a value holds a {kind}, which is no data"))),
-    }
-}
-
-/// Takes the size of `value` from the fuel. A value that the fuel does not pay for is refused.
-pub(super) fn pay_for(state: &mut State, value: &Value) -> Result<(), Error> {
-    let (_, fuel) = state.fuel_levels().unwrap_or((0, u64::MAX));
-    let mut left = usize::try_from(fuel).unwrap_or(usize::MAX);
-    let before = left;
-    measure(value, MAX_DEPTH, &mut left)?;
-    state.consume_fuel((before - left) as u64).map(drop)
 }
 
 /// The filter `join`, which by itself pays for what it puts between the items but not for the items.

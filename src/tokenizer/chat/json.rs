@@ -1,6 +1,6 @@
 //! The filter `tojson` as Hugging Face has it: Python's `json.dumps` without escapes, where Jinja's own writes for HTML.
 
-use super::bounds::pay_for;
+use super::fuel::pay_for;
 use minijinja::value::Kwargs;
 use minijinja::{Error, ErrorKind, State, Value};
 use serde::Serialize;
