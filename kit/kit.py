@@ -142,7 +142,7 @@ def check():
     stage = Stage("check")
     stage.run("nvidia-smi", "nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader", lines=False)
     stage.run("adapter", KIT / "bin/adapter")
-    for program in ("gpu_ops", "gpu_readout", "gpu_model"):
+    for program in ("gpu_ops", "gpu_sampler", "gpu_model"):
         threads = "1" if REHEARSAL else "8"
         out = stage.run(program, KIT / "bin" / program, "--nocapture", f"--test-threads={threads}", lines=False)
         for line in out.splitlines():

@@ -95,7 +95,7 @@ fn store(token: u32, row: u32, sums: Sums) {
     let first = token * shape.out + shape.first + row;
     for (var j = 0u; j < min(owned(), shape.rows - row); j++) {
         let sum = select(sums.low, sums.high, j >= 4u)[j & 3u];
-        epilogue(shape.finish, first + j, sum, sums.high[j & 3u]);
+        epilogue(shape.epilogue, first + j, sum, sums.high[j & 3u]);
     }
 }
 

@@ -13,7 +13,7 @@ override VOCAB: u32;
 override PIECES: u32;
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>; // (outputs, tokens gathered)
-@group(0) @binding(1) var<storage, read> asks: array<Ask>;
+@group(0) @binding(1) var<storage, read> requests: array<SamplerRequest>;
 @group(0) @binding(2) var<storage, read> logits: array<u32>;
 @group(0) @binding(3) var<storage, read_write> parts: array<vec4<u32>>;
 
@@ -23,7 +23,7 @@ var<workgroup> sums: array<vec2<f32>, LANES>;
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3<u32>) {
     let row = min(group.y, count.x - 1u);
-    let sharpness = asks[row].sharpness;
+    let sharpness = requests[row].sharpness;
     let width = (VOCAB + PIECES - 1u) / PIECES;
     let first = group.x * width;
     let end = min(first + width, VOCAB);

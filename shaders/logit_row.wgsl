@@ -17,7 +17,7 @@ struct Row {
 const UNSOUND: u32 = 0xffffffffu;
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>; // (outputs, tokens gathered)
-@group(0) @binding(1) var<storage, read> asks: array<Ask>;
+@group(0) @binding(1) var<storage, read> requests: array<SamplerRequest>;
 @group(0) @binding(2) var<storage, read> parts: array<vec4<u32>>;
 
 fn whole(row: u32) -> Row {
@@ -36,7 +36,7 @@ fn whole(row: u32) -> Row {
         if (sound && part.x > NEGATIVE_INFINITY) {
             let less = value_of(part.x) - most;
             let sums = vec2<f32>(bitcast<f32>(part.z), bitcast<f32>(part.w));
-            totals += sums * vec2<f32>(share(less), share(less * asks[row].sharpness));
+            totals += sums * vec2<f32>(share(less), share(less * requests[row].sharpness));
         }
     }
     return Row(best.y, most, totals.x, totals.y, sound);

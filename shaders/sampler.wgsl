@@ -1,5 +1,5 @@
 // Sampler (temperature, top-k, top-p, min-p).
-// Draws a token from each row of logits that asks for one. results[out ..] = (token, bits of its log-probability), then
+// Draws a token from each row of logits that requests for one. results[out ..] = (token, bits of its log-probability), then
 // (token, bits of its log-probability) of each of the `top` likeliest.
 //
 // logits: [n, VOCAB] f32. Grid: x over rows; a workgroup of LANES threads owns a row, a thread every LANES-th logit of
@@ -30,8 +30,8 @@ fn clear_bins(lane: u32) {
 }
 
 // The probability of a logit after temperature, relative to the largest.
-fn sharp_share(bits: u32, row: Row, ask: Ask) -> f32 {
-    return share((bitcast<f32>(bits) - row.most) * ask.sharpness);
+fn sharp_share(bits: u32, row: Row, request: SamplerRequest) -> f32 {
+    return share((bitcast<f32>(bits) - row.most) * request.sharpness);
 }
 
 fn weight(p: f32, row: Row) -> u32 {
@@ -40,7 +40,7 @@ fn weight(p: f32, row: Row) -> u32 {
 
 // The key of the least logit from `least` on, such that the logits from it on are `wanted` in number; or, for `wanted` 0,
 // hold at least top_p of the probability of those from `least` on.
-fn threshold(base: u32, lane: u32, row: Row, ask: Ask, wanted: u32, least: u32) -> u32 {
+fn threshold(base: u32, lane: u32, row: Row, request: SamplerRequest, wanted: u32, least: u32) -> u32 {
     var prefix = 0u;
     var mask = 0u;
     var left = wanted;
@@ -53,7 +53,7 @@ fn threshold(base: u32, lane: u32, row: Row, ask: Ask, wanted: u32, least: u32) 
             if (key >= least && (key & mask) == prefix) {
                 var more = 1u;
                 if (wanted == 0u) {
-                    more = weight(sharp_share(bits, row, ask), row);
+                    more = weight(sharp_share(bits, row, request), row);
                 }
                 atomicAdd(&bins[(key >> shift) & 255u], more);
             }
@@ -65,7 +65,7 @@ fn threshold(base: u32, lane: u32, row: Row, ask: Ask, wanted: u32, least: u32) 
                 for (var b = 0u; b < 256u; b++) {
                     total += atomicLoad(&bins[b]);
                 }
-                left = clamp(u32(f32(total) * ask.top_p), 1u, total);
+                left = clamp(u32(f32(total) * request.top_p), 1u, total);
             }
             var bin = 255u;
             var held = atomicLoad(&bins[255]);
@@ -94,7 +94,7 @@ fn high_product(a: u32, b: u32) -> u32 {
 }
 
 // The first token such that the probabilities up to it exceed `random` of those of all from `least` on.
-fn pick(base: u32, lane: u32, row: Row, ask: Ask, least: u32) -> u32 {
+fn pick(base: u32, lane: u32, row: Row, request: SamplerRequest, least: u32) -> u32 {
     var first = 0u;
     var width = VOCAB;
     var left = 0u;
@@ -104,8 +104,8 @@ fn pick(base: u32, lane: u32, row: Row, ask: Ask, least: u32) -> u32 {
         clear_bins(lane);
         for (var i = first + lane; i < end; i += LANES) {
             let bits = logits[base + i];
-            let p = sharp_share(bits, row, ask);
-            if (key_of(bits) >= least && p >= ask.min_p) {
+            let p = sharp_share(bits, row, request);
+            if (key_of(bits) >= least && p >= request.min_p) {
                 atomicAdd(&bins[(i - first) / each], weight(p, row));
             }
         }
@@ -116,7 +116,7 @@ fn pick(base: u32, lane: u32, row: Row, ask: Ask, least: u32) -> u32 {
                 for (var b = 0u; b < 256u; b++) {
                     total += atomicLoad(&bins[b]);
                 }
-                left = high_product(ask.random, total);
+                left = high_product(request.random, total);
             }
             var bin = 0u;
             var held = atomicLoad(&bins[0]);
@@ -158,40 +158,40 @@ fn following(base: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3<u32>) {
-    let ask = asks[group.x];
-    if (ask.kind != ASKS_TOKEN) {
+    let request = requests[group.x];
+    if (request.kind != REQUESTS_TOKEN) {
         return;
     }
     let row = whole(group.x);
     if (!row.sound) {
         if (lane == 0u) {
-            results[ask.out] = UNSOUND;
+            results[request.out] = UNSOUND;
         }
         return;
     }
     let base = group.x * VOCAB;
     var token = row.best;
-    if (ask.sharpness > 0.0) {
+    if (request.sharpness > 0.0) {
         var least = 0u;
-        if (ask.top_k > 0u && ask.top_k < VOCAB) {
-            least = threshold(base, lane, row, ask, ask.top_k, 0u);
+        if (request.top_k > 0u && request.top_k < VOCAB) {
+            least = threshold(base, lane, row, request, request.top_k, 0u);
         }
-        if (ask.top_p < 1.0) {
-            least = max(least, threshold(base, lane, row, ask, 0u, least));
+        if (request.top_p < 1.0) {
+            least = max(least, threshold(base, lane, row, request, 0u, least));
         }
-        token = pick(base, lane, row, ask, least);
+        token = pick(base, lane, row, request, least);
     }
     let total = row.most + log(row.total);
     if (lane == 0u) {
-        results[ask.out] = token;
-        results[ask.out + 1u] = bitcast<u32>(bitcast<f32>(logits[base + token]) - total);
+        results[request.out] = token;
+        results[request.out + 1u] = bitcast<u32>(bitcast<f32>(logits[base + token]) - total);
     }
     var last = vec2<u32>(NOT_A_NUMBER, 0u);
-    for (var n = 0u; n < ask.top; n++) {
+    for (var n = 0u; n < request.top; n++) {
         last = following(base, lane, last);
         if (lane == 0u) {
-            results[ask.out + 2u + 2u * n] = last.y;
-            results[ask.out + 3u + 2u * n] = bitcast<u32>(value_of(last.x) - total);
+            results[request.out + 2u + 2u * n] = last.y;
+            results[request.out + 3u + 2u * n] = bitcast<u32>(value_of(last.x) - total);
         }
     }
 }

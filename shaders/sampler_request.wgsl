@@ -1,7 +1,7 @@
 // The sampler's request for a row of logits: what is to be read of it. A whole row is copied without it. Included.
-const ASKS_TOKEN: u32 = 1u;
+const REQUESTS_TOKEN: u32 = 1u;
 
-struct Ask {
+struct SamplerRequest {
     kind: u32,
     // Where in `results` the answer goes.
     out: u32,

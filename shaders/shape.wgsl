@@ -10,7 +10,7 @@ struct Shape {
     // Columns of y.
     out: u32,
     // See epilogue.wgsl.
-    finish: u32,
+    epilogue: u32,
 }
 
 @group(0) @binding(3) var<uniform> shape: Shape;
@@ -27,10 +27,10 @@ fn rows_of(first: u32) -> RowsOfEight {
     let last = vec4<u32>(shape.rows - 1u);
     let r = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
     let low = min(r, last);
-    return RowsOfEight(low, select(min(r + vec4<u32>(4u), last), low + shape.rows, shape.finish == GATE));
+    return RowsOfEight(low, select(min(r + vec4<u32>(4u), last), low + shape.rows, shape.epilogue == GATE));
 }
 
 // Rows of the result that a thread owns.
 fn owned() -> u32 {
-    return select(8u, 4u, shape.finish == GATE);
+    return select(8u, 4u, shape.epilogue == GATE);
 }

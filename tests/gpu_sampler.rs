@@ -1,11 +1,11 @@
-//! Readouts on the GPU against the host's: sizes of vocabularies, filters, ties, and what no token can be drawn from.
+//! SamplerStage on the GPU against the host's: sizes of vocabularies, filters, ties, and what no token can be drawn from.
 
 mod gpu_support;
 
 use gpu_support::*;
 use lunette::gpu::decide::Kernels;
-use lunette::gpu::{Gpu, KvType, ReadoutTrial};
-use lunette::model::{Draw, MOST_GATHERED, MOST_TOP, Reader, Reading, Readout};
+use lunette::gpu::{Gpu, KvType, SamplerTrial};
+use lunette::model::{Draw, MOST_GATHERED, MOST_TOP, OutputKind, Reader, Reading};
 use pollster::block_on;
 
 const VOCABULARIES: [usize; 7] = [1, 2, 63, 259, 4099, 49_152, 262_144];
@@ -19,8 +19,8 @@ fn devices() -> Vec<Gpu> {
     variants.map(|(family, disable)| gpu(Some(family), disable, KvType::F32)).to_vec()
 }
 
-fn trial(gpu: &Gpu, vocab: usize, most: usize) -> ReadoutTrial {
-    block_on(ReadoutTrial::new(gpu, vocab, most)).unwrap()
+fn trial(gpu: &Gpu, vocab: usize, most: usize) -> SamplerTrial {
+    block_on(SamplerTrial::new(gpu, vocab, most)).unwrap()
 }
 
 /// Logits of a language model's spread: a few stand out.
@@ -51,18 +51,17 @@ fn log_probabilities_and_the_likeliest() {
         for vocab in VOCABULARIES {
             let mut trial = trial(&gpu, vocab, 3);
             let rows = [logits(vocab, 1), steps(vocab, 2), vec![0.5; vocab]];
-            let gather = Readout::Gather(gathers(vocab));
+            let gather = OutputKind::Gather(gathers(vocab));
             for top in [0, 1, MOST_TOP] {
-                // All kinds of readouts in one step, in every order.
-                let sample = Readout::Sample(Draw { logprobs: Some(top), ..GREEDY });
+                // All kinds of kinds in one step, in every order.
+                let sample = OutputKind::Sample(Draw { logprobs: Some(top), ..GREEDY });
                 for turn in 0..3 {
-                    let mut readouts = [gather.clone(), Readout::Logits, sample.clone()];
-                    readouts.rotate_left(turn);
-                    let got = block_on(trial.run(&rows.concat(), &readouts)).unwrap();
-                    for ((got, readout), row) in got.into_iter().zip(&readouts).zip(&rows) {
-                        let what =
-                            format!("{:?}, {vocab} tokens, top {top}, {readout:?}", gpu.capabilities());
-                        match (got, Reader::default().read(row, readout).unwrap()) {
+                    let mut kinds = [gather.clone(), OutputKind::Logits, sample.clone()];
+                    kinds.rotate_left(turn);
+                    let got = block_on(trial.run(&rows.concat(), &kinds)).unwrap();
+                    for ((got, kind), row) in got.into_iter().zip(&kinds).zip(&rows) {
+                        let what = format!("{:?}, {vocab} tokens, top {top}, {kind:?}", gpu.capabilities());
+                        match (got, Reader::default().read(row, kind).unwrap()) {
                             (Reading::Logprobs(got), Reading::Logprobs(expected)) => {
                                 assert_logprobs(&got, &expected, &what);
                             }
@@ -118,7 +117,7 @@ fn draws() {
                 for &random in points {
                     let draws = table.map(|draw| Draw { random, ..draw });
                     let rows = row.repeat(draws.len());
-                    let got = block_on(trial.run(&rows, &draws.map(Readout::Sample))).unwrap();
+                    let got = block_on(trial.run(&rows, &draws.map(OutputKind::Sample))).unwrap();
                     for (got, draw) in got.into_iter().zip(&draws) {
                         let token = got.into_token().unwrap().token;
                         let near = expected(&row, draw);
@@ -158,7 +157,7 @@ fn draws_follow_the_distribution() {
     for gpu in devices() {
         let mut trial = trial(&gpu, row.len(), DRAWS);
         let draws: Vec<_> = (0..DRAWS as u32)
-            .map(|i| Readout::Sample(Draw { temperature: 1.0, random: i << 23, ..GREEDY }))
+            .map(|i| OutputKind::Sample(Draw { temperature: 1.0, random: i << 23, ..GREEDY }))
             .collect();
         let mut counts = [0.0; 5];
         for reading in block_on(trial.run(&row.repeat(DRAWS), &draws)).unwrap() {
@@ -188,8 +187,8 @@ fn what_no_token_can_be_drawn_from_is_a_typed_error() {
             // One that is out of the question is none of these.
             let mut row = logits(vocab, 6);
             row[0] = -INF;
-            let got = block_on(trial.run(&row, &[Readout::Gather(vec![0, 1])])).unwrap();
-            let expected = Reader::default().read(&row, &Readout::Gather(vec![0, 1])).unwrap();
+            let got = block_on(trial.run(&row, &[OutputKind::Gather(vec![0, 1])])).unwrap();
+            let expected = Reader::default().read(&row, &OutputKind::Gather(vec![0, 1])).unwrap();
             let (got, expected) =
                 (got[0].clone().into_logprobs().unwrap(), expected.into_logprobs().unwrap());
             assert_eq!(got[0], -INF);
@@ -198,10 +197,10 @@ fn what_no_token_can_be_drawn_from_is_a_typed_error() {
     }
 }
 
-fn refused(trial: &mut ReadoutTrial, row: &[f32]) {
+fn refused(trial: &mut SamplerTrial, row: &[f32]) {
     let warm = Draw { temperature: 1.0, ..GREEDY };
-    for readout in [Readout::Gather(vec![1]), Readout::Sample(GREEDY), Readout::Sample(warm)] {
-        let error = block_on(trial.run(row, std::slice::from_ref(&readout))).unwrap_err();
-        assert_eq!(error.code(), "invalid-model", "{readout:?} of {row:?}");
+    for kind in [OutputKind::Gather(vec![1]), OutputKind::Sample(GREEDY), OutputKind::Sample(warm)] {
+        let error = block_on(trial.run(row, std::slice::from_ref(&kind))).unwrap_err();
+        assert_eq!(error.code(), "invalid-model", "{kind:?} of {row:?}");
     }
 }

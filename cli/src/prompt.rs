@@ -93,13 +93,7 @@ impl Shower {
         let messages = fields.remove("messages").unwrap_or_default();
         let messages: Vec<Message> = serde_json::from_value(messages)
             .map_err(|e| Failure::in_row(format!("`messages` is no conversation: {e}")))?;
-        let shown = self.engine.shown(self.engine.chat_prompt(&messages, "")?)?;
-        Ok(vec![RenderedPrompt {
-            text: shown.text,
-            tokens: shown.tokens,
-            special: shown.special,
-            truncated_tokens: 0,
-        }])
+        Ok(vec![self.engine.shown(self.engine.chat_prompt(&messages, "")?)?.into()])
     }
 
     /// The text with control tokens in double brackets, and how many tokens there are.

@@ -51,7 +51,8 @@ impl Run {
         let done = pollster::block_on(async {
             let options = LoadOptions { max_batch: Some(self.arguments.batch), ..options };
             let engine = load(&model, &options, &mut progress, &interrupt).await?;
-            self.judge(&engine, past, &mut progress, &interrupt).await
+            let fingerprint = self.fingerprint(&engine.info(), &options)?;
+            self.judge(&engine, fingerprint, past, &mut progress, &interrupt).await
         });
         progress.clear();
         let tally = done?;
@@ -62,12 +63,12 @@ impl Run {
     async fn judge(
         &self,
         engine: &Engine,
+        fingerprint: Fingerprint,
         past: Option<Past>,
         progress: &mut Progress,
         interrupt: &Interrupt,
     ) -> Result<Tally, Stop> {
         let RunArguments { shard, batch, .. } = self.arguments;
-        let fingerprint = self.fingerprint(&engine.info())?;
         let input = io::stdin();
         if input.is_terminal() && !self.arguments.quiet {
             eprintln!("lunette: reading rows from the terminal, one JSON object a line; Ctrl-D ends them");
@@ -155,10 +156,9 @@ impl Run {
         Ok(verdict)
     }
 
-    fn fingerprint(&self, info: &ModelInfo) -> Result<Fingerprint, Stop> {
+    fn fingerprint(&self, info: &ModelInfo, load: &LoadOptions) -> Result<Fingerprint, Stop> {
         let JudgeOptions { rubric_orders, both_orders, ties, .. } = self.options;
-        let LoadOptions { chat_template, date, .. } = load_options(&self.arguments.model)?;
-        let chat = (chat_template, date);
+        let chat = (&load.chat_template, &load.date);
         Fingerprint::new(&Settings {
             version: env!("CARGO_PKG_VERSION"),
             task: self.task.name(),

@@ -151,9 +151,7 @@ impl Task {
             }
         }
     }
-}
 
-impl Task {
     /// What the judge would read of a row: several prompts where it is read in several orders.
     pub fn prompts(
         &self,
@@ -163,8 +161,9 @@ impl Task {
         Ok(match self {
             Task::Score(rubric) => judge.score_prompts(&score_task(fields, rubric)?)?,
             Task::Classify(rubric) => judge.classify_prompts(&class_task(fields, rubric)?)?,
-            Task::Compare(criteria) | Task::Rank { criteria, .. } => {
-                judge.compare_prompts(&compare_task(fields, criteria)?)?
+            Task::Compare(criteria) => judge.compare_prompts(&compare_task(fields, criteria)?)?,
+            Task::Rank { .. } => {
+                return Err(Failure::in_row("a ranking has no prompt before its first verdict"));
             }
         })
     }

@@ -49,7 +49,7 @@ impl CpuRunner {
         }
         let logits = self.model.logits(&mut ops, x);
         let rows = step.outputs.iter().zip(logits.data.chunks_exact(logits.cols));
-        rows.map(|(output, row)| self.reader.read(row, &output.readout)).collect()
+        rows.map(|(output, row)| self.reader.read(row, &output.kind)).collect()
     }
 }
 

@@ -14,6 +14,7 @@ mod recovery;
 mod sample;
 mod schedule;
 mod sequence;
+mod shown;
 mod work;
 
 pub use crate::model::log_sum_exp;
@@ -26,9 +27,10 @@ pub use plan::{LoadPlan, PlanLimits, PlannedMemory, PlannedModel, Verdict};
 pub use recovery::{OnRecovery, Recovery, RecoveryPhase};
 pub use sample::{Sampler, Sampling};
 pub use sequence::Sequence;
+pub use shown::ShownPrompt;
 
 use crate::gpu::Gpu;
-use crate::model::{Config, MOST_GATHERED, Reader, Reading, Readout};
+use crate::model::{Config, MOST_GATHERED, OutputKind, Reader, Reading};
 use crate::source::ModelBytes;
 use crate::tokenizer::{ChatTemplate, Message, Tokenizer};
 use crate::{Control, Error, Result};
@@ -38,16 +40,6 @@ use schedule::Scheduler;
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 use work::Want;
-
-/// What a model reads.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct ShownPrompt {
-    /// The text of the tokens, control tokens by their names.
-    pub text: String,
-    pub tokens: Vec<u32>,
-    /// Places of control tokens among `tokens`, from 0. The text alone does not tell them from their names.
-    pub special: Vec<u32>,
-}
 
 /// A model, ready to run. Calls may overlap: they share the model's forward passes.
 pub struct Engine {
@@ -100,12 +92,6 @@ impl Engine {
         chat.prompts(&self.tokenizer, messages, answers)
     }
 
-    /// `tokens` as people can look at them.
-    pub fn shown(&self, tokens: Vec<u32>) -> Result<ShownPrompt> {
-        let (text, special) = (self.tokenizer.decode(&tokens)?, self.tokenizer.control_places(&tokens));
-        Ok(ShownPrompt { text, tokens, special })
-    }
-
     /// An empty sequence.
     pub fn sequence(&self) -> Sequence {
         Sequence::new(&self.cache)
@@ -120,7 +106,7 @@ impl Engine {
         tokens: &[u32],
         control: &dyn Control,
     ) -> Result<(Vec<f32>, usize)> {
-        let (reading, cached) = self.read_one(sequence, tokens, Readout::Logits, control).await?;
+        let (reading, cached) = self.read_one(sequence, tokens, OutputKind::Logits, control).await?;
         Ok((reading.into_logits()?, cached))
     }
 
@@ -136,11 +122,11 @@ impl Engine {
         self.check_ids(ids)?;
         if ids.len() > MOST_GATHERED {
             let (logits, cached) = self.advance(sequence, tokens, control).await?;
-            let all = Reader::default().read(&logits, &Readout::Gather(ids.to_vec()))?;
+            let all = Reader::default().read(&logits, &OutputKind::Gather(ids.to_vec()))?;
             return Ok((all.into_logprobs()?, cached));
         }
         let (reading, cached) =
-            self.read_one(sequence, tokens, Readout::Gather(ids.to_vec()), control).await?;
+            self.read_one(sequence, tokens, OutputKind::Gather(ids.to_vec()), control).await?;
         Ok((reading.into_logprobs()?, cached))
     }
 
@@ -148,10 +134,10 @@ impl Engine {
         &self,
         sequence: &mut Sequence,
         tokens: &[u32],
-        readout: Readout,
+        kind: OutputKind,
         control: &dyn Control,
     ) -> Result<(Reading, usize)> {
-        let (mut readings, cached) = self.read(sequence, tokens, Want::Last(readout), control).await?;
+        let (mut readings, cached) = self.read(sequence, tokens, Want::Last(kind), control).await?;
         let reading = readings.pop().ok_or_else(|| Error::Internal("a step read nothing".into()))?;
         Ok((reading, cached))
     }

@@ -1,6 +1,6 @@
 //! How tokens are drawn, from a stream of random numbers that a seed repeats on any backend.
 
-use crate::model::{Draw, MOST_TOP, Reader, Readout, Sampled};
+use crate::model::{Draw, MOST_TOP, OutputKind, Reader, Sampled};
 use crate::{Error, Result};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -83,7 +83,8 @@ impl Sampler {
         if draw.logprobs.is_none() {
             return Ok(sampled);
         }
-        let logprob = self.reader.read(logits, &Readout::Gather(vec![sampled.token]))?.into_logprobs()?.pop();
+        let logprob =
+            self.reader.read(logits, &OutputKind::Gather(vec![sampled.token]))?.into_logprobs()?.pop();
         let top = self.reader.sample(logits, &Draw { temperature: 0.0, ..draw })?.top;
         Ok(Sampled { logprob, top, ..sampled })
     }

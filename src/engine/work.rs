@@ -1,7 +1,7 @@
 //! What a call has to have computed: its tokens, how many of them go into a step, and what is read from it.
 
 use super::sequence::{Manner, Sequence};
-use crate::model::{Draw, Output, Reading, Readout, Row, Runner, Step};
+use crate::model::{Draw, Output, OutputKind, Reading, Row, Runner, Step};
 use crate::{Error, Result};
 use futures::channel::oneshot;
 use std::cell::RefCell;
@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Want {
     /// After the last token.
-    Last(Readout),
+    Last(OutputKind),
     /// The log-probability of each token but the first, and of `last` after all of them.
     Each { last: u32 },
     /// Tokens drawn after the last, one after the other: the first, and as many more as are computed ahead.
@@ -200,14 +200,14 @@ impl Work {
         match &self.want {
             Want::Each { last } => step.outputs.extend((0..rows).map(|i| {
                 let next = *self.tokens.get(start + i + 1).unwrap_or(last);
-                Output { row: (first + i) as u32, readout: Readout::Gather(vec![next]) }
+                Output { row: (first + i) as u32, kind: OutputKind::Gather(vec![next]) }
             })),
-            Want::Last(readout) if start + rows == self.tokens.len() => {
-                step.outputs.push(Output { row: (first + rows - 1) as u32, readout: readout.clone() });
+            Want::Last(kind) if start + rows == self.tokens.len() => {
+                step.outputs.push(Output { row: (first + rows - 1) as u32, kind: kind.clone() });
             }
             Want::Draws(draws) if start + rows == self.tokens.len() => {
-                let readout = draws.first().map_or(Readout::Logits, |draw| Readout::Sample(*draw));
-                step.outputs.push(Output { row: (first + rows - 1) as u32, readout });
+                let kind = draws.first().map_or(OutputKind::Logits, |draw| OutputKind::Sample(*draw));
+                step.outputs.push(Output { row: (first + rows - 1) as u32, kind });
             }
             Want::Last(_) | Want::Draws(_) => {}
         }
@@ -220,7 +220,7 @@ impl Work {
         let row = step.rows.len() as u32;
         // The backend puts the token that was drawn in the place of this one.
         add_rows(step, &self.sequence, &[0], self.tokens.len() + i - 1);
-        step.outputs.push(Output { row, readout: Readout::Sample(draws[i]) });
+        step.outputs.push(Output { row, kind: OutputKind::Sample(draws[i]) });
     }
 
     /// Its next `rows` tokens are in the cache now, and behind them all that was drawn but the last.

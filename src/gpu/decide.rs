@@ -66,7 +66,7 @@ pub struct LinearKernel {
     pub per_thread: usize,
     /// What the threads of a workgroup sum up together, if they do.
     pub sum: Option<Sum>,
-    /// Eights of a row that a thread takes at a time, where the shader wants to know.
+    /// Groups of eight weights that a thread takes at a time, where the shader wants to know.
     pub groups: Option<usize>,
     /// It wants the activations as packed bytes.
     pub packed: bool,
@@ -221,7 +221,7 @@ fn attention_bytes(shape: &AttentionShape, queries: usize, positions: usize) -> 
 
 /// How rows of logits are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReadoutKernel {
+pub struct SamplerKernel {
     /// Pieces of the vocabulary that are looked through side by side.
     pub pieces: usize,
     /// Threads for a piece.
@@ -234,10 +234,10 @@ pub struct ReadoutKernel {
 /// llvmpipe ends a thread's loops after 65,535 rounds in all.
 pub const DRAW_LANES: usize = 256;
 
-pub fn readout(capabilities: &Capabilities) -> ReadoutKernel {
+pub fn sampler(capabilities: &Capabilities) -> SamplerKernel {
     match capabilities.kernels {
-        Kernels::Cooperative => ReadoutKernel { pieces: 64, lanes: 64, barrier: "barrier_workgroup" },
-        Kernels::Independent => ReadoutKernel { pieces: 32, lanes: 1, barrier: "barrier_none" },
+        Kernels::Cooperative => SamplerKernel { pieces: 64, lanes: 64, barrier: "barrier_workgroup" },
+        Kernels::Independent => SamplerKernel { pieces: 32, lanes: 1, barrier: "barrier_none" },
     }
 }
 
@@ -488,11 +488,11 @@ mod tests {
     }
 
     #[test]
-    fn readout_kernels() {
-        let together = ReadoutKernel { pieces: 64, lanes: 64, barrier: "barrier_workgroup" };
-        assert_eq!(readout(&SOFTWARE), ReadoutKernel { pieces: 32, lanes: 1, barrier: "barrier_none" });
-        assert_eq!(readout(&HARDWARE), together);
-        assert_eq!(readout(&Capabilities { subgroups: None, ..HARDWARE }), together);
+    fn sampler_kernels() {
+        let together = SamplerKernel { pieces: 64, lanes: 64, barrier: "barrier_workgroup" };
+        assert_eq!(sampler(&SOFTWARE), SamplerKernel { pieces: 32, lanes: 1, barrier: "barrier_none" });
+        assert_eq!(sampler(&HARDWARE), together);
+        assert_eq!(sampler(&Capabilities { subgroups: None, ..HARDWARE }), together);
     }
 
     #[test]

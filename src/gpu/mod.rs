@@ -4,7 +4,7 @@
 //! `fuse` rewrites patterns of it; `lower` turns that, once, into a flat list of dispatches (`plan::Plan`) over buffers
 //! that live as long as the runner; [`decide`] chooses the kernel of each, as a pure function of shape, block type and
 //! adapter. A step then writes a few small buffers (`step`), encodes the list, submits it (once, or in pieces where that would
-//! keep the adapter busy for long: `pace`) and reads back what was asked for (`readout`). Nothing blocks: every wait is a
+//! keep the adapter busy for long: `pace`) and reads back what was asked for (`sampler`). Nothing blocks: every wait is a
 //! future, and ends when the device is lost.
 
 mod buffer;
@@ -22,10 +22,10 @@ mod poller;
 mod probe;
 mod profile;
 mod readback;
-mod readout;
 mod record;
 mod repack;
 mod runner;
+mod sampler;
 mod scratch;
 mod shader;
 mod stages;
@@ -41,5 +41,5 @@ pub use probe::Probe;
 pub use profile::KernelTime;
 pub use record::{Recorder, Value};
 pub use runner::GpuRunner;
-pub use trial::{ReadoutTrial, Trial};
+pub use trial::{SamplerTrial, Trial};
 pub use weight::{GpuStore, GpuWeight};

@@ -7,14 +7,14 @@ use super::kv::KvBuffers;
 use super::lower::{Lowering, Memory, value_bytes};
 use super::pace::{Pace, Submits};
 use super::plan::{Draft, Plan};
-use super::readout::Readouts;
 use super::record::{Frequencies, Node, Per, Recorder, Value};
+use super::sampler::SamplerStage;
 use super::scratch::Scratch;
 use super::stages::{Share, Stages, class};
 use super::step::StepBuffers;
 use super::uniforms::Uniforms;
 use super::{Gpu, GpuWeight, decide};
-use crate::model::{BackendInfo, KvShape, Llama, Ops, Output, Reading, Readout, Runner, Step};
+use crate::model::{BackendInfo, KvShape, Llama, Ops, Output, OutputKind, Reading, Runner, Step};
 use crate::{Control, Error, Result};
 use futures::future::LocalBoxFuture;
 
@@ -52,7 +52,7 @@ struct Prepared {
     drafts: Vec<Vec<Draft>>,
     row_classes: Vec<usize>,
     output_classes: Vec<usize>,
-    readouts: Readouts,
+    sampler: SamplerStage,
     staging: Buffer,
 }
 
@@ -114,7 +114,7 @@ impl Prepared {
         }
 
         scratch.allocate(gpu).await?;
-        let readouts = Readouts::new(gpu, &mut pipelines, &logits, config.vocab, max_outputs).await?;
+        let sampler = SamplerStage::new(gpu, &mut pipelines, &logits, config.vocab, max_outputs).await?;
         let staging = staging(gpu, 0).await?;
         gpu.settle().await?;
         Ok(Prepared {
@@ -125,7 +125,7 @@ impl Prepared {
             drafts,
             row_classes,
             output_classes,
-            readouts,
+            sampler,
             staging,
         })
     }
@@ -160,7 +160,7 @@ impl GpuRunner {
             drafts,
             row_classes,
             output_classes,
-            readouts,
+            sampler,
             staging,
         } = Prepared::new(&gpu, &model, &cache).await?;
         let mut bodies: Vec<Plan> = row_classes
@@ -178,7 +178,7 @@ impl GpuRunner {
         let steps_ahead = decide::steps_ahead(model.config.matmul_weights(), &gpu.capabilities);
         let pace = Pace::new(&gpu);
         let largest = bodies.iter().map(Plan::largest).max().unwrap_or(0);
-        let stages = Stages { step, pipelines, bodies, tails, readouts };
+        let stages = Stages { step, pipelines, bodies, tails, sampler };
         Ok(GpuRunner { gpu, vocab, kv, max_rows, steps_ahead, stages, pace, largest, staging, words })
     }
 
@@ -216,14 +216,14 @@ impl GpuRunner {
         // The blocks go out together with the first outputs; a step without any still computes its K and V.
         let most = self.stages.most_outputs();
         let outputs = steps.iter().flat_map(|step| &step.outputs);
-        let words: usize = outputs.map(|output| self.stages.readouts.words(&output.readout)).sum();
+        let words: usize = outputs.map(|output| self.stages.sampler.words(&output.kind)).sum();
         let staging = self.staging(words).await?;
         let many = steps.first().is_some_and(|step| step.rows.len() >= self.stages.prefill_rows());
         let mut submits = Submits::new(&self.gpu, &mut self.pace, many);
         let mut at = 0;
         let mut before: &[Output] = &[];
         for step in steps {
-            let drew = |output: &Output| matches!(output.readout, Readout::Sample(_));
+            let drew = |output: &Output| matches!(output.kind, OutputKind::Sample(_));
             if before.len() > most || before.len() > step.rows.len() || !before.iter().all(drew) {
                 return Err(Error::Internal("malformed step: it does not follow the one before".into()));
             }
@@ -255,7 +255,7 @@ impl GpuRunner {
     fn parse(&self, step: &Step, most: usize, words: &mut &[u32]) -> Result<Vec<Reading>> {
         let mut readings = Vec::with_capacity(step.outputs.len());
         for outputs in step.outputs.chunks(most) {
-            readings.extend(self.stages.readouts.parse(outputs, words)?);
+            readings.extend(self.stages.sampler.parse(outputs, words)?);
         }
         Ok(readings)
     }

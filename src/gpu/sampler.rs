@@ -1,34 +1,35 @@
-//! Reading rows of logits where they are: what comes back is what was asked for, not the vocabulary.
+//! The sampler: tokens are drawn and log-probabilities gathered where the logits are, so that a few words come back and not
+//! the vocabulary.
 
 use super::Gpu;
 use super::buffer::Buffer;
-use super::decide::{self, DRAW_LANES, ReadoutKernel};
+use super::decide::{self, DRAW_LANES, SamplerKernel};
 use super::kernel::{Access, Kernel, Pipelines};
 use super::plan::{Draft, Extent, Load, Operand, Plan, Products};
 use super::scratch::Scratch;
 use crate::Result;
-use crate::model::{Draw, MOST_GATHERED, MOST_TOP, Output, Reading, Readout, Sampled, not_numbers};
+use crate::model::{Draw, MOST_GATHERED, MOST_TOP, Output, OutputKind, Reading, Sampled, not_numbers};
 
 /// The kernels that read, and the buffers that say what and hold the answers.
-pub(super) struct Readouts {
+pub(super) struct SamplerStage {
     vocab: usize,
     /// The number of outputs, and of tokens gathered.
     count: Buffer,
-    asks: Buffer,
+    requests: Buffer,
     wanted: Buffer,
     logits: Buffer,
     results: Buffer,
     pieces: Plan,
     sample: Plan,
     gather: Plan,
-    /// What goes into `asks` and `wanted`.
-    host: (Vec<Ask>, Vec<[u32; 4]>),
+    /// What goes into `requests` and `wanted`.
+    host: (Vec<SamplerRequest>, Vec<[u32; 4]>),
 }
 
 /// As in `shaders/sampler_request.wgsl`.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
-struct Ask {
+struct SamplerRequest {
     kind: u32,
     out: u32,
     sharpness: f32,
@@ -39,13 +40,13 @@ struct Ask {
     top: u32,
 }
 
-const ASKS_NOTHING: u32 = 0;
-const ASKS_TOKEN: u32 = 1;
+const REQUESTS_NOTHING: u32 = 0;
+const REQUESTS_TOKEN: u32 = 1;
 
 /// Stands in the results where a row holds no numbers.
 const UNSOUND: u32 = u32::MAX;
 
-impl Readouts {
+impl SamplerStage {
     /// For at most `most` rows of `logits` `[n, vocab]` at a time.
     pub(super) async fn new(
         gpu: &Gpu,
@@ -53,14 +54,14 @@ impl Readouts {
         logits: &Buffer,
         vocab: usize,
         most: usize,
-    ) -> Result<Readouts> {
+    ) -> Result<SamplerStage> {
         use wgpu::BufferUsages as Usage;
         let written = Usage::STORAGE | Usage::COPY_DST;
-        let kernel = decide::readout(&gpu.capabilities);
+        let kernel = decide::sampler(&gpu.capabilities);
         let words = most * MOST_GATHERED.max(2 + 2 * MOST_TOP);
-        let buffer = |words: usize, usage| gpu.buffer_checked("readouts", words as u64 * 4, usage);
+        let buffer = |words: usize, usage| gpu.buffer_checked("sampler", words as u64 * 4, usage);
         let count = buffer(4, Usage::UNIFORM | Usage::COPY_DST).await?;
-        let asks = buffer(most * size_of::<Ask>() / 4, written).await?;
+        let requests = buffer(most * size_of::<SamplerRequest>() / 4, written).await?;
         let wanted = buffer(most * MOST_GATHERED * 4, written).await?;
         let parts = buffer(most * kernel.pieces * 4, Usage::STORAGE).await?;
         let results = buffer(words, Usage::STORAGE | Usage::COPY_SRC).await?;
@@ -79,26 +80,26 @@ impl Readouts {
             Plan::link(gpu, pipelines, &Scratch::default(), most, vec![draft])
         };
         use Access::{Read, Uniform, Write};
-        let ReadoutKernel { pieces, lanes, barrier } = kernel;
+        let SamplerKernel { pieces, lanes, barrier } = kernel;
         let new = |shader| Kernel::new(shader).set("VOCAB", vocab).set("PIECES", pieces);
         let one = Extent::Fixed(1);
         let (outputs, fixed) = (Extent::Outputs { each: 1 }, Extent::Fixed(pieces as u32));
-        Ok(Readouts {
+        Ok(SamplerStage {
             pieces: plan(
                 new("logit_partials").role("barrier", barrier).constant("LANES", lanes),
-                &[(Uniform, &count), (Read, &asks), (Read, logits), (Write, &parts)],
+                &[(Uniform, &count), (Read, &requests), (Read, logits), (Write, &parts)],
                 [fixed, outputs, one],
             ),
             sample: plan(
                 new("sampler").constant("LANES", DRAW_LANES),
-                &[(Uniform, &count), (Read, &asks), (Read, &parts), (Read, logits), (Write, &results)],
+                &[(Uniform, &count), (Read, &requests), (Read, &parts), (Read, logits), (Write, &results)],
                 [outputs, one, one],
             ),
             gather: plan(
                 new("gather_logprobs"),
                 &[
                     (Uniform, &count),
-                    (Read, &asks),
+                    (Read, &requests),
                     (Read, &parts),
                     (Read, logits),
                     (Write, &results),
@@ -108,7 +109,7 @@ impl Readouts {
             ),
             vocab,
             count,
-            asks,
+            requests,
             wanted,
             logits: logits.clone(),
             results,
@@ -119,28 +120,28 @@ impl Readouts {
     /// Says what is wanted of the rows of logits, one for each of `outputs`.
     pub(super) fn write(&mut self, gpu: &Gpu, outputs: &[Output]) {
         let vocab = self.vocab;
-        let (asks, wanted) = &mut self.host;
-        asks.clear();
+        let (requests, wanted) = &mut self.host;
+        requests.clear();
         wanted.clear();
         let mut out = 0;
         for (row, output) in (0..).zip(outputs) {
-            asks.push(match &output.readout {
-                Readout::Sample(draw) => ask(draw, out, vocab),
-                _ => Ask { kind: ASKS_NOTHING, ..bytemuck::Zeroable::zeroed() },
+            requests.push(match &output.kind {
+                OutputKind::Sample(draw) => request(draw, out, vocab),
+                _ => SamplerRequest { kind: REQUESTS_NOTHING, ..bytemuck::Zeroable::zeroed() },
             });
-            if let Readout::Gather(tokens) = &output.readout {
+            if let OutputKind::Gather(tokens) = &output.kind {
                 wanted.extend(tokens.iter().zip(out..).map(|(&token, out)| [row, token, out, 0]));
             }
-            out += match output.readout {
-                Readout::Logits => 0,
-                _ => words(&output.readout, vocab) as u32,
+            out += match output.kind {
+                OutputKind::Logits => 0,
+                _ => words(&output.kind, vocab) as u32,
             };
         }
-        gpu.queue.write_buffer(&self.asks, 0, bytemuck::cast_slice(asks));
+        gpu.queue.write_buffer(&self.requests, 0, bytemuck::cast_slice(requests));
         if !wanted.is_empty() {
             gpu.queue.write_buffer(&self.wanted, 0, bytemuck::cast_slice(wanted));
         }
-        let count = [asks.len() as u32, wanted.len() as u32, 0, 0];
+        let count = [requests.len() as u32, wanted.len() as u32, 0, 0];
         gpu.queue.write_buffer(&self.count, 0, bytemuck::cast_slice(&count));
     }
 
@@ -149,15 +150,15 @@ impl Readouts {
         let mut out = 0;
         for (row, output) in (0..).zip(before) {
             encoder.copy_buffer_to_buffer(&self.results, out, rows, row * 16, 4);
-            out += self.words(&output.readout) as u64 * 4;
+            out += self.words(&output.kind) as u64 * 4;
         }
     }
 
     /// Reads what was said to be wanted.
     pub(super) fn encode(&self, pass: &mut wgpu::ComputePass, pipelines: &Pipelines) -> Result<()> {
-        let (asks, wanted) = &self.host;
-        let load = Load { outputs: asks.len() as u32, ..Load::default() };
-        let samples = asks.iter().any(|ask| ask.kind == ASKS_TOKEN);
+        let (requests, wanted) = &self.host;
+        let load = Load { outputs: requests.len() as u32, ..Load::default() };
+        let samples = requests.iter().any(|request| request.kind == REQUESTS_TOKEN);
         if samples || !wanted.is_empty() {
             self.pieces.encode(pass, pipelines, &load)?;
         }
@@ -178,8 +179,8 @@ impl Readouts {
         staging: &Buffer,
         at: usize,
     ) -> usize {
-        let words = |readout: &Readout| self.words(readout);
-        let read = outputs.iter().map(|o| &o.readout).filter(|r| **r != Readout::Logits).map(words).sum();
+        let words = |kind: &OutputKind| self.words(kind);
+        let read = outputs.iter().map(|o| &o.kind).filter(|r| **r != OutputKind::Logits).map(words).sum();
         let mut copy = |from: &Buffer, first: usize, at: usize, count: usize| {
             encoder.copy_buffer_to_buffer(from, first as u64 * 4, staging, at as u64 * 4, count as u64 * 4);
         };
@@ -188,7 +189,7 @@ impl Readouts {
         }
         let mut end = at + read;
         for (row, output) in outputs.iter().enumerate() {
-            if output.readout == Readout::Logits {
+            if output.kind == OutputKind::Logits {
                 copy(&self.logits, row * self.vocab, end, self.vocab);
                 end += self.vocab;
             }
@@ -197,36 +198,36 @@ impl Readouts {
     }
 
     /// Words that an answer takes.
-    pub(super) fn words(&self, readout: &Readout) -> usize {
-        words(readout, self.vocab)
+    pub(super) fn words(&self, kind: &OutputKind) -> usize {
+        words(kind, self.vocab)
     }
 
-    /// The answers from the words that [`Readouts::copy`] left, of which it takes as many as it reads.
+    /// The answers from the words that [`SamplerStage::copy`] left, of which it takes as many as it reads.
     pub(super) fn parse(&self, outputs: &[Output], words: &mut &[u32]) -> Result<Vec<Reading>> {
         let mut take = |count: usize| words.split_off(..count).unwrap_or(&[]);
-        let read = outputs.iter().filter(|o| o.readout != Readout::Logits);
-        let read: Vec<&[u32]> = read.map(|o| take(self.words(&o.readout))).collect();
+        let read = outputs.iter().filter(|o| o.kind != OutputKind::Logits);
+        let read: Vec<&[u32]> = read.map(|o| take(self.words(&o.kind))).collect();
         let mut read = read.into_iter();
-        let readings = outputs.iter().map(|output| match &output.readout {
-            Readout::Logits => Ok(Reading::Logits(floats(take(self.vocab)))),
-            Readout::Gather(_) => gathered(read.next().unwrap_or(&[])),
-            Readout::Sample(draw) => sampled(draw, read.next().unwrap_or(&[])),
+        let readings = outputs.iter().map(|output| match &output.kind {
+            OutputKind::Logits => Ok(Reading::Logits(floats(take(self.vocab)))),
+            OutputKind::Gather(_) => gathered(read.next().unwrap_or(&[])),
+            OutputKind::Sample(draw) => sampled(draw, read.next().unwrap_or(&[])),
         });
         readings.collect()
     }
 }
 
-fn words(readout: &Readout, vocab: usize) -> usize {
-    match readout {
-        Readout::Logits => vocab,
-        Readout::Gather(tokens) => tokens.len(),
-        Readout::Sample(draw) => 2 + 2 * top(draw, vocab),
+fn words(kind: &OutputKind, vocab: usize) -> usize {
+    match kind {
+        OutputKind::Logits => vocab,
+        OutputKind::Gather(tokens) => tokens.len(),
+        OutputKind::Sample(draw) => 2 + 2 * top(draw, vocab),
     }
 }
 
-fn ask(draw: &Draw, out: u32, vocab: usize) -> Ask {
-    Ask {
-        kind: ASKS_TOKEN,
+fn request(draw: &Draw, out: u32, vocab: usize) -> SamplerRequest {
+    SamplerRequest {
+        kind: REQUESTS_TOKEN,
         out,
         sharpness: if draw.temperature == 0.0 { 0.0 } else { 1.0 / draw.temperature },
         top_k: draw.top_k.min(vocab) as u32,

@@ -5,7 +5,7 @@ use super::buffer::Buffer;
 use super::kernel::Pipelines;
 use super::pace::Submits;
 use super::plan::{Load, Plan};
-use super::readout::Readouts;
+use super::sampler::SamplerStage;
 use super::step::StepBuffers;
 use crate::model::{Output, Step};
 use crate::{Control, Error, Result};
@@ -17,7 +17,7 @@ pub(super) struct Stages {
     pub bodies: Vec<Plan>,
     /// From there to the logits of the outputs, one for each class of output counts.
     pub tails: Vec<Plan>,
-    pub readouts: Readouts,
+    pub sampler: SamplerStage,
 }
 
 /// What is computed of a step before anything else is written to its buffers.
@@ -53,10 +53,10 @@ impl Stages {
         let gpu = submits.gpu();
         if !share.outputs.is_empty() {
             self.step.write_outputs(gpu, share.outputs);
-            self.readouts.write(gpu, share.outputs);
+            self.sampler.write(gpu, share.outputs);
         }
         let mut encoder = encoder(gpu);
-        self.readouts.feed(&mut encoder, share.before, &self.step.rows);
+        self.sampler.feed(&mut encoder, share.before, &self.step.rows);
         let mut piece = Piece::new(encoder);
         for (plan, load) in self.plans(share)? {
             let mut next = 0;
@@ -73,11 +73,11 @@ impl Stages {
             }
         }
         if !share.outputs.is_empty() {
-            self.readouts.encode(&mut piece.pass, &self.pipelines)?;
+            self.sampler.encode(&mut piece.pass, &self.pipelines)?;
         }
         let Piece { pass, mut encoder, products } = piece;
         drop(pass);
-        let words = self.readouts.copy(&mut encoder, share.outputs, staging, at);
+        let words = self.sampler.copy(&mut encoder, share.outputs, staging, at);
         submits.submit(encoder, products);
         Ok(words)
     }

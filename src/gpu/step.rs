@@ -53,7 +53,7 @@ impl StepBuffers {
                 .await?,
             rows: gpu.buffer_checked("rows", max_rows as u64 * 16, storage).await?,
             tables: gpu.buffer_checked("block tables", room as u64 * 4, storage).await?,
-            outputs: gpu.buffer_checked("gather_rows", max_rows as u64 * 4, storage).await?,
+            outputs: gpu.buffer_checked("outputs", max_rows as u64 * 4, storage).await?,
             rotations,
             frequencies: frequencies.0,
             host: Vec::new(),

@@ -7,12 +7,12 @@ use super::kernel::Pipelines;
 use super::kv::KvBuffers;
 use super::lower::{Lowering, Memory, value_bytes};
 use super::plan::{Load, Plan};
-use super::readout::Readouts;
 use super::record::{Frequencies, Per, Recorder, Value};
+use super::sampler::SamplerStage;
 use super::scratch::Scratch;
 use super::step::StepBuffers;
 use super::uniforms::Uniforms;
-use crate::model::{KvShape, Output, Reading, Readout, Step};
+use crate::model::{KvShape, Output, OutputKind, Reading, Step};
 use crate::{Error, Result};
 
 /// A plan of a few ops, with its inputs and its result.
@@ -124,42 +124,41 @@ impl Trial {
     }
 }
 
-/// Readouts of rows of logits that are given.
-pub struct ReadoutTrial {
+/// SamplerStage of rows of logits that are given.
+pub struct SamplerTrial {
     gpu: Gpu,
     pipelines: Pipelines,
-    readouts: Readouts,
+    sampler: SamplerStage,
     logits: Buffer,
     staging: Buffer,
 }
 
-impl ReadoutTrial {
+impl SamplerTrial {
     /// For at most `most` rows of `vocab` logits.
-    pub async fn new(gpu: &Gpu, vocab: usize, most: usize) -> Result<ReadoutTrial> {
+    pub async fn new(gpu: &Gpu, vocab: usize, most: usize) -> Result<SamplerTrial> {
         use wgpu::BufferUsages as Usage;
         let mut pipelines = Pipelines::new(gpu);
         let bytes = (most * vocab.max(1024) * 4) as u64;
         let usage = Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC;
         let logits = gpu.buffer_checked("logits", bytes, usage).await?;
         let staging = gpu.buffer_checked("readings", bytes, Usage::COPY_DST | Usage::MAP_READ).await?;
-        let readouts = Readouts::new(gpu, &mut pipelines, &logits, vocab, most).await?;
+        let sampler = SamplerStage::new(gpu, &mut pipelines, &logits, vocab, most).await?;
         pipelines.compile(&mut |_, _| ()).await?;
-        Ok(ReadoutTrial { gpu: gpu.clone(), pipelines, readouts, logits, staging })
+        Ok(SamplerTrial { gpu: gpu.clone(), pipelines, sampler, logits, staging })
     }
 
-    /// Reads each row of `logits` as one of `readouts` says.
-    pub async fn run(&mut self, logits: &[f32], readouts: &[Readout]) -> Result<Vec<Reading>> {
-        let outputs: Vec<Output> =
-            readouts.iter().map(|readout| Output { row: 0, readout: readout.clone() }).collect();
+    /// Reads each row of `logits` as one of `kinds` says.
+    pub async fn run(&mut self, logits: &[f32], kinds: &[OutputKind]) -> Result<Vec<Reading>> {
+        let outputs: Vec<Output> = kinds.iter().map(|kind| Output { row: 0, kind: kind.clone() }).collect();
         self.gpu.queue.write_buffer(&self.logits, 0, bytemuck::cast_slice(logits));
-        self.readouts.write(&self.gpu, &outputs);
+        self.sampler.write(&self.gpu, &outputs);
         let mut encoder = self.gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        self.readouts.encode(&mut pass, &self.pipelines)?;
+        self.sampler.encode(&mut pass, &self.pipelines)?;
         drop(pass);
-        let mut words = vec![0; self.readouts.copy(&mut encoder, &outputs, &self.staging, 0)];
+        let mut words = vec![0; self.sampler.copy(&mut encoder, &outputs, &self.staging, 0)];
         self.gpu.queue.submit([encoder.finish()]);
         self.gpu.read_words(&self.staging, &mut words).await?;
-        self.readouts.parse(&outputs, &mut &words[..])
+        self.sampler.parse(&outputs, &mut &words[..])
     }
 }

@@ -4,7 +4,7 @@
 //! once. The CPU backend does just that; the GPU backend records each call into a plan and runs the plan later, so
 //! an op may depend on the *shapes* of a step but never on its values.
 
-use super::readout::{Output, Reading};
+use super::output::{Output, Reading};
 use crate::quant::BlockType;
 use crate::{Control, Error, Result};
 use futures::future::LocalBoxFuture;
@@ -246,7 +246,7 @@ impl Step {
             if output.row as usize >= self.rows.len() {
                 return internal("output row");
             }
-            output.readout.validate(vocab)?;
+            output.kind.validate(vocab)?;
         }
         if self.tables.iter().flatten().any(|&b| b as usize >= kv.blocks) {
             return internal("KV block");

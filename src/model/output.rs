@@ -10,19 +10,19 @@ use crate::{Error, Result};
 pub struct Output {
     /// Index into [`super::Step::rows`].
     pub row: u32,
-    pub readout: Readout,
+    pub kind: OutputKind,
 }
 
 impl Output {
     /// The whole row.
     pub fn logits(row: u32) -> Output {
-        Output { row, readout: Readout::Logits }
+        Output { row, kind: OutputKind::Logits }
     }
 }
 
 /// What of a row of logits is wanted.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Readout {
+pub enum OutputKind {
     /// All of it, `[vocab]`, as it is.
     Logits,
     /// The natural logarithm of the probability of each of these tokens, at most [`MOST_GATHERED`].
@@ -30,7 +30,7 @@ pub enum Readout {
     Sample(Draw),
 }
 
-/// Tokens of a [`Readout::Gather`]; for more a whole row is the better choice.
+/// Tokens of a [`OutputKind::Gather`]; for more a whole row is the better choice.
 pub const MOST_GATHERED: usize = 256;
 
 /// Likeliest tokens that a [`Draw`] can return.
@@ -55,7 +55,7 @@ pub struct Draw {
     pub logprobs: Option<usize>,
 }
 
-/// What was read, as the [`Readout`] says.
+/// What was read, as the [`OutputKind`] says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reading {
     Logits(Vec<f32>),
@@ -95,17 +95,17 @@ impl Reading {
     }
 }
 
-impl Readout {
+impl OutputKind {
     /// Whether a backend can read it of a row of `vocab` logits.
     pub(super) fn validate(&self, vocab: usize) -> Result<()> {
         let fits = match self {
-            Readout::Logits => true,
-            Readout::Gather(tokens) => {
+            OutputKind::Logits => true,
+            OutputKind::Gather(tokens) => {
                 tokens.len() <= MOST_GATHERED && tokens.iter().all(|&token| (token as usize) < vocab)
             }
-            Readout::Sample(draw) => draw.logprobs.is_none_or(|top| top <= MOST_TOP),
+            OutputKind::Sample(draw) => draw.logprobs.is_none_or(|top| top <= MOST_TOP),
         };
-        if fits { Ok(()) } else { Err(Error::Internal("malformed step: readout".into())) }
+        if fits { Ok(()) } else { Err(Error::Internal("malformed step: what an output asks for".into())) }
     }
 }
 
@@ -121,16 +121,16 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn read(&mut self, logits: &[f32], readout: &Readout) -> Result<Reading> {
-        Ok(match readout {
-            Readout::Logits => Reading::Logits(logits.to_vec()),
-            Readout::Gather(tokens) => {
+    pub fn read(&mut self, logits: &[f32], kind: &OutputKind) -> Result<Reading> {
+        Ok(match kind {
+            OutputKind::Logits => Reading::Logits(logits.to_vec()),
+            OutputKind::Gather(tokens) => {
                 greatest(logits)?;
                 let total = log_sum_exp(logits);
                 let logprob = |&token: &u32| (f64::from(logits[token as usize]) - total) as f32;
                 Reading::Logprobs(tokens.iter().map(logprob).collect())
             }
-            Readout::Sample(draw) => Reading::Token(self.sample(logits, draw)?),
+            OutputKind::Sample(draw) => Reading::Token(self.sample(logits, draw)?),
         })
     }
 
@@ -294,7 +294,7 @@ mod tests {
         let logits = [1.0, 3.0, 2.0];
         let draw = Draw { temperature: 0.1, top_k: 1, logprobs: Some(2), ..GREEDY };
         let sampled = Reader::default().sample(&logits, &draw).unwrap();
-        let gathered = Reader::default().read(&logits, &Readout::Gather(vec![1, 2])).unwrap();
+        let gathered = Reader::default().read(&logits, &OutputKind::Gather(vec![1, 2])).unwrap();
         let Reading::Logprobs(gathered) = gathered else { panic!("{gathered:?}") };
         assert!((gathered[0] - -0.407_606).abs() < 1e-5 && (gathered[1] - -1.407_606).abs() < 1e-5);
         assert_eq!(sampled.logprob, Some(gathered[0]));
@@ -305,11 +305,11 @@ mod tests {
     fn what_no_token_can_be_chosen_from_is_an_error() {
         const INF: f32 = f32::INFINITY;
         for logits in [[0.0, f32::NAN], [f32::NAN, 0.0], [0.0, INF], [-INF, -INF]] {
-            for readout in [Readout::Sample(GREEDY), Readout::Gather(vec![0])] {
-                let error = Reader::default().read(&logits, &readout).unwrap_err();
+            for kind in [OutputKind::Sample(GREEDY), OutputKind::Gather(vec![0])] {
+                let error = Reader::default().read(&logits, &kind).unwrap_err();
                 assert_eq!(error.code(), "invalid-model", "{logits:?}");
             }
         }
-        assert!(Reader::default().read(&[0.0, -INF], &Readout::Gather(vec![0])).is_ok());
+        assert!(Reader::default().read(&[0.0, -INF], &OutputKind::Gather(vec![0])).is_ok());
     }
 }

@@ -33,7 +33,7 @@ enum Program {
 const PEERS: [Peer; 4] = [
     Peer {
         key: "wllama",
-        label: "wllama 3.13.0 wasm, 1 thread",
+        label: "wllama wasm, 1 thread",
         ours: Backend::Wasm,
         program: Program::Page(&["wllama"]),
     },
