@@ -1,4 +1,4 @@
-//! Products of few rows of `x`, with blocks that are multiplied as they are read.
+//! Quantized GEMV for few rows of `x`: blocks are multiplied as they are read.
 //!
 //! `x` is rounded to sixteen bits for it, with a scale for each 32 elements: whole numbers multiply and add in one
 //! instruction, without any of the quants being converted. The rounding is that of a value 1/65534 as large as the
@@ -26,7 +26,7 @@ impl Rounded {
         let fours = x.as_chunks::<4>().0;
         let most = fours.iter().fold(f32x4::ZERO, |most, four| most.max(f32x4::new(*four).abs()));
         let most = most.as_array().iter().fold(0.0f32, |a, b| a.max(*b));
-        // What is not a number has no maximum: it must not be lost.
+        // `max` ignores NaN, which must not be lost.
         let whole = x.iter().sum::<f32>().is_finite();
         let scale = if whole { most / f32::from(i16::MAX) } else { f32::NAN };
         let inverse = if most > 0.0 { 1.0 / scale } else { 0.0 };

@@ -3,7 +3,7 @@ use crate::quant::widen_finite;
 use crate::{Error, Result};
 use half::f16;
 
-/// K and V, kept by block and made when a block is first used: a short text needs little memory, whatever the context.
+/// K and V in blocks that are allocated at first use: a short text needs little memory, whatever the context length.
 pub struct KvCache {
     pub(super) shape: KvShape,
     kv_type: KvType,

@@ -1,4 +1,4 @@
-//! `x Wᵀ` with weights in their quantized blocks.
+//! Quantized GEMM and GEMV: `x Wᵀ` with weights in their blocks.
 //!
 //! Many rows of `x`: a few rows of `W` are dequantized into a tile that stays in the cache and are multiplied with all of
 //! `x`, so that the cost of dequantizing is shared. Few rows: the blocks are multiplied as they are read (see [`product`]).
@@ -11,7 +11,7 @@ use wide::f32x4;
 
 /// Rows of `W` dequantized together.
 const TILE: usize = 8;
-/// From this many rows of `x` on, the tile pays for blocks: below it, dequantizing costs more than it saves.
+/// From this many rows of `x` on, quantized weights are dequantized into a tile; below, that costs more than it saves.
 pub(super) const TILED_FROM: usize = 16;
 /// The same for weights without blocks, which are read once for each row of `x` otherwise.
 const FLOATS_TILED_FROM: usize = 4;

@@ -1,4 +1,4 @@
-//! What a model takes in memory, counted with the model's own code on values that are not there.
+//! The memory that a model takes, counted by its own code on tensors that have only sizes.
 
 use super::kv::KvCache;
 use super::runner::{MAX_OUTPUTS, MAX_ROWS};
@@ -14,7 +14,7 @@ use std::rc::Rc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CpuNeed {
     pub weights: u64,
-    /// With every position in use; it is made as it is used.
+    /// With every position in use; blocks are allocated when they are first used.
     pub kv: u64,
     /// The activations of the largest step, at their most.
     pub activations: u64,

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 pub(super) type NodeId = usize;
 
 pub(super) struct Cache {
-    /// Counts how often the backend has lost its content.
+    /// How often the backend has lost its content.
     epoch: u64,
     /// The epoch from which on the backend is of the kind that it is now.
     alike_from: u64,
@@ -19,10 +19,10 @@ pub(super) struct Cache {
     blocks: u32,
     free: Vec<u32>,
     nodes: Vec<Node>,
-    /// Nodes that were evicted, to be used again.
+    /// Evicted nodes, for reuse.
     vacant: Vec<NodeId>,
     roots: HashMap<Box<[u32]>, NodeId>,
-    /// Nodes without users that are kept at most.
+    /// The most nodes without users that are kept.
     idle_limit: usize,
     idle: usize,
     clock: u64,
@@ -55,7 +55,7 @@ impl Cache {
         }
     }
 
-    /// Begins anew on a backend that holds nothing. Sequences find out by the epoch, when they are next used.
+    /// Resets the cache for a backend that holds nothing. A sequence notices the new epoch when it is next used.
     pub fn reset(&mut self, idle_limit: usize, alike: bool) {
         self.epoch += 1;
         if !alike {
@@ -98,7 +98,7 @@ impl Cache {
         path
     }
 
-    /// A block to write to; `None` when all are in use.
+    /// Allocates a block to write to; `None` when all are in use.
     pub fn allocate(&mut self) -> Option<u32> {
         if self.free.is_empty() {
             self.evict();
@@ -106,7 +106,7 @@ impl Cache {
         self.free.pop()
     }
 
-    /// Gives a block back that is not in the tree.
+    /// Frees a block that is not in the tree.
     pub fn release_block(&mut self, block: u32) {
         // The lowest block is used first, so that a backend that makes blocks on first use stays small.
         let at = self.free.partition_point(|&id| id > block);

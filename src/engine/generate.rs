@@ -170,7 +170,7 @@ impl Engine {
             let token = next.token;
             choice.ahead.pop_front();
             sampled.push(next);
-            // What was drawn ahead of an end is dropped: the sequence has not taken it in.
+            // Tokens drawn past the end are dropped: the sequence has not accepted them.
             if self.ends(token, &mut output, on_text) || choice.is_complete() {
                 finish_reason = FinishReason::Stop;
                 break;
@@ -193,8 +193,8 @@ impl Engine {
         })
     }
 
-    /// Draws the token after `held`: where the logits are, and then perhaps some more ahead, `most` in all; or here if a
-    /// constraint must see the logits first.
+    /// Draws the token after `held` on the device, with up to `most` in all drawn ahead; or on the host, if a
+    /// constraint must mask the logits first.
     async fn draw(
         &self,
         sequence: &mut Sequence,
@@ -263,12 +263,12 @@ pub(crate) fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
-/// The text so far, cut off at the first stop text; what could still become one is held back.
+/// The text so far, cut at the first stop text. An end that could still become one is held back.
 struct Output<'a> {
     stops: &'a [String],
     stream: TextStream,
     text: String,
-    /// Bytes of `text` that were given out.
+    /// Bytes of `text` that were streamed.
     given: usize,
     stopped: bool,
 }

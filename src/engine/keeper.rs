@@ -21,14 +21,14 @@ pub(super) struct Keeper {
     options: LoadOptions,
     config: Config,
     kv: KvShape,
-    /// What the file holds, to know it again.
+    /// A fingerprint of the file, to recognize it when it is read again.
     tensors: Vec<TensorInfo>,
     /// The device that the model is on.
     gpu: RefCell<Option<Gpu>>,
     losses: RefCell<Losses>,
     /// Why the last device was lost.
     reason: RefCell<String>,
-    /// Whether the GPU was given up.
+    /// Whether the GPU is no longer tried.
     on_cpu: Cell<bool>,
 }
 
@@ -75,7 +75,7 @@ impl Keeper {
     ) -> Result<Box<dyn Runner>> {
         let placed = async {
             let place = match self.place(target, header).await {
-                // WebGPU says only now what there is no room for.
+                // WebGPU reports allocations that failed only now.
                 Err(Error::OutOfMemory(why)) if self.options.backend == Backend::Auto => {
                     planner.instead(&why)?.ok_or(Error::OutOfMemory(why))?;
                     self.place(Target::Cpu, header).await?
@@ -117,7 +117,7 @@ impl Keeper {
         self.report(RecoveryPhase::Lost);
     }
 
-    /// Says that the model that [`Keeper::again`] has put somewhere is in its place.
+    /// Marks the model that [`Keeper::again`] has loaded as the one in use.
     pub fn recovered(&self) {
         let fallback = self.on_cpu.get();
         self.report(if fallback { RecoveryPhase::Fallback } else { RecoveryPhase::Recovered });
@@ -140,7 +140,7 @@ impl Keeper {
         }
     }
 
-    /// Puts the model on a device again, after [`Keeper::lost`]: on a new one, or on the CPU where that repeats.
+    /// Loads the model again after [`Keeper::lost`]: on a new device, or on the CPU after repeated losses.
     pub async fn again(
         &self,
         progress: &mut dyn FnMut(Progress),
@@ -208,7 +208,7 @@ impl Keeper {
         Ok(runner)
     }
 
-    /// The model's bytes once more, if they are still the same.
+    /// Reads the model's bytes again, if the file is unchanged.
     async fn open(&self) -> Result<(Header, Incoming<'_>)> {
         let (header, incoming) = Incoming::headers(&*self.bytes).await?;
         if Config::from_header(&header)? != self.config || header.tensors != self.tensors {
@@ -220,7 +220,7 @@ impl Keeper {
     }
 }
 
-/// Waits, and looks now and then whether anybody still does.
+/// Waits before a retry, and gives up early when no call waits any more.
 async fn rest(mut left: Duration, control: &dyn Control) -> Result<()> {
     const NAP: Duration = Duration::from_millis(50);
     checkpoint(control).await?;

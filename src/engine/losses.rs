@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use web_time::Instant;
 
-/// Losses further back are past.
+/// Older losses do not count.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Losses within the window with which the GPU is given up.
+/// After so many losses within the window the model moves to the CPU.
 const MOST: usize = 3;
 
-/// The same for devices that somebody destroyed, which says nothing about the GPU, but cannot go on for ever either.
+/// The limit for devices that somebody destroyed: that says nothing about the GPU, but must not be retried without end.
 const MOST_DESTROYED: usize = 12;
 
 /// The losses of an engine.
@@ -26,7 +26,7 @@ pub(super) struct Losses {
 pub(super) enum Verdict {
     /// Try again after a while.
     Again(Duration),
-    /// Leave the GPU alone.
+    /// Use the CPU.
     GiveUp,
 }
 
@@ -48,7 +48,7 @@ impl Losses {
     }
 }
 
-/// A GPU that has just been reset is left alone for a moment, and longer the next time.
+/// Back-off: a GPU that has just been reset is left alone for a moment, longer with each loss.
 fn verdict(failed: usize, destroyed: usize) -> Verdict {
     if failed >= MOST || destroyed >= MOST_DESTROYED {
         return Verdict::GiveUp;

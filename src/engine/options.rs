@@ -31,13 +31,13 @@ pub struct LoadOptions {
     pub chat_template: Option<String>,
     /// The day that chat templates may print, as `YYYY-MM-DD`. Where not given it is always the same, so that verdicts repeat.
     pub date: Option<String>,
-    /// Who is told when the device is lost, from the load on, and when the model runs again.
+    /// Called when the device is lost and when the model runs again; it may be called during the load.
     #[serde(skip)]
     pub on_recovery: Option<OnRecovery>,
-    /// How the KV cache is stored: half precision unless a test wants to know better.
+    /// Type of the KV cache: f16, unless a test needs more precision.
     #[serde(skip)]
     pub kv_type: KvType,
-    /// Steps that are computed before their tokens are looked at: what suits the adapter unless a test wants to know better.
+    /// Steps that are submitted before the first one's token is read back. `None`: what suits the adapter.
     #[serde(skip)]
     pub steps_ahead: Option<usize>,
 }

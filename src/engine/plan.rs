@@ -1,7 +1,7 @@
 //! What a model needs, from its header alone, and whether there is room for it where it would run.
 //!
-//! The numbers are not estimated beside the code that allocates: on the GPU that very code runs on a device that counts
-//! buffers in place of making them; on the CPU the model's own equations run on tensors that have only sizes.
+//! The numbers are not estimates. On the GPU the code that allocates runs on a device that only counts buffers; on the
+//! CPU the model's equations run on tensors that have only sizes.
 
 use super::info::quantization;
 use super::options::{Backend, LoadOptions, chat_template, context_length, kv_shape, max_batch};
@@ -102,13 +102,13 @@ impl LoadPlan {
         let (header, incoming) = Incoming::headers(bytes).await?;
         checkpoint(control).await?;
         let config = Config::from_header(&header)?;
-        // What would end the load anyway is better known now.
+        // Fail early with what would end the load anyway.
         Tokenizer::from_metadata(&header.metadata)?;
         chat_template(&header, options)?;
         Ok(Planner::new(&header, &config, &incoming, options)?.choose().await?.1)
     }
 
-    /// The error of a load that would not come to a good end.
+    /// The error for a load that cannot succeed.
     pub(super) fn check(&self) -> Result<()> {
         let why = || self.reasons.join(" ").trim_end_matches('.').to_string();
         match (self.verdict, self.fitting_context_length) {
@@ -165,8 +165,8 @@ impl<'a> Planner<'a> {
         Ok(Planner { header, config, options, kv, model, context, max_batch })
     }
 
-    /// Where the model is to run, and the plan for that. With the backend `auto`, a GPU that has no room for it is no
-    /// reason not to run it.
+    /// Chooses where the model runs, with the plan for it. With the backend `auto`, a model that does not fit on the
+    /// GPU runs on the CPU.
     pub async fn choose(&self) -> Result<(Target, LoadPlan)> {
         match self.attempt().await {
             Err(Error::DeviceLost(reason)) => {
@@ -275,7 +275,7 @@ impl<'a> Planner<'a> {
         let CpuNeed { weights, kv, activations } = CpuNeed::of(self.header, self.config, self.kv, kv_type)?;
         let vocabulary = Tokenizer::memory(&self.header.metadata);
         let passing = self.header.metadata.memory() + PIECES;
-        // What only a load needs is free again when the cache is made.
+        // Memory that only the load needs is free again before the cache is allocated.
         let scratch = vocabulary + activations.max(passing.saturating_sub(kv));
         let memory = PlannedMemory::new(weights, kv, scratch);
         let mut reasons = vec![
@@ -355,7 +355,7 @@ impl<'a> Planner<'a> {
 /// The memory that a WebAssembly program with addresses of 32 bits can have.
 const HEAP: Option<u64> = if cfg!(target_arch = "wasm32") { Some(4 << 30) } else { None };
 
-/// What of it is for the program's own data and stack, and lost between allocations.
+/// The part of it that the program's data, its stack and fragmentation take.
 const PROGRAM: u64 = 64 << 20;
 
 /// Pieces of the file that are in memory at a time.

@@ -1,11 +1,11 @@
 //! Continuous batching: calls that overlap share their forward passes.
 //!
-//! There is no background task. Every call puts its work in a queue and then waits either for its result or for its
-//! turn to drive: whoever holds the runner composes a step out of everybody's work, runs it, hands out the results, and
-//! looks whether its own has come. Sequences so join and leave between any two steps.
+//! There is no background task. Every call queues its work and waits for its result or for its turn to drive. The
+//! driver holds the runner: it composes a step from the queued work, runs it, hands out the results, and checks for its
+//! own. So sequences join and leave the batch between any two steps.
 //!
-//! Where a step finds that its device was lost, its works go back into the queue, and whoever drives next has the model put
-//! on another device first. A work knows all its tokens, so that it begins anew by itself.
+//! When the device is lost during a step, the step's work goes back into the queue, and the next driver loads the model
+//! on another device first. Work holds all of its tokens, so it can start again.
 
 use super::cache::Cache;
 use super::keeper::Keeper;
@@ -29,12 +29,12 @@ pub(super) struct Limits {
     pub batch: usize,
     /// Tokens that all sequences together can hold.
     pub capacity: usize,
-    /// Steps that are computed before their tokens are looked at, where that is not left to the runner.
+    /// Steps ahead of the read-back; `None`: the runner decides.
     pub steps_ahead: Option<usize>,
 }
 
 pub(super) struct Scheduler {
-    /// Nothing while its device is lost.
+    /// `None` while its device is lost.
     runner: Mutex<Option<Box<dyn Runner>>>,
     keeper: Keeper,
     cache: Rc<RefCell<Cache>>,
@@ -111,7 +111,7 @@ impl Scheduler {
             if let Ok(Some(done)) = result.try_recv() {
                 return done;
             }
-            // Others that were called in the same breath join this step.
+            // Calls that were made at the same time join this step.
             checkpoint(control).await?;
             let Some(runner) = seat.as_deref_mut() else {
                 self.replace(&mut seat, id, control).await?;
@@ -122,7 +122,7 @@ impl Scheduler {
                     fruitless = 0;
                     continue;
                 }
-                // All blocks are held by calls that are between two of their steps: they go first.
+                // All blocks are held by calls that are between two of their steps: these go first.
                 Ok(false) => fruitless += 1,
                 Err(reason) => {
                     // Nothing of the lost device stays while another one is filled.
@@ -139,7 +139,7 @@ impl Scheduler {
         }
     }
 
-    /// Waits for a call's result or for its turn to drive, as long as it is not aborted.
+    /// Waits for a call's result or for its turn to drive, until it is aborted.
     async fn turn(
         &self,
         result: &mut oneshot::Receiver<Result<Done>>,
@@ -162,12 +162,12 @@ impl Scheduler {
         .await
     }
 
-    /// Has those who wait look whether they still want to.
+    /// Wakes the waiting calls, so that aborted ones leave.
     fn wake(&self) {
         self.waiting.take().into_iter().for_each(Waker::wake);
     }
 
-    /// Puts the model on a device in place of the one that was lost. Where that cannot be, all that wait are told why.
+    /// Loads the model on another device after a loss. If that fails, every waiting call gets the error.
     async fn replace(
         &self,
         seat: &mut Option<Box<dyn Runner>>,
@@ -251,7 +251,8 @@ impl Scheduler {
         let mut waiting = VecDeque::from(waiting);
         while let Some(mut work) = waiting.pop_front() {
             let rows = work.rows(runner, &step);
-            // The ends of prompts must not add up to many rows; single ones may, where a batch is as large.
+            // The remainders of several prompts together must stay a step of few rows; single tokens of a large batch
+            // may be more.
             let kind = decodes(&work) == decode && !(decode && rows > 1 && step.rows.len() + rows >= many);
             let later = !kind
                 || rows == 0
@@ -261,7 +262,7 @@ impl Scheduler {
                 batch.push(work.join(&mut step, rows));
             } else {
                 if !later {
-                    // Those before it hold all blocks: it gives up what it has and comes again when they are done.
+                    // Admission control: calls before it hold all blocks, so it frees its own and is queued again.
                     work.restart();
                 }
                 queue.push_back(work);
@@ -270,14 +271,14 @@ impl Scheduler {
         (batch, if decode { Kind::Decode } else { Kind::Prefill }, step)
     }
 
-    /// The step, and those that can be computed with it before anybody looks at its tokens: if nobody else waits, and each
-    /// sequence only grows by what is drawn.
+    /// The step, and the steps that can be submitted with it before its tokens are read back: if no other call waits,
+    /// and each sequence only grows by what is drawn.
     fn look_ahead(&self, runner: &dyn Runner, batch: &mut [Part], step: Step) -> Vec<Step> {
         let mut count = batch.iter().map(Part::draws_ahead).min().unwrap_or(1);
         if !self.queue.borrow().is_empty() || batch.len() > runner.max_ahead() {
             count = 1;
         }
-        // Whoever finds no room goes step by step.
+        // Without room for the steps ahead it goes step by step.
         if count > 1 && !batch.iter_mut().all(|part| part.work.sequence.reserve(count)) {
             count = 1;
         }
@@ -293,8 +294,8 @@ impl Scheduler {
     }
 }
 
-/// Makes room for the next `rows` tokens of `work`, where need be at the cost of those behind it, the last one first: if
-/// whoever needs a block gave up instead, long texts would give way to each other in turn, and none would come to its end.
+/// Makes room for the next `rows` tokens of `work`. If need be it preempts the work behind it, the last first. If the
+/// one that needs a block gave up instead, long texts would preempt each other in turn, and none would finish.
 fn reserve(work: &mut Work, rows: usize, behind: &mut VecDeque<Work>) -> bool {
     let mut behind = behind.iter_mut().rev().filter(|other| other.restarts());
     loop {
@@ -308,7 +309,7 @@ fn reserve(work: &mut Work, rows: usize, behind: &mut VecDeque<Work>) -> bool {
     }
 }
 
-/// Steps without room for anything that a call endures. Sequences between two steps come back within one or two.
+/// How many steps without room a call waits through. Sequences that are between two steps come back within one or two.
 const PATIENCE: usize = 64;
 
 /// Lets other calls of this thread go on.
@@ -324,12 +325,12 @@ async fn yield_now() {
     .await
 }
 
-/// The control of what is done for several calls: it pauses as their driver does, and is aborted only when nobody waits for
-/// it any more.
+/// The control of work for several calls: it pauses as their driver does, and is aborted only when no call waits for
+/// it.
 struct Shared<'a> {
     scheduler: &'a Scheduler,
     control: &'a dyn Control,
-    /// Whether it is for others than the driver too.
+    /// Whether it serves other calls than the driver's.
     awaited: &'a dyn Fn() -> bool,
 }
 

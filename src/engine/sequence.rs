@@ -8,22 +8,22 @@ use std::rc::Rc;
 /// block is its own.
 pub struct Sequence {
     cache: Rc<RefCell<Cache>>,
-    /// The epoch of the cache that it is in. Of an older one nothing is there any more (see [`Sequence::renew`]).
+    /// The cache's epoch when it was filled. Blocks of an older epoch are gone (see [`Sequence::renew`]).
     epoch: u64,
     tokens: Vec<u32>,
     /// Full blocks, from the root of the tree.
     path: Vec<NodeId>,
     /// Blocks behind them that are written to.
     tail: Vec<u32>,
-    /// Tokens behind `tokens` whose K and V are in the tail already, drawn ahead of anybody's wish for them.
+    /// Tokens behind `tokens` whose K and V are in the tail already: computed ahead, not yet asked for.
     ahead: Vec<u32>,
     /// How its tokens were computed, from the first on.
     runs: Vec<Run>,
-    /// While it is computed again after a loss: what it held, which `runs` is about.
+    /// While it is computed again after a loss: the tokens that it held, which `runs` describes.
     past: Vec<u32>,
 }
 
-/// How tokens are computed. Backends round few rows in another way than many.
+/// How tokens are computed. Backends round steps of few rows differently from steps of many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
     /// In steps of prefill.
@@ -32,7 +32,7 @@ pub(super) enum Manner {
     Few(usize),
 }
 
-/// Tokens up to `end` that were computed alike.
+/// Tokens up to `end` that were computed in the same way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Run {
     end: usize,
@@ -77,8 +77,8 @@ impl Sequence {
         self.epoch != self.cache.borrow().epoch()
     }
 
-    /// Becomes empty where the backend has lost its content; `true` if so. What comes next, up to where it has been before
-    /// and as far as `tokens` goes on so, is computed as it was: then the same bits follow, and the same tokens.
+    /// Empties the sequence if the backend has lost its content; `true` if so. What it held, as far as `tokens` agrees,
+    /// is then computed again in the same way, so that the same bits and the same tokens follow.
     pub(super) fn renew(&mut self, tokens: &[u32]) -> bool {
         let (epoch, alike) = {
             let cache = self.cache.borrow();
@@ -95,7 +95,7 @@ impl Sequence {
             held.push(token);
             self.ran(held.len(), Manner::Few(1));
         }
-        // Lost on its way to where it was: that is still the aim.
+        // Lost again during the recovery: the aim stays the same.
         if self.past.is_empty() {
             self.past = held;
         }
@@ -115,18 +115,18 @@ impl Sequence {
         shared(&self.tokens, tokens)
     }
 
-    /// Up to where it is computed next, and how, while it is on its way to where it was.
+    /// During a recovery: up to which token the next step goes, and how it is computed.
     pub(super) fn pending(&self) -> Option<(usize, Manner)> {
         let run = self.runs.iter().find(|run| run.end > self.tokens.len())?;
         Some((run.end, run.manner))
     }
 
-    /// Notes what was computed ahead, into reserved room. Only [`Sequence::settle`] makes it part of the sequence.
+    /// Records what was computed ahead, in reserved room. Only [`Sequence::settle`] makes it part of the sequence.
     pub(super) fn set_ahead(&mut self, tokens: Vec<u32>) {
         self.ahead = tokens;
     }
 
-    /// Takes in what was computed ahead as far as `tokens` go on so, and forgets the rest.
+    /// Accepts what was computed ahead as far as it agrees with `tokens`, and drops the rest.
     pub(super) fn settle(&mut self, tokens: &[u32]) {
         let ahead = std::mem::take(&mut self.ahead);
         if self.shared(tokens) == self.tokens.len() {
@@ -220,7 +220,7 @@ impl Sequence {
         (start % len == 0).then(|| tokens.get(start..start + len)).flatten()
     }
 
-    /// Gives everything back.
+    /// Frees everything.
     pub(super) fn clear(&mut self) {
         self.release_tail();
         self.release_path(0);
@@ -243,14 +243,14 @@ impl Sequence {
         self.tail.drain(..).filter(|_| !lost).for_each(|block| cache.release_block(block));
     }
 
-    /// Gives back the path but for its first `kept` blocks.
+    /// Frees the path but for its first `kept` blocks.
     fn release_path(&mut self, kept: usize) {
         let lost = self.is_lost();
         let mut cache = self.cache.borrow_mut();
         self.path.drain(kept..).rev().filter(|_| !lost).for_each(|node| cache.release(node));
     }
 
-    /// Notes how the tokens up to `end` were computed, if that is not known.
+    /// Records how the tokens up to `end` were computed, if that is not known.
     fn ran(&mut self, end: usize, manner: Manner) {
         match self.runs.last_mut() {
             Some(last) if last.end >= end => {}

@@ -1,4 +1,4 @@
-//! What a call has to have computed: its tokens, how many of them go into a step, and what is read from it.
+//! The work of a call: its tokens, how many of them go into a step, and what is read from it.
 
 use super::sequence::{Manner, Sequence};
 use crate::model::{Draw, Output, OutputKind, Reading, Row, Runner, Step};
@@ -14,7 +14,7 @@ pub(super) enum Want {
     Last(OutputKind),
     /// The log-probability of each token but the first, and of `last` after all of them.
     Each { last: u32 },
-    /// Tokens drawn after the last, one after the other: the first, and as many more as are computed ahead.
+    /// Tokens drawn after the last: one, and as many more as are computed ahead.
     Draws(Vec<Draw>),
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Work {
     reply: oneshot::Sender<Result<Done>>,
 }
 
-/// What a call gets back.
+/// The result of a call.
 pub(super) struct Done {
     pub sequence: Sequence,
     /// What was wanted, in the order of the rows.
@@ -46,8 +46,8 @@ pub(super) enum Kind {
     Prefill,
 }
 
-/// The works of a step. They go back into the queue if nothing comes of it: because its device was lost, or because whoever
-/// drove it has gone.
+/// The work of a step. It goes back into the queue if the step fails: because its device was lost, or because its
+/// driver was dropped.
 pub(super) struct Batch<'a> {
     pub parts: Vec<Part>,
     pub queue: &'a RefCell<VecDeque<Work>>,
@@ -90,7 +90,8 @@ impl Part {
         }
     }
 
-    /// Whether this part is about to compute the very block that `other` needs next: it waits, and then finds it.
+    /// Whether this part is about to compute the block that `other` needs next: then `other` waits and finds it in the
+    /// tree.
     pub fn leads(&self, other: &Work) -> bool {
         let (mine, theirs) = (&self.work, other);
         let start = mine.sequence.tokens().len();
@@ -104,7 +105,7 @@ impl Part {
 }
 
 impl Work {
-    /// With the place where its caller finds what comes of it.
+    /// With the slot for its caller's result.
     pub fn new(
         id: u64,
         sequence: Sequence,
@@ -115,7 +116,7 @@ impl Work {
         (Work { id, sequence, tokens, want, cached: None, readings: Vec::new(), reply }, result)
     }
 
-    /// Finds what the cache holds of it: at first, and again whenever others may have computed more.
+    /// Looks up its prefix in the cache: at first, and whenever other calls may have computed more of it.
     pub fn begin(&mut self, prefill_rows: usize) {
         if self.sequence.renew(&self.tokens) {
             self.cached = None;
@@ -125,8 +126,8 @@ impl Work {
             }
         }
         let before = self.sequence.tokens().len();
-        // Where each token's logits are wanted, each is computed; else those that a prefill's last step has at least,
-        // but no more than the sequence's own tokens leave to do.
+        // If each token's logits are wanted, each is computed. Else as many as the last step of a prefill has at least,
+        // and no more than the sequence lacks.
         if self.wants_last() {
             self.sequence.settle(&self.tokens[..self.tokens.len() - 1]);
             let own = self.sequence.shared(&self.tokens[..self.tokens.len() - 1]);
@@ -149,7 +150,7 @@ impl Work {
         self.tokens.len() - self.sequence.tokens().len()
     }
 
-    /// Up to where they are computed alike, and how, where that is the same as before a loss.
+    /// During a recovery: how many are computed in the same way, and which.
     fn stretch(&self) -> (usize, Option<Manner>) {
         match self.sequence.pending() {
             Some((end, manner)) => (end.min(self.tokens.len()), Some(manner)),
@@ -157,7 +158,7 @@ impl Work {
         }
     }
 
-    /// Whether it takes part in a step of decoding next.
+    /// Whether its next step is one of decoding.
     pub fn decodes(&self, prefill_rows: usize) -> bool {
         match self.stretch() {
             (_, Some(manner)) => manner != Manner::Many,
@@ -254,14 +255,14 @@ impl Work {
         }
     }
 
-    /// Replies if it is complete, else gives itself back.
+    /// Replies if it is complete, else returns itself.
     fn finish(self) -> Option<Work> {
         if self.remaining() > 0 {
             return Some(self);
         }
         let done =
             Done { sequence: self.sequence, readings: self.readings, cached: self.cached.unwrap_or(0) };
-        // A caller that has gone needs no result.
+        // A caller that was dropped needs no result.
         let _ = self.reply.send(Ok(done));
         None
     }

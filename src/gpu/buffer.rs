@@ -4,15 +4,15 @@ use std::cell::Cell;
 use std::ops::Deref;
 use std::rc::Rc;
 
-/// A buffer, shared. The last holder's end is the buffer's: a browser would else keep its memory until it collects garbage,
-/// which the few bytes of a handle give it no reason to do.
+/// A shared buffer, destroyed with its last holder. Otherwise a browser would keep its memory until the garbage is
+/// collected, which the few bytes of a handle do not trigger.
 #[derive(Debug, Clone)]
 pub(super) struct Buffer(Rc<Owned>);
 
 #[derive(Debug)]
 struct Owned {
     raw: wgpu::Buffer,
-    /// What it stands for: on a device that rehearses more than it takes.
+    /// The size that it stands for; a device that rehearses allocates less.
     bytes: u64,
     live: Live,
 }

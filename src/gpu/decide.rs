@@ -4,7 +4,7 @@ use crate::model::KvType;
 use crate::quant::BlockType;
 use std::time::Duration;
 
-/// What the adapter offers, and what of it is to be used.
+/// What the adapter offers and the kernels may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
     /// The adapter is a program on the CPU.
@@ -21,7 +21,7 @@ pub struct Capabilities {
 /// few microseconds should vanish beside the time of reading the weights.
 pub const PACKED_FROM: usize = 1 << 24;
 
-/// The same for more rows than a few.
+/// The same limit for steps of more than four rows, which share the cost of packing.
 pub const PACKED_FROM_OF_MANY: usize = 1 << 17;
 
 /// Whether GPUs of a vendor have an instruction for `dot4I8Packed`, which WGSL promises everywhere: Apple's have none, and
@@ -83,7 +83,7 @@ pub struct Sum {
     pub reduce: &'static str,
 }
 
-/// Rows of activations up to which a product is bound by reading the weights: they are read once for all.
+/// The most rows of activations of a GEMV. Such a product is bound by memory: the weights are read once for all rows.
 const FEW: usize = 16;
 
 pub fn linear(shape: LinearShape, capabilities: &Capabilities) -> LinearKernel {
@@ -195,7 +195,7 @@ pub fn attention(shape: AttentionShape, capabilities: &Capabilities) -> Attentio
     let Some((rows, positions)) = tiles.into_iter().find(fits) else {
         return AttentionKernel::Thread;
     };
-    // Few rows leave a GPU idle unless their context is shared out, in pieces that are worth their own workgroup.
+    // Flash decoding: few rows leave a GPU idle unless their context is split, into pieces that are worth a workgroup.
     let wanted = (512 / (shape.kv_heads * shape.most)).clamp(4, 32);
     let splits = if shape.most <= FEW { wanted.min(shape.slots.div_ceil(2 * positions)) } else { 1 };
     AttentionKernel::Tile { rows, positions, splits }
@@ -226,7 +226,7 @@ pub struct SamplerKernel {
     pub pieces: usize,
     /// Threads for a piece.
     pub lanes: usize,
-    /// The file that lets them wait for each other.
+    /// The file with their barrier.
     pub barrier: &'static str,
 }
 
@@ -274,8 +274,8 @@ pub fn max_rows(matmul_weights: u64, capabilities: &Capabilities) -> usize {
     }
 }
 
-/// How long a submit should take: so short that a page can draw between two and a cancelled call ends soon, and long beside
-/// the time that it takes to submit.
+/// How long a submit should take. Short: a page can draw between two, and a cancelled call ends soon. Long beside the
+/// overhead of submitting.
 pub const SUBMIT: Duration = Duration::from_millis(60);
 
 /// Products of a submit when nothing is known yet: for a slow adapter of the kind.
@@ -285,7 +285,7 @@ pub fn first_submit(capabilities: &Capabilities) -> f64 {
 
 /// Products that a submit may have, where `known` were allowed and one of `products` has just taken so long.
 pub fn next_submit(known: f64, products: f64, took: Duration) -> f64 {
-    // A submit much smaller than it might be is short for want of work.
+    // A submit much smaller than allowed was short because there was little work.
     if took < SUBMIT && products < known / 2.0 {
         return known;
     }
@@ -294,11 +294,11 @@ pub fn next_submit(known: f64, products: f64, took: Duration) -> f64 {
     fitting.clamp(known / 2.0, known * 2.0).clamp(1e6, 1e13)
 }
 
-/// The rows, of at most `most`, that a prefill step may have: a dispatch cannot be cut, so that the largest, of `largest`
-/// products for a row, should take no longer than a few submits, each of which may have `submit` products.
+/// The rows of a prefill step, at most `most`. A dispatch cannot be cut: the largest, with `largest` products a row,
+/// should take no longer than a few submits of `submit` products each.
 pub fn step_rows(most: usize, largest: u64, submit: f64) -> usize {
     const SUBMITS: f64 = 4.0;
-    // With fewer, the weights are read for too little.
+    // With fewer rows, reading the weights does not pay.
     const LEAST: usize = 64;
     let fitting = (SUBMITS * submit / largest.max(1) as f64) as usize;
     (fitting / ROW_PADDING * ROW_PADDING).max(LEAST).min(most)
@@ -322,9 +322,9 @@ pub fn probe(software: bool) -> ProbeSize {
     }
 }
 
-/// Steps of a single row that are computed before the first one's token is looked at, for a model with `matmul_weights`
-/// weights: as many as end within about a tenth of a second on a slow adapter of the kind. A read-back costs the time of a
-/// few million products, so that larger models gain nothing from more.
+/// Decoding steps that are submitted before the first token is read back, for a model with `matmul_weights` weights: as
+/// many as end within about a tenth of a second on a slow adapter. A read-back costs as much as a few million products,
+/// so larger models gain nothing from more.
 pub fn steps_ahead(matmul_weights: u64, capabilities: &Capabilities) -> usize {
     let (products, most) = if capabilities.software { (35_000_000, 4) } else { (16_000_000_000, 8) };
     (products / matmul_weights.max(1)).clamp(1, most) as usize

@@ -51,7 +51,7 @@ pub struct Gpu {
     live: Live,
     /// Answers not yet waited for, whether there was room for a buffer.
     deferred: Rc<RefCell<Vec<Scope>>>,
-    /// Before the poller: whose thread then finds a device that has nothing more to do.
+    /// Dropped before the poller, whose thread then finds a device without work.
     _open: Rc<Open>,
     #[cfg(not(target_arch = "wasm32"))]
     poller: Arc<Poller>,
@@ -70,8 +70,8 @@ impl Drop for Open {
     }
 }
 
-/// WebGPU itself. Natively one for the process, which is never closed: a driver that is unloaded with it leaves threads behind
-/// that cannot end (NVIDIA's crashes in them).
+/// The WebGPU instance. Natively there is one for the process, and it is never closed: its end unloads the driver, and
+/// NVIDIA's then crashes every thread that has used it, when the thread ends.
 fn instance() -> wgpu::Instance {
     let open = || {
         let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
@@ -90,7 +90,7 @@ fn instance() -> wgpu::Instance {
 impl Gpu {
     /// Opens the best adapter: natively the fastest, in a browser the one it chooses.
     pub async fn request(options: &GpuOptions) -> Result<Gpu> {
-        // In a place without WebGPU (an old browser, a Node process) wgpu panics where this function only says no.
+        // Without WebGPU (an old browser, a Node process) wgpu panics; this function returns an error.
         #[cfg(target_arch = "wasm32")]
         if !wgpu::util::is_browser_webgpu_supported().await {
             return Err(Error::NoGpu("this browser offers no WebGPU adapter".into()));
@@ -283,7 +283,7 @@ impl Gpu {
         let (mib, most) = (bytes.div_ceil(1 << 20), self.most_bytes());
         let what = format!("{what} ({mib} MiB)");
         if self.rehearses || bytes > most {
-            // A device that is asked for too much may say so later, or never.
+            // A device may report a failed allocation later, or never.
             let held = most >> 20;
             let error = (bytes > most).then(|| {
                 Error::OutOfMemory(format!("{what} has no place in this adapter's buffers of {held} MiB"))
@@ -329,7 +329,7 @@ impl Gpu {
         }
     }
 
-    /// Has the work submitted so far seen to its end; in a browser the browser does so.
+    /// Polls the device until the work submitted so far is done; a browser does that by itself.
     pub(super) fn wake(&self) {
         #[cfg(not(target_arch = "wasm32"))]
         self.poller.wake();

@@ -1,4 +1,4 @@
-//! What went wrong on the device outside any call: kept until the next call can return it.
+//! Errors of the device outside any call, kept until the next call can return them.
 
 use crate::{Error, Result};
 use futures::FutureExt;
@@ -6,7 +6,7 @@ use futures::channel::oneshot;
 use futures::future::Shared;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// The first fault of a device. The device's callbacks set it, every call looks at it.
+/// The first fault of a device. The device's callbacks set it; every call checks it.
 #[derive(Clone)]
 pub(super) struct Fault {
     state: Arc<Mutex<State>>,
@@ -34,7 +34,8 @@ impl Fault {
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// The first fault stays, but for a graver one: what follows from a lost device or a missing buffer explains less.
+    /// The first fault stays, unless a graver one comes: errors that follow from a lost device or a missing buffer
+    /// explain less.
     pub(super) fn set(&self, error: Error) {
         let gravity = |error: &Error| match error {
             Error::DeviceLost(_) => 2,
@@ -49,7 +50,7 @@ impl Fault {
         let tell = if matches!(error, Error::DeviceLost(_)) { state.tell.take() } else { None };
         state.first = Some(error);
         drop(state);
-        // Whoever waits may look at the fault at once.
+        // Wakes the waiting calls.
         tell.map(|tell| tell.send(()));
     }
 
@@ -78,7 +79,7 @@ impl Fault {
         self.state().first.take_if(|error| matches!(error, Error::OutOfMemory(_)));
     }
 
-    /// From here on nothing is a fault: nobody uses the device any more.
+    /// From here on nothing counts as a fault: the device was given back.
     pub(super) fn close(&self) {
         self.state().closed = true;
     }

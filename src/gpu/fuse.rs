@@ -1,5 +1,5 @@
-//! Fewer dispatches for what was recorded: each of them costs a GPU a few microseconds, which a step for few rows has
-//! none to spare of.
+//! Fuses recorded ops into fewer dispatches. A dispatch costs a GPU some microseconds; a decoding step has hundreds of
+//! them.
 //!
 //! A pure pass over the nodes. It looks for nodes that follow one another, and whose values nobody else reads:
 //! - `y = w x; z = a + y` becomes one linear map that ends by adding `a`;

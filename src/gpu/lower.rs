@@ -1,4 +1,4 @@
-//! From what was recorded to dispatches: a kernel for each node, a buffer for each value.
+//! Lowers recorded nodes to dispatches: a kernel for each node, a buffer for each value.
 
 use super::Gpu;
 use super::buffer::Buffer;
@@ -18,7 +18,7 @@ use std::collections::HashMap;
 /// Workgroups in one dimension of a grid; WebGPU allows one less than twice as many.
 const MOST_ACROSS: u32 = 32_768;
 
-/// What dispatches refer to.
+/// What dispatches bind and run.
 pub(super) struct Memory<'a> {
     pub pipelines: &'a mut Pipelines,
     pub scratch: &'a mut Scratch,
@@ -199,7 +199,7 @@ impl<'a> Lowering<'a> {
             };
             let choice = decide::linear(shape, &self.gpu.capabilities);
             let mut kernel = Kernel::new(choice.shader).role("dequant", dequantizer(w.block_type));
-            // Where there is nothing to add, the kernel does not look at what it could add.
+            // Without an addition the kernel does not read this operand.
             let other = if let Epilogue::Add(other) = epilogue { other } else { x };
             let read = if choice.packed { self.pack(x) } else { self.place(x) };
             let mut operands = vec![(1, Access::Read, read), self.write(2, y), self.read(4, other)];
@@ -232,7 +232,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// A value as packed bytes, which the first that wants them has made (see `quantize_activations.wgsl`).
+    /// A value as packed bytes. The first reader has them made (see `quantize_activations.wgsl`).
     fn pack(&mut self, x: &Value) -> Operand {
         if let Some(slot) = self.packed.get(&x.id) {
             return Operand::Slot(*slot);

@@ -1,6 +1,6 @@
-//! How much is submitted at a time, so that a step is cut into submits that are short on any GPU: an operating system
-//! resets a GPU that is busy with one for seconds, a page cannot draw meanwhile, and a call can be cancelled only between
-//! two. Where it is cut changes nothing about what is computed.
+//! How much is submitted at a time. A step is cut into submits that are short on any GPU: an operating system resets a
+//! GPU that is busy with one for seconds, a page cannot draw during one, and a call can be cancelled only between two.
+//! The cuts do not change what is computed.
 
 use super::Gpu;
 use super::decide;
@@ -9,7 +9,7 @@ use futures::channel::oneshot;
 use std::time::Duration;
 use web_time::Instant;
 
-/// How fast steps have been so far: those of few rows, which wait for the weights, and those of many, which compute.
+/// The measured speed of steps: of few rows, bound by memory, and of many, bound by arithmetic.
 pub(super) struct Pace {
     /// Products that a submit may have.
     few: f64,
@@ -41,11 +41,11 @@ pub(super) struct Submits<'a> {
     gpu: &'a Gpu,
     pace: &'a mut Pace,
     many: bool,
-    /// When the last that is known to be done was done.
+    /// When the last completed submit completed.
     since: Instant,
     /// Products of those submitted since.
     products: f64,
-    /// Told when the last piece is done.
+    /// Resolves when the last piece is done.
     last: Option<oneshot::Receiver<()>>,
 }
 
@@ -69,7 +69,8 @@ impl<'a> Submits<'a> {
         self.products += products;
     }
 
-    /// Submits a piece of a step, and waits for the one before it: the GPU always has something to do, and never much.
+    /// Submits a piece of a step, and waits for the one before it: back-pressure, with one submit queued behind the
+    /// running one.
     pub(super) async fn piece(
         &mut self,
         encoder: wgpu::CommandEncoder,

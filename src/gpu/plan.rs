@@ -99,7 +99,7 @@ pub(super) struct Plan {
     /// The most rows (or outputs) that it serves.
     pub most: usize,
     dispatches: Vec<Dispatch>,
-    /// What is bound: a bind group alone does not keep a buffer.
+    /// The bound buffers: a bind group alone does not keep them alive.
     _held: Vec<Buffer>,
 }
 
@@ -152,8 +152,8 @@ impl Plan {
         self.dispatches.iter().map(|dispatch| dispatch.products.row).max().unwrap_or(0)
     }
 
-    /// Where to end a submit of `products` so far that goes on with dispatch `first`, so that it has no more than `room`
-    /// products or a single dispatch that makes any; and the products that it has then.
+    /// Where to end a submit that has `products` so far and continues with dispatch `first`, and the products that it
+    /// has then: no more than `room`, or a single dispatch.
     pub(super) fn fit(&self, first: usize, load: &Load, mut products: f64, room: f64) -> (usize, f64) {
         for (i, dispatch) in self.dispatches.iter().enumerate().skip(first) {
             let more = load.products(dispatch.products);

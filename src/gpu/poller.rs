@@ -1,11 +1,11 @@
-//! Natively somebody has to ask the device whether its work is done. A thread of its own does, so that the thread which
-//! runs the engine never blocks; in a browser the event loop does the same.
+//! Polls the native device on a thread of its own, so that the engine's thread never blocks. In a browser the event
+//! loop does this.
 
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 pub(super) struct Poller {
-    /// Gone once the thread shall end.
+    /// Dropped to end the thread.
     wake: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -22,7 +22,7 @@ impl Poller {
         Ok(Poller { wake: Some(wake), thread: Some(thread) })
     }
 
-    /// Sees all work submitted so far to its end, in the background.
+    /// Polls until all work submitted so far is done, in the background.
     pub(super) fn wake(&self) {
         if let Some(wake) = &self.wake {
             let _ = wake.send(());

@@ -1,4 +1,5 @@
-//! What an adapter can do at most, measured in the same run as that which is held against it.
+//! The peak copy bandwidth and f32 rate of an adapter, measured in the same run as the kernels that are compared with
+//! them.
 
 use super::kernel::{Access, Kernel, Pipelines};
 use super::plan::{Draft, Extent, Load, Operand, Plan, Products};
@@ -6,7 +7,7 @@ use super::scratch::Scratch;
 use super::{Gpu, decide};
 use crate::Result;
 
-/// Two kernels: one is bound by memory alone, the other by f32 arithmetic alone.
+/// Two kernels: one bound by memory alone, one by f32 arithmetic alone.
 pub struct Probe {
     gpu: Gpu,
     pipelines: Pipelines,

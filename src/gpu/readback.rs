@@ -10,7 +10,7 @@ use std::time::Duration;
 use web_time::Instant;
 
 impl Gpu {
-    /// What the device answers, unless it is lost first: nobody promises that it answers then.
+    /// Waits for the device's answer or for its loss: a lost device may never answer.
     pub(super) async fn answered<T>(&self, answer: impl Future<Output = T> + Unpin) -> Result<T> {
         match select(answer, self.fault.lost()).await {
             Either::Left((answer, _)) => Ok(answer),
@@ -18,7 +18,7 @@ impl Gpu {
         }
     }
 
-    /// Told when everything submitted so far is done.
+    /// A receiver that resolves when everything submitted so far is done.
     pub(super) fn done(&self) -> oneshot::Receiver<()> {
         let (done, waiting) = oneshot::channel();
         self.queue.on_submitted_work_done(move || {
@@ -28,7 +28,7 @@ impl Gpu {
         waiting
     }
 
-    /// Waits for it.
+    /// Waits for such a receiver.
     pub(super) async fn until(&self, done: oneshot::Receiver<()>) -> Result<()> {
         let answered = self.answered(done).await?;
         self.check()?;

@@ -1,4 +1,4 @@
-//! Writing down what a model does, in place of doing it.
+//! Records a model's ops instead of running them.
 
 use super::GpuWeight;
 use super::weight::Matrix;
@@ -41,7 +41,7 @@ pub(super) struct Rotation {
     pub style: RopeStyle,
 }
 
-/// What becomes of the sums of a linear map.
+/// The epilogue of a linear map.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Epilogue {
     Store,

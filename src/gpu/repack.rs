@@ -3,8 +3,9 @@
 //! A block of GGUF is a struct of 18 to 210 bytes, which a shader, whose unit is the word, cannot read well. Here its
 //! parts are split over up to three planes, each contiguous over all blocks of a tensor:
 //!
-//! - **quants**: the quants, or their low four bits (two of Q2_K and Q3_K, 16 bits for eight elements). Eight 4-bit quants share a word: element e is the low half of byte
-//!   e, element 4 + e its high half (e < 4), so that `w & 0x0f0f0f0f` and `w >> 4 & 0x0f0f0f0f` are four bytes each.
+//! - **quants**: the quants, or their low four bits (two of Q2_K and Q3_K, 16 bits for eight elements). Eight 4-bit
+//!   quants share a word: element e is the low half of byte e, element 4 + e its high half (e < 4), so that `w &
+//!   0x0f0f0f0f` and `w >> 4 & 0x0f0f0f0f` are four bytes each.
 //! - **high**: the bit above those (Q5_0, Q5_1, Q5_K, Q3_K; 8 bits for eight elements) or two (Q6_K; 16 for eight).
 //! - **scales**: what quants are multiplied with and added to.
 //!

@@ -29,7 +29,7 @@ pub struct GpuRunner {
     pace: Pace,
     /// Products of the largest dispatch, for a row.
     largest: u64,
-    /// Where what was read comes back; absent while a read that was given up may still hold it.
+    /// The staging buffer of the read-back; absent while a cancelled read may still hold it.
     staging: Option<Buffer>,
     words: Vec<u32>,
 }
@@ -42,7 +42,7 @@ struct Recorded {
     most_outputs: usize,
 }
 
-/// Everything about a runner but its pipelines and what is bound to them: all its buffers.
+/// All of a runner's buffers, before pipelines are compiled and bound.
 struct Prepared {
     max_rows: usize,
     step: StepBuffers,
@@ -207,7 +207,7 @@ impl GpuRunner {
         result
     }
 
-    /// The same, where a lack of memory is the end of every later call too.
+    /// The same, but a lack of memory stays a fault of the device.
     async fn run_unforgiven(&mut self, steps: &[Step], control: &dyn Control) -> Result<Vec<Vec<Reading>>> {
         self.gpu.check()?;
         for step in steps {
@@ -303,7 +303,7 @@ impl Runner for GpuRunner {
     }
 
     fn max_ahead(&self) -> usize {
-        // Of more outputs only the last ones' tokens are still where they were drawn.
+        // With more outputs only the last ones' tokens are still in the sampler's results.
         self.stages.most_outputs()
     }
 

@@ -1,4 +1,4 @@
-//! Buffers for activations, reused as soon as what they hold is no longer read.
+//! Activation buffers, reused as soon as their content is no longer read.
 
 use super::Gpu;
 use super::buffer::Buffer;

@@ -10,7 +10,7 @@
 //! - `GROUP`: how many elements share a scale (8, 16 or 32; rows hold whole groups),
 //! - `group_scale(g)`: (d, m) of the g-th group of the matrix, whose weights are `d q + m`,
 //! - `group8(i)`: the quants q of elements 8 i .. 8 i + 8 of the matrix;
-//! - `packed_eight(i)`: the same as signed bytes of two words, where [`super::decide::packs`] says so.
+//! - `packed_group8(i)`: the same as signed bytes of two words, where [`super::decide::packs`] says so.
 
 use crate::quant::BlockType;
 use std::fmt::Write;

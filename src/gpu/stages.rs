@@ -1,4 +1,4 @@
-//! What a step goes through: from its tokens to the last block's result, from there to the logits, and what is read of them.
+//! The stages of a step: from its tokens to the last block's result, from there to the logits, and the sampler.
 
 use super::Gpu;
 use super::buffer::Buffer;
@@ -20,7 +20,7 @@ pub(super) struct Stages {
     pub sampler: SamplerStage,
 }
 
-/// What is computed of a step before anything else is written to its buffers.
+/// The part of a step that is computed before its buffers are written again.
 pub(super) struct Share<'a> {
     /// The step, if its blocks are to be computed.
     pub step: Option<&'a Step>,

@@ -1,4 +1,4 @@
-//! A few ops alone, on inputs given: for tests against the CPU, and for benchmarks.
+//! A few ops alone on given inputs, for tests against the CPU and for benchmarks.
 
 use super::Gpu;
 use super::buffer::Buffer;
@@ -124,7 +124,7 @@ impl Trial {
     }
 }
 
-/// SamplerStage of rows of logits that are given.
+/// The sampler alone, on given rows of logits.
 pub struct SamplerTrial {
     gpu: Gpu,
     pipelines: Pipelines,

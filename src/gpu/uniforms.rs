@@ -1,4 +1,4 @@
-//! Uniforms that never change: what a pipeline is told about the shape of each of its dispatches.
+//! Constant uniforms: the shapes of the dispatches that share a pipeline.
 
 use super::Gpu;
 use super::buffer::Buffer;

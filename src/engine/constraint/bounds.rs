@@ -1,7 +1,7 @@
 //! How large a constraint may be.
 //!
-//! The compiler behind it recurses along nesting and references, and on WebAssembly a stack that is used up is the end
-//! of the engine. So what goes too deep is refused before.
+//! The compiler recurses along nesting and references, and a stack overflow in WebAssembly ends the engine. So deep
+//! constraints are refused before.
 
 use super::Constraint;
 use serde_json::Value;
@@ -23,7 +23,7 @@ const MAX_PARTS: usize = 400;
 /// Digits of a `multipleOf`: the compiler computes remainders in 32 bits.
 const MAX_DIGITS: usize = 8;
 
-/// What is too much about a constraint, if anything.
+/// Why a constraint is too large, if it is.
 pub(super) fn excess(constraint: &Constraint) -> Option<String> {
     let (bytes, limit) = match constraint {
         Constraint::JsonSchema(schema) => {
