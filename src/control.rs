@@ -1,9 +1,9 @@
-//! How a long call is watched from outside: cancelled, and kept from starving its thread.
+//! Control of a long call from outside: it can be cancelled, and yields to its thread.
 
 use crate::{Error, Result};
 use futures::future::LocalBoxFuture;
 
-/// Looked at between the steps of every long call.
+/// Checked between the steps of every long call.
 pub trait Control {
     fn aborted(&self) -> bool;
 

@@ -1,4 +1,4 @@
-//! How a run ends, for the shell that waits for it.
+//! Exit codes.
 
 use std::process::ExitCode;
 
@@ -34,7 +34,7 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// The code that the run ends with, after what there is to say was said.
+    /// Prints the message, if there is one, and returns the exit code.
     pub fn report(self) -> Exit {
         match self {
             Stop::Interrupted => Exit::Interrupted,

@@ -1,4 +1,4 @@
-//! Verdicts that make the run end with a code of their own, and the count of what became of the rows.
+//! Gates (verdicts that change the exit code), and the tally of the rows.
 
 use crate::exit::{Exit, Stop};
 use crate::task::Task;
@@ -23,7 +23,7 @@ impl Gate {
         if names.is_empty() { Gate::Open } else { Gate::On(names) }
     }
 
-    /// Fails where no row could ever meet it: a misspelt label would let everything pass.
+    /// Fails if no row can ever match the gate: a misspelt label would let everything pass.
     pub fn check(&self, task: &Task) -> Result<(), Stop> {
         let (Gate::On(names), Task::Classify(Some(rubric))) = (self, task) else { return Ok(()) };
         match names.iter().find(|name| rubric.labels.iter().all(|(label, _)| label != *name)) {

@@ -20,7 +20,7 @@ struct State {
 }
 
 impl Interrupt {
-    /// From now on, Ctrl-C and requests to terminate end the run behind a complete line; the second one ends it at once.
+    /// Installs the handler: Ctrl-C and SIGTERM end the run after a complete line, the second one at once.
     pub fn listen() -> Result<Interrupt, Stop> {
         let interrupt = Interrupt::default();
         let state = interrupt.0.clone();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-/// Everything that a verdict depends on but the row: of two lines with the same hash, either may stand for both.
+/// Everything that a verdict depends on. Lines with the same hash are interchangeable.
 #[derive(Serialize)]
 pub struct Settings<'a, R> {
     pub version: &'static str,

@@ -1,4 +1,4 @@
-//! A file of lines that an earlier run has left, to be gone on with.
+//! Resuming: the output file of an earlier run.
 
 use crate::exit::Stop;
 use crate::gate::{Gate, Tally};
@@ -12,7 +12,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
-/// Nothing in it is changed before all its lines have turned out to answer the rows of this run.
+/// The file is not changed before all of its lines are known to answer rows of this run.
 pub struct Past {
     path: PathBuf,
     file: File,
@@ -94,7 +94,7 @@ impl Past {
         if torn.is_empty() {
             return Ok(());
         }
-        // The rest is cut off only if it is the beginning of the line that comes next: the file could be somebody's.
+        // An unfinished last line is cut off only if it begins as the next line would: it could be another file.
         let next = match rows.as_mut().peek().await {
             Some(Ok(row)) => head(&fingerprint.of(&row.text)).into_bytes(),
             _ => return Err(fault(&self.path, "it ends in a line that answers no row of the input")),

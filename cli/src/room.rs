@@ -1,7 +1,7 @@
 //! How many rows fit into the model's context at the same time.
 //!
-//! The engine makes calls that do not fit together give way to each other, which costs what they had computed. So rows
-//! wait here until there is room for all that they may grow to.
+//! Admission control. The engine preempts calls that do not fit together, and their work is lost. So rows wait here
+//! until there is room for all that they may grow to.
 
 use futures::lock::Mutex;
 use std::cell::{Cell, RefCell};

@@ -202,7 +202,7 @@ pub async fn load(
     Ok(engine)
 }
 
-/// The options of the command line, as the judge knows them, with the template's text.
+/// The judge's options from the command line, with the template's text.
 pub fn options(reading: &ReadingArguments) -> Result<(JudgeOptions, String), Stop> {
     let (template, text) = template(&reading.template)?;
     let options = JudgeOptions {

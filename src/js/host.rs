@@ -1,4 +1,4 @@
-//! What the host gives to the engine: bytes, and a hand on long calls.
+//! The host's side of the engine: it provides the bytes of a model, and controls long calls.
 
 use crate::source::{ByteStream, ModelBytes};
 use crate::{Control, Error, Result};

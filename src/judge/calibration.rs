@@ -1,4 +1,5 @@
-//! From a judge's expected score to the scale of people: a monotone map, fitted to labels, and what it is worth.
+//! Calibration: a monotone map from a judge's expected score to people's scale, fitted to labels, with its
+//! cross-validated error.
 
 use super::isotonic::{Calibration, isotonic};
 use crate::statistics::{self, Weights, cohen_kappa, mean, pearson, spearman, usable};
@@ -45,7 +46,7 @@ pub struct CalibrationReport {
     pub folds: usize,
     /// The judge as it is.
     pub before: Agreement,
-    /// On the labels that the map was fitted to: flattering.
+    /// On the labels that the map was fitted to: optimistic.
     pub after: Agreement,
     /// On labels that the map had not seen: what to expect of new ones.
     pub cross_validated: Agreement,

@@ -4,7 +4,7 @@ use crate::engine::{Engine, Sequence};
 use crate::{Control, Error, Result};
 use std::collections::BTreeMap;
 
-/// p(label) for each label, in the order given. What is missing to 1 lies outside the labels.
+/// p(label) for each label, in the order given. The rest of the probability lies outside the labels.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct LabelProbabilities {
     pub probabilities: Vec<f64>,
@@ -28,12 +28,12 @@ struct Node {
     label: Option<usize>,
 }
 
-/// A path is not followed further, and counts as outside the labels, where it has less than this share of what they have
-/// been found to have. A share, because a model may find all of them unlikely.
+/// A path with less than this share of the probability found so far is pruned, and counts as outside the labels. A
+/// share and not a bound, because a model may find all labels unlikely.
 const NEGLIGIBLE: f64 = 1e-9;
 
-/// The probability of a path is the product along its tokens; that of a label, the sum of its paths. A label whose path
-/// goes on as another's ("1" and "10") has the mass that does not go on.
+/// The probability of a path is the product along its tokens; that of a label, the sum of its paths. Where one label
+/// begins another ("1" and "10"), the shorter one has the probability that does not go on to the longer.
 pub(super) async fn label_probabilities(
     engine: &Engine,
     sequence: &mut Sequence,
@@ -48,7 +48,7 @@ pub(super) async fn label_probabilities(
     // Each entry: a node, the tokens that lead to it, the probability of getting there.
     let mut open = vec![(&root, prompt.to_vec(), 1.0)];
     while let Some((node, tokens, mass)) = open.pop() {
-        // What comes behind it cannot amount to anything, and would take a step.
+        // Its continuations are negligible, and would cost a step.
         if mass < NEGLIGIBLE * probabilities.iter().sum::<f64>() {
             continue;
         }
@@ -65,7 +65,7 @@ pub(super) async fn label_probabilities(
                 _ => next.push((child, [&tokens[..], &[*token]].concat(), mass * p)),
             }
         }
-        // The likeliest is followed first: the more is found, the more of the others is negligible.
+        // The likeliest path is followed first: the more probability is found, the more paths can be pruned.
         next.sort_by(|a: &(_, _, f64), b| a.2.total_cmp(&b.2));
         open.append(&mut next);
         if let Some(label) = node.label {

@@ -1,4 +1,4 @@
-//! What a task puts into a template, by the names that published templates use.
+//! The values that a task puts into a template, by the names that published templates use.
 
 use super::texts::Texts;
 use std::borrow::Cow;

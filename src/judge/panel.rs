@@ -1,4 +1,4 @@
-//! Several judges, one task: their verdicts become one, and how far they disagree is said beside it.
+//! A panel: the verdicts of several judges on one task become one, with a measure of their disagreement.
 //!
 //! What comes in is plain data, so that verdicts of any origin can be combined.
 
@@ -11,7 +11,7 @@ use std::fmt;
 
 const MOST_JUDGES: usize = 1000;
 
-/// What a label's probabilities may add up to beyond 1: they were rounded on their way.
+/// How far above 1 a distribution may add up: its numbers may have been rounded.
 const ROUNDING: f64 = 1e-3;
 
 /// Probabilities by label, in the order given.
@@ -83,7 +83,7 @@ pub struct PanelScore {
     pub score: i64,
     /// Mean of the judges' expected scores.
     pub expected: f64,
-    /// Their median: a single judge cannot carry it away.
+    /// Their median, which a single judge cannot move far.
     pub median: f64,
     /// Mean of the judges' distributions.
     pub distribution: Distribution,

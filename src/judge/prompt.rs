@@ -12,8 +12,8 @@ use crate::engine::ShownPrompt;
 use crate::tokenizer::Message;
 use serde::Serialize;
 
-/// What the model is given to go on from: it ends with the marker behind which the model reasons or, without a
-/// critique, with the one behind which the verdict is read.
+/// The prompt that the model continues. It ends with the reasoning marker or, without a critique, with the result
+/// marker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RenderedPrompt {

@@ -298,7 +298,7 @@ mod tests {
         assert!(ranking.players.iter().all(|p| p.interval.is_none()));
     }
 
-    /// The hardest that the algorithm is to master: nothing but wins, down a line or between two groups.
+    /// The hardest cases for the algorithm: nothing but wins, down a line or between two groups.
     #[test]
     fn extremes_have_finite_strengths() {
         let line: Vec<_> = (1..1000).map(|i| (i - 1, i, 1.0)).collect();

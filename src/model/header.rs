@@ -1,4 +1,4 @@
-//! Reading the header of a file that is on its way.
+//! Reads a header from a stream that has not arrived whole.
 
 use crate::gguf::{Header, MAX_HEADER_BYTES};
 use crate::source::Feed;

@@ -1,4 +1,4 @@
-//! A model's files on their way to a backend: their headers as one, then their bytes, file by file.
+//! The files of a model that is being loaded: their headers joined into one, then their bytes, file by file.
 
 use super::header::read_header;
 use crate::gguf::Header;

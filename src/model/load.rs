@@ -32,7 +32,7 @@ pub enum Phase {
 /// Bytes that go to a backend at a time.
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// Room for the weights of a model in a backend, before they come.
+/// The allocated weights of a model, before their bytes arrive.
 pub struct Room<W> {
     weights: HashMap<String, W>,
     frequencies: W,
@@ -52,7 +52,7 @@ pub fn allocate<S: WeightStore>(header: &Header, config: &Config, store: &mut S)
     Ok(Room { weights, frequencies })
 }
 
-/// A model with all of its shapes and none of its values: to plan with.
+/// A model with all of its shapes and none of its values, for planning.
 pub fn outline<S: WeightStore>(header: &Header, config: &Config, store: &mut S) -> Result<Llama<S::Weight>> {
     let Room { weights, mut frequencies } = allocate(header, config, store)?;
     store.write(&mut frequencies, 0, bytemuck::cast_slice(&config.frequencies))?;

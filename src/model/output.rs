@@ -1,7 +1,7 @@
-//! What is read of a row of logits: all of it, the log-probabilities of a few tokens, or a token drawn from it.
+//! The outputs of a step: for a row, all of its logits, the log-probabilities of a few tokens, or a sampled token.
 //!
-//! A backend reads where the logits are, so that a few bytes come back in place of the vocabulary. [`Reader`] does it on
-//! the host: the CPU backend uses it, and the GPU is tested against it.
+//! A backend computes them where the logits are, so that a few bytes come back and not the vocabulary. [`Reader`] is
+//! the host's implementation: the CPU backend uses it, and the GPU is tested against it.
 
 use crate::{Error, Result};
 

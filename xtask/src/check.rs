@@ -1,4 +1,4 @@
-//! What a reviewer should not have to look for: formatting, spelling, lints and broken links.
+//! Checks that spare a reviewer: formatting, spelling, lints, broken links, the direction of imports.
 
 use crate::run::cargo;
 use crate::setup::{node, tools};

@@ -1,5 +1,5 @@
-//! Fuzzing: inputs that are made to do harm, for each target until its time is up. libFuzzer makes them, guided by what
-//! of the code they reach; the stable compiler can build what it needs.
+//! Fuzzing: libFuzzer feeds each target with hostile inputs, guided by coverage, until its time is up. The stable
+//! compiler can build what it needs.
 
 use crate::run::{Run, cargo, which};
 use crate::setup::apt;

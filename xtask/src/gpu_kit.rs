@@ -1,4 +1,5 @@
-//! The GPU kit: all that a machine with a card and little else needs to check and measure Lunette, in pieces that travel.
+//! The GPU kit: everything that a bare machine with a GPU needs to check and measure Lunette, in pieces of a size that
+//! can be sent.
 //!
 //! What it does there is in kit/.
 
@@ -58,7 +59,8 @@ fn pack(folder: &Path, only: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Takes the pieces and runs the stages as on a strange machine: a bare root with Python and a software adapter, no network.
+/// Takes the pieces and runs every stage as on another machine: in a bare root with Python and a software adapter,
+/// without a network.
 fn rehearse(folder: &Path) -> Result<()> {
     let root = folder.join("root");
     bare_root(&root)?;

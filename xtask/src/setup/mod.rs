@@ -1,4 +1,4 @@
-//! Everything that a fresh machine lacks, installed when it is first needed.
+//! Set-up: what a fresh machine lacks is installed when it is first needed.
 
 pub mod apt;
 pub mod browser;
