@@ -166,11 +166,15 @@ impl Pipelines {
                 label: Some(kernel.shader),
                 source: wgpu::ShaderSource::Wgsl(text.into()),
             };
-            // SAFETY: the shaders are our own, and what they index with is validated before a step. Checks of every index and
-            // counters in every loop, which keep compilers from unrolling it, cost a GEMM a quarter of its speed.
-            let module = unsafe {
+            let module = if self.gpu.capabilities.software {
+                // Unrolled loops gain nothing there, and compilers for the CPU take minutes for them.
+                self.gpu.device.create_shader_module(descriptor)
+            } else {
                 let checks = wgpu::ShaderRuntimeChecks::unchecked();
-                self.gpu.device.create_shader_module_trusted(descriptor, checks)
+                // SAFETY: the shaders are our own, and what they index with is validated before a step. Checks of every
+                // index and counters in every loop, which keep compilers from unrolling it, cost a GEMM a quarter of its
+                // speed.
+                unsafe { self.gpu.device.create_shader_module_trusted(descriptor, checks) }
             };
             self.modules.insert(key.clone(), module);
         }
