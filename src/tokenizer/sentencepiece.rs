@@ -3,7 +3,7 @@
 
 use super::alphabet;
 use super::merge::{Symbol, merge};
-use super::vocabulary::Vocabulary;
+use super::vocabulary::{Kind, Vocabulary};
 use crate::{Error, Result};
 use std::collections::HashMap;
 
@@ -33,6 +33,8 @@ impl SentencePiece {
                 "it has a token of {longest} bytes; {MAX_TOKEN_BYTES} are the most"
             )));
         }
+        // An unused token may have a name of any length, and each byte of a text could become one.
+        let unknown = unknown.filter(|id| vocabulary.kinds.get(*id as usize) != Some(&Kind::Unused));
         Ok(SentencePiece { tokens, longest, bytes: vocabulary.bytes(), unknown })
     }
 
