@@ -36,6 +36,8 @@ struct Report {
     /// Where the command line asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<LoadPlan>,
+    /// What makes its answers worse than they could be.
+    warnings: Vec<String>,
     /// Why it cannot be run; empty where it can.
     problems: Vec<String>,
 }
@@ -89,7 +91,7 @@ async fn read(arguments: &InspectArguments) -> Result<Report> {
     let path = &arguments.model;
     let bytes = FileModel::open(path)?;
     let (header, file_bytes, mut problems) = header(&bytes).await?;
-    let config = examine(&header, &mut problems);
+    let (config, warnings) = examine(&header, &mut problems);
     let meta = &header.metadata;
     let text = |key: &str| meta.str(key).map(str::to_string);
     let architecture = text("general.architecture");
@@ -129,6 +131,7 @@ async fn read(arguments: &InspectArguments) -> Result<Report> {
         architecture,
         needs,
         plan,
+        warnings,
         problems,
     })
 }
@@ -168,15 +171,17 @@ fn fit(plan: &LoadPlan) -> String {
     }
 }
 
-/// What loading would find out before it reads the weights, and everything that it would refuse.
-fn examine(header: &Header, problems: &mut Vec<String>) -> Option<Config> {
+/// What loading would find out before it reads the weights, with its warnings, and everything that it would refuse.
+fn examine(header: &Header, problems: &mut Vec<String>) -> (Option<Config>, Vec<String>) {
     let mut noted = |problem: Result<()>| problems.extend(problem.err().map(|error| error.to_string()));
-    noted(Tokenizer::from_metadata(&header.metadata).map(drop));
+    let tokenizer = Tokenizer::from_metadata(&header.metadata);
+    let warnings = tokenizer.as_ref().map_or(Vec::new(), |tokenizer| tokenizer.warnings().to_vec());
+    noted(tokenizer.map(drop));
     noted(match ChatTemplate::from_metadata(&header.metadata, Date::default()) {
         Ok(None) => Err(Error::ChatTemplate("the file has none".into())),
         other => other.map(drop),
     });
-    match Config::from_header(header) {
+    let config = match Config::from_header(header) {
         Ok(config) => {
             noted(model::check_tensors(header, &config));
             Some(config)
@@ -185,7 +190,8 @@ fn examine(header: &Header, problems: &mut Vec<String>) -> Option<Config> {
             noted(Err(error));
             None
         }
-    }
+    };
+    (config, warnings)
 }
 
 fn shape(config: &Config) -> Shape {
@@ -272,6 +278,7 @@ impl Report {
             line("plan", fit(plan));
             plan.reasons.iter().for_each(|reason| line("", reason.clone()));
         }
+        self.warnings.iter().for_each(|warning| line("warning", warning.clone()));
         line("runs", if self.problems.is_empty() { "yes" } else { "no" }.into());
         self.problems.iter().for_each(|problem| line("", problem.clone()));
         lines.join("\n") + "\n"

@@ -69,6 +69,10 @@ impl Run {
         interrupt: &Interrupt,
     ) -> Result<Tally, Stop> {
         let RunArguments { shard, batch, .. } = self.arguments;
+        let info = engine.info();
+        if !self.arguments.quiet {
+            info.warnings.iter().for_each(|warning| eprintln!("lunette: {warning}"));
+        }
         let input = io::stdin();
         if input.is_terminal() && !self.arguments.quiet {
             eprintln!("lunette: reading rows from the terminal, one JSON object a line; Ctrl-D ends them");

@@ -49,6 +49,22 @@ fn what_cannot_run_says_why() {
 }
 
 #[test]
+fn a_file_without_a_pre_tokenizer_runs_with_a_warning() {
+    let place = Workplace::new("inspect-warning");
+    let mut bytes = tiny::file(BlockType::F16);
+    let key = b"tokenizer.ggml.pre";
+    let at = bytes.windows(key.len()).position(|window| window == key).unwrap();
+    bytes[at + key.len() - 1] = b'x';
+    fs::write(place.path("tiny.gguf"), bytes).unwrap();
+    let run = place.run(&["inspect", "tiny.gguf"], "");
+    assert_eq!(run.code, 0, "{}{}", run.stdout, run.stderr);
+    assert!(run.stdout.contains("warning        The file names no pre-tokenizer"), "{}", run.stdout);
+    let run = place.run(&["inspect", "tiny.gguf", "--json"], "");
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(report["warnings"].as_array().map(Vec::len), Some(1), "{report}");
+}
+
+#[test]
 fn a_plan_says_whether_it_fits() {
     let place = Workplace::new("inspect-plan");
     fs::write(place.path("tiny.gguf"), tiny::file(BlockType::F16)).unwrap();

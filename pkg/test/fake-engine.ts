@@ -10,6 +10,7 @@ export const INFO: ModelInfo = {
   parameters: 1,
   contextLength: 8,
   vocabularySize: 4,
+  warnings: [],
   backend: "wasm",
   adapter: "none",
   capabilities: [],

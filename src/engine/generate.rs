@@ -171,7 +171,12 @@ impl Engine {
             choice.ahead.pop_front();
             sampled.push(next);
             // Tokens drawn past the end are dropped: the sequence has not accepted them.
-            if self.ends(token, &mut output, on_text) || choice.is_complete() {
+            let bytes = match choice.constrained {
+                // It saw the token's own bytes, so that these are the text.
+                Some(_) => self.tokenizer.bytes(token),
+                None => self.tokenizer.bytes_behind(held.last().copied(), token),
+            };
+            if self.ends(token, bytes, &mut output, on_text) || choice.is_complete() {
                 finish_reason = FinishReason::Stop;
                 break;
             }
@@ -212,10 +217,9 @@ impl Engine {
         Ok((readings.into_iter().map(Reading::into_token).collect::<Result<_>>()?, cached))
     }
 
-    /// Adds a token to the text; `true` where it ends the generation.
-    fn ends(&self, token: u32, output: &mut Output, on_text: &mut dyn FnMut(&str)) -> bool {
-        self.tokenizer.is_end(token)
-            || !self.tokenizer.is_control(token) && output.push(self.tokenizer.bytes(token), on_text)
+    /// Adds the bytes of a token to the text; `true` where it ends the generation.
+    fn ends(&self, token: u32, bytes: &[u8], output: &mut Output, on_text: &mut dyn FnMut(&str)) -> bool {
+        self.tokenizer.is_end(token) || !self.tokenizer.is_control(token) && output.push(bytes, on_text)
     }
 }
 

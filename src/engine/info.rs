@@ -1,5 +1,6 @@
 use crate::gguf::Header;
 use crate::model::BackendInfo;
+use crate::tokenizer::Tokenizer;
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -20,6 +21,8 @@ pub struct ModelInfo {
     /// The licence that the file names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub license: Option<String>,
+    /// What a person should know about the file, in whole sentences: that its text is cut into tokens by a guess, for one.
+    pub warnings: Vec<String>,
     #[serde(flatten)]
     pub backend: BackendInfo,
 }
@@ -28,7 +31,7 @@ impl ModelInfo {
     pub(super) fn new(
         header: &Header,
         context_length: usize,
-        vocabulary_size: usize,
+        tokenizer: &Tokenizer,
         backend: BackendInfo,
     ) -> ModelInfo {
         let text = |key: &str| header.metadata.str(key).map(str::to_string);
@@ -38,8 +41,9 @@ impl ModelInfo {
             quantization: quantization(header),
             parameters: header.tensors.iter().map(|t| t.elements()).sum(),
             context_length,
-            vocabulary_size,
+            vocabulary_size: tokenizer.vocabulary_size(),
             license: text("general.license"),
+            warnings: tokenizer.warnings().to_vec(),
             backend,
         }
     }

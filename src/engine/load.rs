@@ -32,7 +32,7 @@ impl Engine {
         let kv = kv_shape(&config, context);
         let keeper = Keeper::new(bytes.clone(), options, &header, &config, kv);
         let runner = keeper.first(target, &header, &planner, &mut incoming, progress, control).await?;
-        let info = ModelInfo::new(&header, context, tokenizer.vocabulary_size(), runner.backend());
+        let info = ModelInfo::new(&header, context, &tokenizer, runner.backend());
         progress(Progress { phase: Phase::Ready, loaded: incoming.loaded(), total: incoming.total() });
         drop(incoming);
         let limits = Limits { batch: max_batch, capacity: kv.slots(), steps_ahead: options.steps_ahead };

@@ -181,7 +181,7 @@ impl Reader<'_> {
                 if end < digits.len() && cuts >> (end - 1) & 1 == 0 {
                     continue;
                 }
-                match tokenizer.encode(&digits[from..end], false)?[..] {
+                match tokenizer.encode_within(&digits[from..end])?[..] {
                     [token] => tokens.push(token),
                     _ => break,
                 }
@@ -244,7 +244,7 @@ impl Reader<'_> {
         };
         let Some(text) = text else { return Ok(0) };
         let whole = text.strip_suffix(CUT).unwrap_or(text);
-        let tokens = tokenizer.encode(whole, false)?;
+        let tokens = tokenizer.encode_within(whole)?;
         // The mark of the cut needs room as well.
         let kept = tokens.len().saturating_sub(excess + CUT.len());
         let mut end: usize = tokens[..kept].iter().map(|token| tokenizer.bytes(*token).len()).sum();

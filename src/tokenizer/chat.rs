@@ -103,13 +103,14 @@ impl ChatTemplate {
         let rendered = self.render(&guarded, &tokenizer.name(tokenizer.bos), &tokenizer.name(eos), true)?;
         // What precedes the last control token is the same for all, and tokenized by itself whatever follows.
         let (shared, rest) = rendered.split_at(tokenizer.last_special_end(&rendered)?);
-        let mut shared = tokenizer.encode_guarded(shared, guard)?;
+        let mut shared = tokenizer.encode_guarded(shared, guard, None)?;
+        let last = shared.last().copied();
         if let Some(bos) = tokenizer.leading().filter(|bos| shared.first() != Some(bos)) {
             shared.insert(0, bos);
         }
         let prompt = |answer: &str| {
-            let rest =
-                tokenizer.encode_guarded(&format!("{rest}{}", tokenizer.guard(answer, guard)), guard)?;
+            let rest = format!("{rest}{}", tokenizer.guard(answer, guard));
+            let rest = tokenizer.encode_guarded(&rest, guard, last)?;
             Ok([&shared[..], &rest[..]].concat())
         };
         answers().map(prompt).collect()

@@ -1,45 +1,68 @@
 //! Text to tokens and back, from the vocabulary in a GGUF file.
 //!
-//! The BPE itself is Hugging Face's `tokenizers`. Special tokens are ours to find, because a judge reads hostile text:
-//! only where the caller says so does `<|im_end|>` become a control token; everywhere else it stays text.
+//! | file | what it does |
+//! |---|---|
+//! | `vocabulary` | the list of tokens, and what kind each is |
+//! | `special` | finds special tokens in text |
+//! | `patterns`, `pre` | cut text into words, by the name of a pre-tokenizer |
+//! | `bpe`, `sentencepiece` | make tokens of what is left, over `merge` |
+//! | `alphabet` | how vocabularies write bytes as text |
+//! | `stream` | bytes of tokens to text, as they come |
+//! | `chat` | the prompt of a conversation |
+//!
+//! A judge reads hostile text: only where the caller says so does `<|im_end|>` become a control token; everywhere else it
+//! stays text. So control tokens are in none of the tables that text is looked up in.
 
 mod alphabet;
+mod bpe;
 mod chat;
+mod merge;
+mod patterns;
 mod pre;
+mod sentencepiece;
 mod special;
 mod stream;
+mod vocabulary;
 
 pub use chat::{ChatTemplate, Date, Message};
 pub use stream::TextStream;
+pub(crate) use vocabulary::MAX_VOCABULARY;
 
 use crate::gguf::{Metadata, Value};
 use crate::{Error, Result};
+use alphabet::Letters;
+use bpe::Bpe;
 use pre::PreTokenizer;
+use sentencepiece::SentencePiece;
 use special::Specials;
-use tokenizers::models::bpe::{BPE, Vocab};
-use tokenizers::{Model, OffsetReferential, OffsetType, PreTokenizedString};
+use vocabulary::{Kind, Vocabulary, strings};
 
-/// A byte-level BPE tokenizer (GGUF's `tokenizer.ggml.model = "gpt2"`).
+/// A tokenizer of one of the kinds that GGUF's `tokenizer.ggml.model` names: "gpt2", "gemma4" or "llama".
 pub struct Tokenizer {
-    pre: PreTokenizer,
-    bpe: BPE,
+    model: Model,
     specials: Specials,
     /// The bytes of every token.
     pieces: Vec<Box<[u8]>>,
-    control: Vec<bool>,
+    kinds: Vec<Kind>,
     bos: Option<u32>,
     /// Tokens that end a turn or a text.
     ends: Vec<u32>,
     add_bos: bool,
+    /// Whether a text gets a space in front, at its start and behind special tokens. It is no part of the text.
+    adds_space: bool,
+    /// Whether a special token takes the white space behind it.
+    strips: bool,
+    warnings: Vec<String>,
 }
 
-/// GGUF's `tokenizer.ggml.token_type`.
-const CONTROL: u64 = 3;
-const USER_DEFINED: u64 = 4;
-const UNUSED: u64 = 5;
+/// How text that is no special token becomes tokens.
+enum Model {
+    Bpe(Bpe),
+    SentencePiece(SentencePiece),
+}
 
 /// Control tokens that end a turn, by the names that models give them; `eos_token_id` and `eot_token_id` are added.
-const END_NAMES: [&str; 7] = [
+const END_NAMES: [&str; 11] = [
     "<|im_end|>",
     "<|eot_id|>",
     "<|eom_id|>",
@@ -47,11 +70,17 @@ const END_NAMES: [&str; 7] = [
     "<|endoftext|>",
     "<|end|>",
     "<end_of_turn>",
+    "<turn|>",
+    "<end_of_utterance>",
+    "<｜end▁of▁sentence｜>",
+    "[EOT]",
 ];
 
-pub(crate) const MAX_VOCABULARY: usize = 1 << 21;
-/// Bytes of all tokens together, and of all merges: several times those of the largest vocabulary published.
-const MAX_TEXT_BYTES: usize = 32 << 20;
+/// Special tokens of Phi 3 that do not take the white space behind them.
+const KEEP_SPACE: [&str; 3] = ["<unk>", "<s>", "<|endoftext|>"];
+
+const NO_PRE_TOKENIZER: &str = "The file names no pre-tokenizer. Text is cut into words as llama.cpp does it then, which may \
+not be how the model was trained, so that its answers may be worse. Convert the model again with a current llama.cpp.";
 
 /// Bytes of a hash table of `len` entries: a power of two of places, of which seven in eight are used.
 fn table<T>(len: usize) -> usize {
@@ -61,55 +90,62 @@ fn table<T>(len: usize) -> usize {
 impl Tokenizer {
     pub fn from_metadata(meta: &Metadata) -> Result<Tokenizer> {
         let unusable = |why: String| Error::UnsupportedTokenizer(why);
-        match meta.str("tokenizer.ggml.model") {
-            Some("gpt2") => {}
+        let kind = match meta.str("tokenizer.ggml.model") {
+            Some(kind @ ("gpt2" | "gemma4" | "llama")) => kind,
             Some(other) => {
                 return Err(unusable(format!(
-                    "its kind is \"{other}\"; byte-level BPE (\"gpt2\") is supported"
+                    "its kind is {other:?}; byte-level BPE (\"gpt2\"), SentencePiece (\"llama\") and \"gemma4\" are \
+                     supported"
                 )));
             }
             None => return Err(unusable("the file has none".into())),
-        }
-        let tokens = strings(meta, "tokenizer.ggml.tokens")?;
-        if tokens.is_empty() {
-            return Err(unusable("its vocabulary is empty".into()));
-        }
-        let kinds = kinds(meta, tokens.len())?;
-        let pre = PreTokenizer::named(meta.str("tokenizer.ggml.pre").unwrap_or("default"))?;
-        let bpe = model(meta, &tokens, &kinds, pre.whole_words_first)?;
-
-        let specials = Specials::new(tokens.iter().zip(&kinds).enumerate().filter_map(
-            |(id, (token, kind))| match *kind {
-                CONTROL => Some((*token, id as u32, true)),
-                USER_DEFINED => Some((*token, id as u32, false)),
-                _ => None,
-            },
-        ))?;
-        let pieces = tokens
-            .iter()
-            .zip(&kinds)
-            .map(|(token, kind)| match *kind {
-                CONTROL | USER_DEFINED => token.as_bytes().into(),
-                _ => alphabet::bytes(token).into(),
-            })
-            .collect();
-        let id = |key: &str| {
-            meta.u64(key).and_then(|id| u32::try_from(id).ok()).filter(|id| (*id as usize) < tokens.len())
         };
+        let vocabulary = Vocabulary::from_metadata(meta)?;
+        let id = |key: &str, default: Option<u32>| {
+            let id = meta.u64(key).and_then(|id| u32::try_from(id).ok()).or(default);
+            id.filter(|id| (*id as usize) < vocabulary.names.len())
+        };
+        let is_llama = kind == "llama";
+        let of_llama = |id: u32| is_llama.then_some(id);
+        let mut warnings = Vec::new();
+        let (model, letters, adds_bos) = if is_llama {
+            let unknown = id("tokenizer.ggml.unknown_token_id", Some(0));
+            let scores = scores(meta);
+            let pieces = SentencePiece::new(&vocabulary, &scores, unknown)?;
+            (Model::SentencePiece(pieces), Letters::Spaced, true)
+        } else {
+            let named = if kind == "gemma4" { Some(kind) } else { meta.str("tokenizer.ggml.pre") };
+            if named.is_none_or(str::is_empty) {
+                warnings.push(NO_PRE_TOKENIZER.into());
+            }
+            let pre = PreTokenizer::named(named.filter(|name| !name.is_empty()).unwrap_or("default"))?;
+            let (letters, adds_bos) = (pre.letters, pre.adds_bos);
+            let merges = strings(meta, "tokenizer.ggml.merges")?;
+            (Model::Bpe(Bpe::new(&vocabulary, &merges, pre)?), letters, adds_bos)
+        };
+        let specials = specials(&vocabulary)?;
+        let bos = id("tokenizer.ggml.bos_token_id", of_llama(1));
         let mut ends: Vec<u32> = END_NAMES.iter().filter_map(|name| specials.control(name)).collect();
-        ends.extend(id("tokenizer.ggml.eos_token_id").into_iter().chain(id("tokenizer.ggml.eot_token_id")));
+        ends.extend(id("tokenizer.ggml.eos_token_id", of_llama(2)));
+        ends.extend(id("tokenizer.ggml.eot_token_id", None));
         ends.sort_unstable();
         ends.dedup();
+        let pieces = vocabulary.names.iter().zip(&vocabulary.kinds);
         Ok(Tokenizer {
-            bpe,
+            model,
             specials,
-            pieces,
-            control: kinds.iter().map(|kind| *kind == CONTROL).collect(),
-            bos: id("tokenizer.ggml.bos_token_id"),
+            pieces: pieces.map(|(name, kind)| piece(name, *kind, letters).into()).collect(),
+            kinds: vocabulary.kinds,
+            bos,
             ends,
-            // Llama 3's pre-tokenizer comes with a BOS unless the file says otherwise (as in llama.cpp).
-            add_bos: meta.bool("tokenizer.ggml.add_bos_token").unwrap_or(pre.adds_bos),
-            pre,
+            // Files of Gemma 4 may say that it does not, wrongly.
+            add_bos: meta
+                .bool("tokenizer.ggml.add_bos_token")
+                .filter(|_| kind != "gemma4")
+                .unwrap_or(adds_bos),
+            adds_space: is_llama && meta.bool("tokenizer.ggml.add_space_prefix").unwrap_or(true),
+            strips: is_llama && meta.str("general.architecture") == Some("phi3"),
+            warnings,
         })
     }
 
@@ -119,8 +155,14 @@ impl Tokenizer {
         let array = |key: &str| meta.array(key).unwrap_or(&[]);
         let (tokens, merges) = (array("tokenizer.ggml.tokens"), array("tokenizer.ggml.merges"));
         let text: usize = tokens.iter().filter_map(Value::as_str).map(str::len).sum();
-        let named = 2 * table::<(String, u32)>(tokens.len()) + tokens.len() * size_of::<(Box<[u8]>, bool)>();
-        (named + 3 * text + table::<[u32; 4]>(merges.len())) as u64
+        let named =
+            table::<(Box<str>, [u32; 2])>(tokens.len()) + tokens.len() * size_of::<(Box<[u8]>, Kind)>();
+        (named + 2 * text + table::<[u32; 4]>(merges.len())) as u64
+    }
+
+    /// What a person should know about the file's tokenizer, in whole sentences.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     pub fn vocabulary_size(&self) -> usize {
@@ -130,29 +172,66 @@ impl Tokenizer {
     /// The tokens of `text`. With `special`, the names of control tokens in it become those tokens; without, they are
     /// text like any other. No BOS is added.
     pub fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>> {
+        self.encode_behind(Before::Nothing, text, special)
+    }
+
+    /// The tokens of text that stands within another, with no control tokens: there is no space before it but its own.
+    pub fn encode_within(&self, text: &str) -> Result<Vec<u32>> {
+        self.encode_behind(Before::Text, text, false)
+    }
+
+    fn encode_behind(&self, before: Before, text: &str, special: bool) -> Result<Vec<u32>> {
         let mut tokens = Vec::new();
+        let mut before = before;
         self.specials.split(text, special, |piece| {
             match piece {
-                special::Piece::Token(id) => tokens.push(id),
-                special::Piece::Text(text) => self.encode_plain(text, &mut tokens)?,
+                special::Piece::Token(id, _) => {
+                    tokens.push(id);
+                    before = Before::Special(id);
+                }
+                special::Piece::Text(text) => {
+                    let text = self.stripped(text, before);
+                    if !text.is_empty() {
+                        self.encode_plain(text, before, &mut tokens);
+                        before = Before::Text;
+                    }
+                }
             }
             Ok(())
         })?;
         Ok(tokens)
     }
 
-    /// The tokens of text in which the names of control tokens were broken up with `guard` (see [`Tokenizer::guard`])
-    /// wherever they must stay text.
-    fn encode_guarded(&self, text: &str, guard: char) -> Result<Vec<u32>> {
+    /// The tokens of text, behind the special token `last` if there is one, in which the names of control tokens were broken
+    /// up with `guard` (see [`Tokenizer::guard`]) wherever they must stay text.
+    fn encode_guarded(&self, text: &str, guard: char, last: Option<u32>) -> Result<Vec<u32>> {
         let mut tokens = Vec::new();
+        let mut before = last.map_or(Before::Nothing, Before::Special);
         self.specials.split(text, true, |piece| {
             match piece {
-                special::Piece::Token(id) => tokens.push(id),
-                special::Piece::Text(text) => tokens.extend(self.encode(&text.replace(guard, ""), false)?),
+                special::Piece::Token(id, _) => {
+                    tokens.push(id);
+                    before = Before::Special(id);
+                }
+                special::Piece::Text(text) => {
+                    tokens.extend(self.encode_behind(before, &text.replace(guard, ""), false)?);
+                }
             }
             Ok(())
         })?;
         Ok(tokens)
+    }
+
+    /// `text` without the white space that the special token before it takes.
+    fn stripped<'a>(&self, text: &'a str, before: Before) -> &'a str {
+        match before {
+            Before::Special(token)
+                if self.strips && !KEEP_SPACE.map(str::as_bytes).contains(&self.bytes(token)) =>
+            {
+                text.trim_start_matches([' ', '\t', '\n', '\u{b}', '\u{c}', '\r'])
+            }
+            _ => text,
+        }
     }
 
     /// Where the last special token of `text` ends; 0 where there is none.
@@ -162,8 +241,8 @@ impl Tokenizer {
         self.specials.split(text, true, |piece| {
             match piece {
                 special::Piece::Text(text) => at += text.len(),
-                special::Piece::Token(id) => {
-                    at += self.bytes(id).len();
+                special::Piece::Token(_, name) => {
+                    at += name.len();
                     end = at;
                 }
             }
@@ -177,32 +256,36 @@ impl Tokenizer {
         self.specials.break_up(text, guard)
     }
 
-    fn encode_plain(&self, text: &str, tokens: &mut Vec<u32>) -> Result<()> {
-        let words = self.words(text);
-        let words =
-            words.map_err(|e| Error::InvalidArgument(format!("this text cannot be tokenized: {e}")))?;
-        for (_, _, word) in words.get_splits(OffsetReferential::Normalized, OffsetType::None) {
-            tokens.extend(word.iter().flatten().map(|token| token.id));
+    fn encode_plain(&self, text: &str, before: Before, tokens: &mut Vec<u32>) {
+        match &self.model {
+            Model::Bpe(bpe) => bpe.encode(text, tokens),
+            Model::SentencePiece(pieces) => {
+                pieces.encode(text, self.adds_space && before != Before::Text, tokens);
+            }
         }
-        Ok(())
-    }
-
-    /// The words of `text`, each with its tokens.
-    fn words(&self, text: &str) -> tokenizers::Result<PreTokenizedString> {
-        let mut words = self.pre.words(text)?;
-        words.tokenize(|word| self.bpe.tokenize(word.get()))?;
-        Ok(words)
     }
 
     /// The text of `tokens`, control tokens by their names; bytes that are not UTF-8 become U+FFFD.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
         let mut bytes = Vec::new();
+        let mut last = None;
         for &token in tokens {
-            let piece = self.pieces.get(token as usize);
-            let piece = piece.ok_or_else(|| Error::InvalidArgument(format!("there is no token {token}")))?;
-            bytes.extend_from_slice(piece);
+            if token as usize >= self.pieces.len() {
+                return Err(Error::InvalidArgument(format!("there is no token {token}")));
+            }
+            bytes.extend_from_slice(self.bytes_behind(last, token));
+            last = Some(token);
         }
         Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The bytes that a token adds to a text whose last token is `last`: not the space that [`Tokenizer::encode`] adds at the
+    /// start and behind special tokens.
+    pub fn bytes_behind(&self, last: Option<u32>, token: u32) -> &[u8] {
+        let bytes = self.bytes(token);
+        let starts =
+            self.adds_space && last.is_none_or(|last| self.is_special(last)) && !self.is_special(token);
+        bytes.strip_prefix(b" ").filter(|_| starts).unwrap_or(bytes)
     }
 
     /// The bytes of a token; none for an unknown one.
@@ -211,7 +294,11 @@ impl Tokenizer {
     }
 
     pub fn is_control(&self, token: u32) -> bool {
-        self.control.get(token as usize).copied().unwrap_or(false)
+        matches!(self.kinds.get(token as usize), Some(Kind::Control | Kind::Unknown))
+    }
+
+    fn is_special(&self, token: u32) -> bool {
+        self.is_control(token) || self.kinds.get(token as usize) == Some(&Kind::UserDefined)
     }
 
     /// Whether `token` ends a turn or a text.
@@ -239,60 +326,43 @@ impl Tokenizer {
     }
 }
 
-/// The tokens that text can become, and how they grow out of bytes.
-fn model(meta: &Metadata, tokens: &[&str], kinds: &[u64], whole_words_first: bool) -> Result<BPE> {
-    let unusable = |why: String| Error::UnsupportedTokenizer(why);
-    let plain =
-        tokens.iter().zip(kinds).enumerate().filter(|(_, (_, kind))| !matches!(**kind, CONTROL | UNUSED));
-    let vocabulary: Vocab = plain.map(|(id, (token, _))| (token.to_string(), id as u32)).collect();
-    let longest = vocabulary.keys().map(String::len).max().unwrap_or(0);
-    let merges = strings(meta, "tokenizer.ggml.merges")?
-        .into_iter()
-        .map(|merge| match merge.split_once(' ') {
-            // The builder would panic.
-            Some((a, b)) if a.len() + b.len() > longest => {
-                Err(unusable(format!("the merge {merge:?} makes no token")))
-            }
-            Some((a, b)) => Ok((a.to_string(), b.to_string())),
-            None => Err(unusable(format!("the merge {merge:?} is not a pair"))),
-        })
-        .collect::<Result<Vec<_>>>()?;
-    BPE::builder()
-        .vocab_and_merges(vocabulary, merges)
-        .ignore_merges(whole_words_first)
-        // It would be the thread's, not the tokenizer's: words of private texts would outlive the model.
-        .cache_capacity(0)
-        .build()
-        .map_err(|e| unusable(format!("its merges do not fit its vocabulary ({e})")))
+/// What stands before a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    Special(u32),
+    Text,
 }
 
-fn strings<'a>(meta: &'a Metadata, key: &str) -> Result<Vec<&'a str>> {
-    let values = meta.array(key).ok_or_else(|| Error::UnsupportedTokenizer(format!("{key} is missing")))?;
-    let values: Option<Vec<_>> = values.iter().map(Value::as_str).collect();
-    let values = values.ok_or_else(|| Error::UnsupportedTokenizer(format!("{key} does not hold text")))?;
-    let bytes: usize = values.iter().map(|text| text.len()).sum();
-    match values.len() <= MAX_VOCABULARY && bytes <= MAX_TEXT_BYTES {
-        true => Ok(values),
-        false => {
-            Err(Error::UnsupportedTokenizer(format!("{key} has {} entries of {bytes} bytes", values.len())))
-        }
+/// What is looked for by its name.
+fn specials(vocabulary: &Vocabulary) -> Result<Specials> {
+    let tokens = (0..).zip(&vocabulary.names).zip(&vocabulary.kinds);
+    Specials::new(tokens.filter_map(|((id, name), kind)| match kind {
+        Kind::Control | Kind::Unknown => Some((*name, id, true)),
+        Kind::UserDefined => Some((*name, id, false)),
+        Kind::Text | Kind::Unused | Kind::Byte(_) => None,
+    }))
+}
+
+/// The bytes that a token stands for.
+fn piece(name: &str, kind: Kind, letters: Letters) -> Vec<u8> {
+    match (kind, letters) {
+        (Kind::Byte(byte), _) => vec![byte],
+        (Kind::Unknown | Kind::Control, _) => name.into(),
+        (Kind::UserDefined, Letters::Bytes) => name.into(),
+        (_, Letters::Bytes) => alphabet::bytes(name),
+        (_, Letters::Characters) => name.into(),
+        (_, Letters::Spaced) => name.replace(alphabet::SPACE, " ").into(),
     }
 }
 
-fn kinds(meta: &Metadata, count: usize) -> Result<Vec<u64>> {
-    let Some(values) = meta.array("tokenizer.ggml.token_type") else { return Ok(vec![1; count]) };
-    if values.len() != count {
-        return Err(Error::UnsupportedTokenizer(format!(
-            "it has {count} tokens but {} token types",
-            values.len()
-        )));
-    }
-    Ok(values
-        .iter()
-        .map(|value| match value {
-            Value::Signed(kind) => *kind as u64,
-            Value::Unsigned(kind) => *kind,
-            _ => 1,
-        })
-        .collect())
+/// The scores of SentencePiece's tokens.
+fn scores(meta: &Metadata) -> Vec<f32> {
+    let score = |value: &Value| match value {
+        Value::Float(score) => *score as f32,
+        Value::Signed(score) => *score as f32,
+        Value::Unsigned(score) => *score as f32,
+        _ => 0.0,
+    };
+    meta.array("tokenizer.ggml.scores").unwrap_or(&[]).iter().map(score).collect()
 }

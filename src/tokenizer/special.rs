@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 /// A part of a text.
 pub(super) enum Piece<'a> {
-    Token(u32),
+    /// With its name.
+    Token(u32, &'a str),
     Text(&'a str),
 }
 
@@ -81,7 +82,7 @@ impl Specials {
         let mut end = 0;
         for found in names.finder.find_iter(text) {
             each(Piece::Text(&text[end..found.start()]))?;
-            each(Piece::Token(names.ids[found.pattern().as_usize()]))?;
+            each(Piece::Token(names.ids[found.pattern().as_usize()], &text[found.range()]))?;
             end = found.end();
         }
         each(Piece::Text(&text[end..]))

@@ -232,6 +232,8 @@ export interface ModelInfo {
   contextLength: number;
   /** Number of distinct tokens: the length of {@link Engine.logits}. */
   vocabularySize: number;
+  /** What a person should know about the file, in whole sentences: that its tokenizer is a guess, for one. Mostly empty. */
+  warnings: string[];
   /** The backend that was chosen. */
   backend: "webgpu" | "wasm";
   /** The adapter's name; on the wasm backend, the processor's. */
