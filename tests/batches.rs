@@ -82,7 +82,7 @@ fn rounds() -> impl Strategy<Value = Vec<Round>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// The cache holds 12 blocks, six sequences may want 36: they are evicted, put off and computed again.
+    /// The cache holds 12 blocks, six sequences may want 36: they are preempted, queued again and computed again.
     #[test]
     fn interleavings_give_the_logits_of_a_fresh_run(rounds in rounds()) {
         const CONTEXT: usize = 192;

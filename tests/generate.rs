@@ -1,5 +1,5 @@
-//! Generation: what options ask for, the same on both backends, and steps ahead of the read-back that nobody can tell from
-//! steps one by one.
+//! Generation: the options, the same results on both backends, and steps ahead of the read-back that cannot be told
+//! from steps one by one.
 
 mod common;
 

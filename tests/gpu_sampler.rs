@@ -1,4 +1,4 @@
-//! SamplerStage on the GPU against the host's: sizes of vocabularies, filters, ties, and what no token can be drawn from.
+//! The GPU's sampler against the host's: sizes of vocabularies, filters, ties, and what no token can be drawn from.
 
 mod gpu_support;
 

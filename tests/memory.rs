@@ -1,4 +1,4 @@
-//! What an engine takes is given back when it goes: counted over many of them, one after the other.
+//! An engine frees its memory when it is dropped: counted over many engines, one after the other.
 
 mod common;
 mod gpu_support;

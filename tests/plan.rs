@@ -1,5 +1,5 @@
-//! What a plan says a model takes, held against what it takes: this program counts its allocations, and the GPU backend its
-//! buffers.
+//! The memory that a plan predicts against the memory that is taken: this program counts its allocations, and the GPU
+//! backend its buffers.
 
 mod common;
 mod gpu_support;

@@ -1,4 +1,4 @@
-//! Devices that are lost, at any time: what was in flight comes to its end, and as if nothing had been.
+//! Devices that are lost at any time: calls in flight complete, with the results that they would have had.
 
 mod common;
 mod gpu_support;
@@ -230,7 +230,7 @@ fn a_source_that_fails_is_an_error_and_the_next_call_tries_again() {
     assert_eq!(case.phases(), [RecoveryPhase::Lost, RecoveryPhase::Recovered]);
 }
 
-/// Devices that somebody destroys again and again: in the end the CPU takes over, with the calls in flight.
+/// Devices that are destroyed again and again: in the end the CPU takes over the calls in flight.
 #[test]
 fn a_model_whose_devices_never_last_goes_on_on_the_cpu() {
     let case = Case::tiny(512);
