@@ -92,12 +92,13 @@ fn store(token: u32, row: u32, low: vec4<f32>, high: vec4<f32>) {
     }
     for (var j = 0u; j < 4u; j++) {
         let r = row + 8u * j;
-        let at = token * OUT + FIRST + r;
+        let column = FIRST + r;
+        let at = token * OUT + column;
         if (r < ROWS) {
-            epilogue(EPILOGUE, at, low[j], high[j]);
+            epilogue(EPILOGUE, at, column, low[j], high[j]);
         }
         if (EPILOGUE != GATE && r + 32u < ROWS) {
-            epilogue(EPILOGUE, at + 32u, high[j], 0.0);
+            epilogue(EPILOGUE, at + 32u, column + 32u, high[j], 0.0);
         }
     }
 }

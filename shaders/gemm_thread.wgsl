@@ -92,10 +92,10 @@ fn store(token: u32, row: u32, sums: Sums) {
     if (token >= count.x) {
         return;
     }
-    let first = token * shape.out + shape.first + row;
     for (var j = 0u; j < min(owned(), shape.rows - row); j++) {
         let sum = select(sums.low, sums.high, j >= 4u)[j & 3u];
-        epilogue(shape.epilogue, first + j, sum, sums.high[j & 3u]);
+        let column = shape.first + row + j;
+        epilogue(shape.epilogue, token * shape.out + column, column, sum, sums.high[j & 3u]);
     }
 }
 

@@ -44,7 +44,8 @@ fn main(
     if (lane < min(count.x, TOKENS) && row < ROWS) {
         let sum = total(lane);
         for (var j = 0u; j < min(owned, ROWS - row); j++) {
-            epilogue(EPILOGUE, lane * OUT + FIRST + row + j, sum[j], sum[(j + 2u) & 3u]);
+            let column = FIRST + row + j;
+            epilogue(EPILOGUE, lane * OUT + column, column, sum[j], sum[(j + 2u) & 3u]);
         }
     }
 }

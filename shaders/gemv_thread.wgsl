@@ -75,6 +75,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     for (var j = 0u; j < min(owned(), shape.rows - row); j++) {
         let sum = select(total_low, total_high, j >= 4u)[j & 3u];
-        epilogue(shape.epilogue, shape.first + row + j, sum, total_high[j & 3u]);
+        let column = shape.first + row + j;
+        epilogue(shape.epilogue, column, column, sum, total_high[j & 3u]);
     }
 }

@@ -6,7 +6,7 @@ use gpu_support::*;
 use lunette::cpu::{CpuOps, CpuStore, KvCache, Tensor};
 use lunette::gpu::decide::{Kernels, packs};
 use lunette::gpu::{Gpu, GpuStore, KvType};
-use lunette::model::{KvShape, Ops, Output, RopeStyle, Row, Step};
+use lunette::model::{KvShape, Ops, Output, RopeStyle, Row, Step, WeightStore};
 use lunette::quant::BlockType;
 use pollster::block_on;
 
@@ -116,6 +116,39 @@ fn linear_and_add() {
                         let what = format!("{family} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
                         assert_close(&got, &expected.data, BOUND, &what);
                     }
+                }
+            }
+        }
+    }
+}
+
+/// A linear map with a bias is one dispatch, of a matrix in several buffers one for each; also on packed bytes.
+#[test]
+fn linear_with_bias() {
+    let packing = gpu(Some(Kernels::Cooperative), &[], KvType::F32).with_packed_products();
+    let families = devices(KvType::F32).into_iter().map(|(name, gpu)| (name, gpu, BOUND));
+    for (family, gpu, bound) in families.chain([("packing".into(), packing, PACKED_BOUND)]) {
+        for (block_type, rows_w, cols, buffers) in
+            [(BlockType::F16, 67, 256, 1), (BlockType::Q8_0, 130, 576, 1), (BlockType::Q4_K, 300, 768, 2)]
+        {
+            let bytes = block_type.quantize(&random(rows_w * cols, 17));
+            let store = GpuStore::new(&gpu).with_buffer_limit((bytes.len() / buffers + 4096) as u64);
+            let w = written(store, block_type, rows_w, cols, &bytes);
+            let cpu_w = written(CpuStore, block_type, rows_w, cols, &bytes);
+            let (x, bias) = (random(75 * cols, 18), random(rows_w, 19));
+            let mut store = GpuStore::new(&gpu);
+            let mut b = store.allocate("test.bias", BlockType::F32, rows_w, 1).unwrap();
+            store.write(&mut b, 0, bytemuck::cast_slice(&bias)).unwrap();
+            for (most, counts) in LINEAR_ROWS {
+                let mut trial = trial(&gpu, NO_KV, most, &[cols], |o, x| o.linear_with_bias(&w, &b, &x[0]));
+                for &n in counts {
+                    let got = block_on(trial.run(&rows(n), &[&x[..n * cols]])).unwrap();
+                    let mut expected = exact_linear(&cpu_w, &x[..n * cols], n);
+                    for row in expected.data.chunks_exact_mut(rows_w) {
+                        row.iter_mut().zip(&bias).for_each(|(y, b)| *y += b);
+                    }
+                    let what = format!("{family} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
+                    assert_close(&got, &expected.data, bound, &what);
                 }
             }
         }

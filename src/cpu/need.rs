@@ -113,6 +113,10 @@ impl Ops for Activations {
         self.tensor(x.rows, w.rows)
     }
 
+    fn linear_with_bias(&mut self, w: &Shape, _: &Shape, x: &Counted) -> Counted {
+        self.linear(w, x)
+    }
+
     fn rms_norm(&mut self, x: &Counted, _: &Shape, _: f32) -> Counted {
         self.tensor(x.rows, x.cols)
     }

@@ -53,6 +53,14 @@ impl Ops for CpuOps<'_> {
         y
     }
 
+    fn linear_with_bias(&mut self, w: &CpuWeight, b: &CpuWeight, x: &Tensor) -> Tensor {
+        let mut y = self.linear(w, x);
+        for row in y.data.chunks_exact_mut(y.cols) {
+            row.iter_mut().zip(b.values()).for_each(|(v, b)| *v += b);
+        }
+        y
+    }
+
     fn rms_norm(&mut self, x: &Tensor, w: &CpuWeight, eps: f32) -> Tensor {
         let mut y = x.clone();
         for row in y.data.chunks_exact_mut(x.cols) {

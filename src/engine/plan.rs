@@ -153,7 +153,7 @@ impl<'a> Planner<'a> {
         let text = |key: &str| header.metadata.str(key).map(str::to_string);
         let model = PlannedModel {
             name: text("general.name").unwrap_or_else(|| "unnamed".into()),
-            architecture: config.architecture.clone(),
+            architecture: config.architecture.name.into(),
             quantization: quantization(header),
             parameters: header.tensors.iter().map(|t| t.elements()).sum(),
             context_length: config.context_length,

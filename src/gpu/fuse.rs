@@ -82,9 +82,9 @@ fn gate<M: Stacked>(nodes: &[Node<M>]) -> Option<Found<M>> {
 
 fn attention<M: Stacked>(nodes: &[Node<M>], fresh: &mut usize) -> Option<Found<M>> {
     let [
-        Node::Linear { w: wq, x: xq, y: q, epilogue: Epilogue::Store },
-        Node::Linear { w: wk, x: xk, y: k, epilogue: Epilogue::Store },
-        Node::Linear { w: wv, x: xv, y: v, epilogue: Epilogue::Store },
+        Node::Linear { w: wq, x: xq, y: q, epilogue: eq },
+        Node::Linear { w: wk, x: xk, y: k, epilogue: ek },
+        Node::Linear { w: wv, x: xv, y: v, epilogue: ev },
         Node::Rope { x: turned_q, rotation },
         Node::Rope { x: turned_k, rotation: rotation_k },
         Node::Attention { layer, q: of_q, k: of_k, v: of_v, rotation: None, y },
@@ -98,32 +98,46 @@ fn attention<M: Stacked>(nodes: &[Node<M>], fresh: &mut usize) -> Option<Found<M
     if same != (true, true, true) || columns.each_ref() != [of_q, of_k, of_v] {
         return None;
     }
-    let (mut nodes, columns) = project(xq, [(wq, q), (wk, k), (wv, v)], fresh);
+    let plain = |epilogue: &Epilogue<M>| matches!(epilogue, Epilogue::Store | Epilogue::Bias(_));
+    if ![eq, ek, ev].into_iter().all(plain) {
+        return None;
+    }
+    let (mut nodes, columns) = project(xq, [(wq, eq, q), (wk, ek, k), (wv, ev, v)], fresh);
     let [q2, k2, v2] = columns.try_into().ok()?;
     let rotation = Some(*rotation);
     nodes.push(Node::Attention { layer: *layer, q: q2, k: k2, v: v2, rotation, y: y.clone() });
     Some(Found { length: 6, nodes, gone: vec![q.clone(), k.clone(), v.clone()] })
 }
 
-/// Linear maps of `x`, one for each run of matrices that lie one behind the other, and where their results are.
+impl<M: Stacked> Stacked for Epilogue<M> {
+    fn above(&self, below: &Epilogue<M>) -> Option<Epilogue<M>> {
+        match (self, below) {
+            (Epilogue::Store, Epilogue::Store) => Some(Epilogue::Store),
+            (Epilogue::Bias(a), Epilogue::Bias(b)) => a.above(b).map(Epilogue::Bias),
+            _ => None,
+        }
+    }
+}
+
+/// Linear maps of `x`, one for each run of matrices (and biases) that lie one behind the other, and where their results are.
 fn project<M: Stacked>(
     x: &Value,
-    parts: [(&M, &Value); 3],
+    parts: [(&M, &Epilogue<M>, &Value); 3],
     fresh: &mut usize,
 ) -> (Vec<Node<M>>, Vec<Columns>) {
-    let mut runs: Vec<(M, Vec<&Value>)> = Vec::new();
-    for (w, y) in parts {
-        if let Some((above, values)) = runs.last_mut()
-            && let Some(joined) = above.above(w)
+    let mut runs: Vec<(M, Epilogue<M>, Vec<&Value>)> = Vec::new();
+    for (w, epilogue, y) in parts {
+        if let Some((above, ends, values)) = runs.last_mut()
+            && let (Some(joined), Some(end)) = (above.above(w), ends.above(epilogue))
         {
-            *above = joined;
+            (*above, *ends) = (joined, end);
             values.push(y);
         } else {
-            runs.push((w.clone(), vec![y]));
+            runs.push((w.clone(), epilogue.clone(), vec![y]));
         }
     }
     let (mut nodes, mut columns) = (Vec::new(), Vec::new());
-    for (w, values) in runs {
+    for (w, epilogue, values) in runs {
         let cols = values.iter().map(|value| value.cols).sum();
         let all = Value { id: *fresh, cols, per: x.per };
         *fresh += 1;
@@ -132,7 +146,7 @@ fn project<M: Stacked>(
             columns.push(Columns { value: all.clone(), first, count: value.cols });
             first += value.cols;
         }
-        nodes.push(Node::Linear { w, x: x.clone(), y: all, epilogue: Epilogue::Store });
+        nodes.push(Node::Linear { w, x: x.clone(), y: all, epilogue });
     }
     (nodes, columns)
 }
@@ -184,6 +198,9 @@ mod tests {
             Node::Linear { epilogue: Epilogue::Store, w, .. } => format!("linear {:?}", w.rows),
             Node::Linear { epilogue: Epilogue::Add(_), w, .. } => format!("linear-add {:?}", w.rows),
             Node::Linear { epilogue: Epilogue::Gate, w, .. } => format!("linear-gate {:?}", w.rows),
+            Node::Linear { epilogue: Epilogue::Bias(b), w, .. } => {
+                format!("linear-bias {:?} {:?}", w.rows, b.rows)
+            }
             Node::Attention { rotation: Some(_), q, k, v, .. } => {
                 format!("turn {} {} {}", q.first, k.first, v.first)
             }

@@ -11,7 +11,7 @@ use super::scratch::{Scratch, Slot};
 use super::shader::dequantizer;
 use super::step::StepBuffers;
 use super::uniforms::Uniforms;
-use super::weight::{Matrix, Shard};
+use super::weight::{Matrix, Plane, Shard};
 use crate::model::RopeStyle;
 use std::collections::HashMap;
 
@@ -189,6 +189,7 @@ impl<'a> Lowering<'a> {
             Epilogue::Store => (1, 0),
             Epilogue::Add(_) => (1, 1),
             Epilogue::Gate => (2, 2),
+            Epilogue::Bias(_) => (1, 3),
         };
         for shard in w.shards.iter() {
             let shape = LinearShape {
@@ -200,9 +201,13 @@ impl<'a> Lowering<'a> {
             let choice = decide::linear(shape, &self.gpu.capabilities);
             let mut kernel = Kernel::new(choice.shader).role("dequant", dequantizer(w.block_type));
             // Without an addition the kernel does not read this operand.
-            let other = if let Epilogue::Add(other) = epilogue { other } else { x };
+            let other = match epilogue {
+                Epilogue::Add(other) => self.place(other),
+                Epilogue::Bias(b) => values(&b.shards[0]),
+                Epilogue::Store | Epilogue::Gate => self.place(x),
+            };
             let read = if choice.packed { self.pack(x) } else { self.place(x) };
-            let mut operands = vec![(1, Access::Read, read), self.write(2, y), self.read(4, other)];
+            let mut operands = vec![(1, Access::Read, read), self.write(2, y), (4, Access::Read, other)];
             let (rows, cols, first, out) = (shard.rows / per_result, w.cols, shard.first, y.cols);
             if choice.any_shape {
                 let shape = self.memory.uniforms.get(&[rows, cols, first, out, how]);
@@ -469,6 +474,12 @@ fn rotating(kernel: Kernel, rotation: &Rotation) -> Kernel {
 /// A thread for each of `across` elements of a row.
 fn elementwise(across: usize, per: Per) -> [Extent; 3] {
     [Extent::Fixed(across.div_ceil(64) as u32), Extent::per(per, 1), Extent::Fixed(1)]
+}
+
+/// The values of a shard of `f32`, which has one plane.
+fn values(shard: &Shard) -> Operand {
+    let Plane { offset, size, .. } = shard.planes[0];
+    Operand::Buffer { buffer: shard.buffer.clone(), offset, size: Some(size) }
 }
 
 fn planes(shard: &Shard) -> impl Iterator<Item = (u32, Access, Operand)> {

@@ -42,9 +42,11 @@ pub(super) struct Rotation {
 }
 
 /// The epilogue of a linear map.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Epilogue {
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Epilogue<M = Matrix> {
     Store,
+    /// A bias `[out, 1]` is added to each row.
+    Bias(M),
     /// They are added to a value.
     Add(Value),
     /// The matrix is one above another of the same shape: `silu` of the upper's times the lower's.
@@ -62,7 +64,7 @@ pub(super) enum Node<M = Matrix> {
         w: M,
         x: Value,
         y: Value,
-        epilogue: Epilogue,
+        epilogue: Epilogue<M>,
     },
     RmsNorm {
         x: Value,
@@ -147,6 +149,12 @@ impl<'a> Recorder<'a> {
         Recorder { nodes: Vec::new(), frequencies, values: 0 }
     }
 
+    fn linear_map(&mut self, w: &GpuWeight, x: &Value, epilogue: Epilogue) -> Value {
+        let y = self.value(w.matrix.rows, x.per);
+        self.nodes.push(Node::Linear { w: w.matrix.clone(), x: x.clone(), y: y.clone(), epilogue });
+        y
+    }
+
     pub(super) fn value(&mut self, cols: usize, per: Per) -> Value {
         self.values += 1;
         Value { id: self.values - 1, cols, per }
@@ -164,14 +172,11 @@ impl Ops for Recorder<'_> {
     }
 
     fn linear(&mut self, w: &GpuWeight, x: &Value) -> Value {
-        let y = self.value(w.matrix.rows, x.per);
-        self.nodes.push(Node::Linear {
-            w: w.matrix.clone(),
-            x: x.clone(),
-            y: y.clone(),
-            epilogue: Epilogue::Store,
-        });
-        y
+        self.linear_map(w, x, Epilogue::Store)
+    }
+
+    fn linear_with_bias(&mut self, w: &GpuWeight, b: &GpuWeight, x: &Value) -> Value {
+        self.linear_map(w, x, Epilogue::Bias(b.matrix.clone()))
     }
 
     fn rms_norm(&mut self, x: &Value, w: &GpuWeight, eps: f32) -> Value {

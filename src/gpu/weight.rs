@@ -227,7 +227,9 @@ impl WeightStore for GpuStore {
 
     fn allocate(&mut self, name: &str, block_type: BlockType, rows: usize, cols: usize) -> Result<GpuWeight> {
         self.gpu.check()?;
-        if rows > 1 && !cols.is_multiple_of(8) {
+        // A bias is a column that is read value by value.
+        let column = cols == 1 && name.ends_with(".bias");
+        if rows > 1 && !column && !cols.is_multiple_of(8) {
             return Err(Error::InvalidModel(format!(
                 "tensor \"{name}\" has rows of {cols} elements, which is no multiple of 8"
             )));

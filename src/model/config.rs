@@ -1,4 +1,4 @@
-use super::{ARCHITECTURES, RopeStyle};
+use super::architecture::Architecture;
 use crate::gguf::{Header, Value};
 use crate::tokenizer::MAX_VOCABULARY;
 use crate::{Error, Result};
@@ -6,7 +6,7 @@ use crate::{Error, Result};
 /// The hyper-parameters of a model, read from its metadata and checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    pub architecture: String,
+    pub architecture: Architecture,
     /// `d`: the width of the residual stream.
     pub width: usize,
     pub layers: usize,
@@ -18,7 +18,6 @@ pub struct Config {
     /// Positions that the model was trained for.
     pub context_length: usize,
     pub eps: f32,
-    pub rope_style: RopeStyle,
     /// Rotary angle in radians a position, one for each pair of a head: `[head_dim / 2]`.
     pub frequencies: Vec<f32>,
 }
@@ -31,11 +30,10 @@ const MAX_KEYS: usize = 1 << 22;
 impl Config {
     pub fn from_header(header: &Header) -> Result<Config> {
         let meta = &header.metadata;
-        let architecture = meta.str("general.architecture").unwrap_or("(none)").to_string();
-        if !ARCHITECTURES.contains(&architecture.as_str()) {
-            return Err(Error::UnsupportedArchitecture(architecture));
-        }
-        let key = |name: &str| format!("{architecture}.{name}");
+        let name = meta.str("general.architecture").unwrap_or("(none)");
+        let architecture =
+            Architecture::named(name).ok_or_else(|| Error::UnsupportedArchitecture(name.to_string()))?;
+        let key = |name: &str| format!("{}.{name}", architecture.name);
         let number = |name: &str, most: u64| match meta.u64(&key(name)) {
             Some(n) if (1..=most).contains(&n) => Ok(n as usize),
             Some(n) => Err(Error::InvalidModel(format!("{} is {n}", key(name)))),
@@ -76,7 +74,6 @@ impl Config {
             vocab: vocabulary(header)?,
             context_length: number("context_length", 1 << 24)?,
             eps,
-            rope_style: RopeStyle::Interleaved,
             frequencies: frequencies(header, &key("rope"), head_dim)?,
             architecture,
         })

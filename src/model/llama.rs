@@ -1,4 +1,5 @@
-//! The Llama architecture (Touvron et al. 2023; grouped-query attention as in Llama 2 70B and Llama 3).
+//! The Llama architecture (Touvron et al. 2023; grouped-query attention as in Llama 2 70B and Llama 3), and Qwen 2
+//! (Yang et al. 2024), which adds a bias to Q, K and V.
 
 use super::{Config, Ops};
 
@@ -21,6 +22,8 @@ pub struct Layer<W> {
     pub q: W,
     pub k: W,
     pub v: W,
+    /// Of Q, K and V, each `[out, 1]`.
+    pub biases: Option<[W; 3]>,
     pub o: W,
     pub mlp_norm: W,
     pub gate: W,
@@ -40,13 +43,20 @@ impl<W> Llama<W> {
 
     /// One transformer block: `x + attention(norm(x))`, then `x + mlp(norm(x))`.
     pub fn layer<O: Ops<Weight = W>>(&self, o: &mut O, index: usize, x: O::Tensor) -> O::Tensor {
-        let Config { eps, rope_style, .. } = self.config;
+        let Config { eps, architecture, .. } = self.config;
         let layer = &self.layers[index];
 
         let h = o.rms_norm(&x, &layer.attention_norm, eps);
-        let (q, k, v) = (o.linear(&layer.q, &h), o.linear(&layer.k, &h), o.linear(&layer.v, &h));
-        let q = o.rope(q, &self.frequencies, rope_style);
-        let k = o.rope(k, &self.frequencies, rope_style);
+        let (q, k, v) = match &layer.biases {
+            None => (o.linear(&layer.q, &h), o.linear(&layer.k, &h), o.linear(&layer.v, &h)),
+            Some([q, k, v]) => (
+                o.linear_with_bias(&layer.q, q, &h),
+                o.linear_with_bias(&layer.k, k, &h),
+                o.linear_with_bias(&layer.v, v, &h),
+            ),
+        };
+        let q = o.rope(q, &self.frequencies, architecture.rope_style);
+        let k = o.rope(k, &self.frequencies, architecture.rope_style);
         let a = o.attention(index, &q, &k, &v);
         let a = o.linear(&layer.o, &a);
         let x = o.add(&x, &a);

@@ -46,6 +46,8 @@ pub fn allocate<S: WeightStore>(header: &Header, config: &Config, store: &mut S)
     for tensor in header.tensors.iter().filter(|tensor| shapes.contains_key(&tensor.name)) {
         let (rows, cols) = tensor.matrix();
         let block_type = if rows == 1 { BlockType::F32 } else { tensor.block_type()? };
+        // A bias is a column, so that those of matrices that lie one behind the other can lie so too.
+        let (rows, cols) = if tensor.name.ends_with(BIAS) { (cols, 1) } else { (rows, cols) };
         weights.insert(tensor.name.clone(), store.allocate(&tensor.name, block_type, rows, cols)?);
     }
     let frequencies = store.allocate("rope frequencies", BlockType::F32, 1, config.frequencies.len())?;
@@ -115,6 +117,10 @@ fn group<S: WeightStore>(header: &Header, config: &Config, store: &mut S) -> Res
             let tensors = tensors.map(|t| Ok((&t.name[..], t.block_type()?, t.matrix().0)));
             store.together(&tensors.collect::<Result<Vec<_>>>()?, config.width);
         }
+        let biases = BIASED.map(|part| format!("blk.{i}.{part}{BIAS}"));
+        let tensors = biases.iter().filter_map(|name| header.tensor(name));
+        let columns: Vec<_> = tensors.map(|t| (&t.name[..], BlockType::F32, t.matrix().1)).collect();
+        store.together(&columns, 1);
     }
     Ok(())
 }
@@ -182,6 +188,9 @@ fn addressable(tensor: &TensorInfo) -> Result<usize> {
 }
 
 const OUTPUT: &str = "output.weight";
+const BIAS: &str = ".bias";
+/// What has biases where an architecture has any.
+const BIASED: [&str; 3] = ["attn_q", "attn_k", "attn_v"];
 
 /// Fails with the first tensor that the architecture needs and the file lacks or has in another shape.
 pub fn check_tensors(header: &Header, config: &Config) -> Result<()> {
@@ -210,6 +219,11 @@ fn expected(header: &Header, c: &Config) -> Result<HashMap<String, (usize, usize
         ] {
             shapes.insert(format!("blk.{i}.{part}.weight"), shape);
         }
+        if c.architecture.biases {
+            for (part, outputs) in BIASED.into_iter().zip([q, kv, kv]) {
+                shapes.insert(format!("blk.{i}.{part}{BIAS}"), (1, outputs));
+            }
+        }
     }
     for (name, &(rows, cols)) in &shapes {
         let tensor = header
@@ -232,13 +246,12 @@ fn expected(header: &Header, c: &Config) -> Result<HashMap<String, (usize, usize
             c.frequencies.len()
         )));
     }
-    for i in 0..c.layers {
-        for part in ["attn_q", "attn_k", "attn_v"] {
-            let name = format!("blk.{i}.{part}.bias");
-            if header.tensor(&name).is_some() {
-                return Err(Error::InvalidModel(format!("tensor \"{name}\": biases are not supported")));
-            }
-        }
+    let unread = |name: &&String| name.ends_with(BIAS) && !shapes.contains_key(*name);
+    if let Some(name) = header.tensors.iter().map(|tensor| &tensor.name).find(unread) {
+        return Err(Error::InvalidModel(format!(
+            "tensor \"{name}\": {} has no such bias here",
+            c.architecture.name
+        )));
     }
     Ok(shapes)
 }
@@ -249,12 +262,20 @@ fn assemble<W>(config: &Config, mut weights: HashMap<String, W>, frequencies: W)
     };
     let mut layers = Vec::with_capacity(config.layers);
     for i in 0..config.layers {
+        let biases = match config.architecture.biases {
+            true => {
+                let [q, k, v] = BIASED.map(|part| take(&format!("blk.{i}.{part}{BIAS}")));
+                Some([q?, k?, v?])
+            }
+            false => None,
+        };
         let mut part = |name: &str| take(&format!("blk.{i}.{name}.weight"));
         layers.push(Layer {
             attention_norm: part("attn_norm")?,
             q: part("attn_q")?,
             k: part("attn_k")?,
             v: part("attn_v")?,
+            biases,
             o: part("attn_output")?,
             mlp_norm: part("ffn_norm")?,
             gate: part("ffn_gate")?,

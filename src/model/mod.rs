@@ -1,5 +1,6 @@
 //! Models: an architecture is a page of equations over the ops of a backend; loading streams its weights there.
 
+mod architecture;
 mod config;
 mod header;
 mod incoming;
@@ -8,6 +9,7 @@ mod load;
 mod ops;
 mod output;
 
+pub use architecture::{ARCHITECTURES, Architecture};
 pub use config::Config;
 pub use header::{parse_header, read_header};
 pub use incoming::Incoming;
@@ -17,6 +19,3 @@ pub use ops::{BackendInfo, CHUNK_BLOCKS, KvShape, KvType, Ops, RopeStyle, Row, R
 pub use output::{
     Draw, MOST_GATHERED, MOST_TOP, Output, OutputKind, Reader, Reading, Sampled, log_sum_exp, not_numbers,
 };
-
-/// Values of `general.architecture` that can be run.
-pub const ARCHITECTURES: [&str; 1] = ["llama"];

@@ -29,6 +29,8 @@ pub trait Ops {
     /// `x Wᵀ`, where `w` is `[out, in]`: `[n, in] → [n, out]`.
     fn linear(&mut self, w: &Self::Weight, x: &Self::Tensor) -> Self::Tensor;
 
+    /// `x Wᵀ + b`, where `b` is `[out, 1]`.
+    fn linear_with_bias(&mut self, w: &Self::Weight, b: &Self::Weight, x: &Self::Tensor) -> Self::Tensor;
     /// `x / sqrt(mean(x²) + eps) · w`, each row by itself.
     fn rms_norm(&mut self, x: &Self::Tensor, w: &Self::Weight, eps: f32) -> Self::Tensor;
 

@@ -81,6 +81,38 @@ pub fn file(block_type: BlockType) -> Vec<u8> {
     write(metadata(), &tensors(block_type))
 }
 
+fn replaced(list: Value, last: Value) -> Value {
+    let Value::Array(mut items) = list else { unreachable!("the keys above hold lists") };
+    items[SPECIALS.len() - 1] = last;
+    Value::Array(items)
+}
+
+/// A file of the same shape in another architecture, with what that one has besides.
+pub fn of(architecture: &str, block_type: BlockType) -> Vec<u8> {
+    let mut header = Writer::default();
+    for (key, value) in keys() {
+        let key = key.strip_prefix("llama.").map_or(key.clone(), |key| format!("{architecture}.{key}"));
+        let value = match &key[..] {
+            "general.architecture" => Value::String(architecture.into()),
+            // llama.cpp takes no empty list, and what is merged must be a token: in the last special one's place.
+            "tokenizer.ggml.merges" => Value::Array(vec![Value::String("a b".into())]),
+            "tokenizer.ggml.tokens" => replaced(value, Value::String("ab".into())),
+            "tokenizer.ggml.token_type" => replaced(value, Value::Signed(1)),
+            _ => value,
+        };
+        header.set(&key, value);
+    }
+    let mut tensors = tensors(block_type);
+    if architecture == "qwen2" {
+        for i in 0..LAYERS {
+            for (part, outputs) in [("attn_q", WIDTH), ("attn_k", WIDTH / 2), ("attn_v", WIDTH / 2)] {
+                tensors.push((format!("blk.{i}.{part}.bias"), vec![outputs], BlockType::F32));
+            }
+        }
+    }
+    write(header, &tensors)
+}
+
 /// A file with these tensors and repeatable random values.
 pub fn write(mut header: Writer, tensors: &[(String, Vec<u64>, BlockType)]) -> Vec<u8> {
     for (name, dims, block_type) in tensors {
@@ -88,12 +120,16 @@ pub fn write(mut header: Writer, tensors: &[(String, Vec<u64>, BlockType)]) -> V
     }
     let mut out = header.header();
     let mut state = 1u32;
-    for (_, dims, block_type) in tensors {
+    for (name, dims, block_type) in tensors {
         let values: Vec<f32> = (0..dims.iter().product::<u64>())
             .map(|_| {
                 state = state.wrapping_mul(1664525).wrapping_add(1013904223);
                 let uniform = (state >> 8) as f32 / (1 << 24) as f32 - 0.5;
-                if dims.len() == 1 { 1.0 + 0.1 * uniform } else { 0.2 * uniform }
+                match dims.len() {
+                    1 if name.ends_with(".bias") => 2.0 * uniform,
+                    1 => 1.0 + 0.1 * uniform,
+                    _ => 0.2 * uniform,
+                }
             })
             .collect();
         let data = block_type.quantize(&values);

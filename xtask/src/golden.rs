@@ -15,7 +15,7 @@ pub struct Options {
     out: Option<PathBuf>,
 }
 
-/// Computes the golden values of the default model, and its golden verdicts.
+/// Computes the golden values of the default model, of each architecture, and the golden verdicts.
 pub fn generate(options: &Options) -> Result<()> {
     let program = llama::program("tests/golden/reference.cpp", &llama::CPU)?;
     let backends = llama::backends()?;
@@ -38,6 +38,20 @@ pub fn generate(options: &Options) -> Result<()> {
     Run::new("node")
         .arg(repo::path("tests/golden/generate.mjs"))
         .args([&program, &exact, &model, &folder("golden")?])
+        .env("LLAMA_LIBS", &backends)
+        .run()?;
+
+    say!("golden: architectures");
+    let tiny = work.join("architectures");
+    let _ = fs::remove_dir_all(&tiny);
+    fs::create_dir_all(&tiny)?;
+    cargo()
+        .args(["test", "--quiet", "--test", "architectures", "every_architecture_has_a_model"])
+        .env("LUNETTE_ARCHITECTURES", &tiny)
+        .run()?;
+    Run::new("node")
+        .arg(repo::path("tests/architectures/generate.mjs"))
+        .args([&program, &tiny, &folder("architectures")?.join("golden.json")])
         .env("LLAMA_LIBS", &backends)
         .run()?;
 

@@ -1,0 +1,99 @@
+//! Every architecture against llama.cpp: a tiny model of random weights, its logits after prompts of several lengths, on
+//! both backends. `tests/architectures/golden.json` holds llama.cpp's.
+
+mod common;
+mod gpu_support;
+
+use common::golden::kl;
+use common::{root, tiny};
+use lunette::Uninterrupted;
+use lunette::engine::{Backend, Engine, LoadOptions};
+use lunette::model::{ARCHITECTURES, KvType};
+use lunette::quant::BlockType;
+use lunette::source::MemoryModel;
+use serde_json::Value;
+use std::rc::Rc;
+
+/// Divergence that adding up in another order may make, and that a cache in half precision may.
+const BOUND: f64 = 1e-6;
+const BOUND_OF_F16: f64 = 1e-4;
+
+fn golden(architecture: &str) -> Vec<(Vec<u32>, Vec<f32>)> {
+    let path = root().join("tests/architectures/golden.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let all: Value = serde_json::from_str(&text).unwrap();
+    let prompts =
+        all[architecture].as_array().unwrap_or_else(|| panic!("no golden values of {architecture}"));
+    let prompt = |prompt: &Value| {
+        let numbers = |name: &str| prompt[name].as_array().unwrap().iter().map(|n| n.as_f64().unwrap());
+        let tokens = numbers("tokens").map(|token| token as u32).collect();
+        (tokens, numbers("logits").map(|logit| logit as f32).collect())
+    };
+    prompts.iter().map(prompt).collect()
+}
+
+fn engine(architecture: &str, options: LoadOptions) -> Engine {
+    let model = Rc::new(MemoryModel::new(tiny::of(architecture, BlockType::F32)));
+    pollster::block_on(Engine::load(model, &options, &mut |_| (), &Uninterrupted)).unwrap()
+}
+
+fn agrees(architecture: &str, options: LoadOptions, bound: f64) {
+    let what = format!(
+        "{architecture} on {:?} without {:?}, {:?}",
+        options.backend, options.disable, options.kv_type
+    );
+    let engine = engine(architecture, options);
+    for (tokens, expected) in golden(architecture) {
+        let logits = pollster::block_on(engine.logits(&tokens, &Uninterrupted)).unwrap();
+        let divergence = kl(&expected, &logits);
+        println!("{what}, {} tokens: KL {divergence:.1e}", tokens.len());
+        assert!(divergence <= bound, "{what}, {} tokens: KL {divergence:e}", tokens.len());
+        assert_eq!(likeliest(&logits), likeliest(&expected), "{what}, {} tokens", tokens.len());
+    }
+}
+
+fn likeliest(logits: &[f32]) -> Option<usize> {
+    (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]))
+}
+
+#[test]
+fn logits_on_the_cpu_are_those_of_llama_cpp() {
+    for architecture in ARCHITECTURES {
+        for (kv_type, bound) in [(KvType::F32, BOUND), (KvType::F16, BOUND_OF_F16)] {
+            agrees(
+                architecture,
+                LoadOptions { backend: Backend::Wasm, kv_type, ..Default::default() },
+                bound,
+            );
+        }
+    }
+}
+
+#[test]
+fn logits_on_the_gpu_are_those_of_llama_cpp() {
+    // Points the loader at lavapipe where nothing else is asked for.
+    gpu_support::gpu(None, &[], KvType::F16);
+    for architecture in ARCHITECTURES {
+        for disable in [&[][..], &["f16", "subgroups"]] {
+            for (kv_type, bound) in [(KvType::F32, BOUND), (KvType::F16, BOUND_OF_F16)] {
+                let disable = disable.iter().map(|name| name.to_string()).collect();
+                let options =
+                    LoadOptions { backend: Backend::Webgpu, disable, kv_type, ..Default::default() };
+                agrees(architecture, options, bound);
+            }
+        }
+    }
+}
+
+/// Where `LUNETTE_ARCHITECTURES` names a folder, the models are written there, for llama.cpp to read.
+#[test]
+fn every_architecture_has_a_model() {
+    let folder = std::env::var_os("LUNETTE_ARCHITECTURES");
+    for architecture in ARCHITECTURES {
+        let file = tiny::of(architecture, BlockType::F32);
+        assert!(file.len() > 1 << 20);
+        if let Some(folder) = &folder {
+            std::fs::write(std::path::Path::new(folder).join(format!("{architecture}.gguf")), file).unwrap();
+        }
+    }
+}
