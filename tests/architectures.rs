@@ -5,31 +5,35 @@ mod common;
 mod gpu_support;
 
 use common::golden::kl;
-use common::{root, tiny};
+use common::{perplexity, root, tiny};
 use lunette::Uninterrupted;
 use lunette::engine::{Backend, Engine, LoadOptions};
 use lunette::model::{ARCHITECTURES, KvType};
 use lunette::quant::BlockType;
-use lunette::source::MemoryModel;
+use lunette::source::{FileModel, MemoryModel};
 use serde_json::Value;
+use std::env::var_os;
+use std::path::Path;
 use std::rc::Rc;
 
 /// Divergence that adding up in another order may make, and that a cache in half precision may.
 const BOUND: f64 = 1e-6;
 const BOUND_OF_F16: f64 = 1e-4;
 
+fn read(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
 fn golden(architecture: &str) -> Vec<(Vec<u32>, Vec<f32>)> {
-    let path = root().join("tests/architectures/golden.json");
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let all: Value = serde_json::from_str(&text).unwrap();
+    let all = read(&root().join("tests/architectures/golden.json"));
     let prompts =
         all[architecture].as_array().unwrap_or_else(|| panic!("no golden values of {architecture}"));
-    let prompt = |prompt: &Value| {
-        let numbers = |name: &str| prompt[name].as_array().unwrap().iter().map(|n| n.as_f64().unwrap());
-        let tokens = numbers("tokens").map(|token| token as u32).collect();
-        (tokens, numbers("logits").map(|logit| logit as f32).collect())
-    };
-    prompts.iter().map(prompt).collect()
+    prompts.iter().map(|prompt| (numbers(&prompt["tokens"]), numbers(&prompt["logits"]))).collect()
+}
+
+fn numbers<T: serde::de::DeserializeOwned>(list: &Value) -> Vec<T> {
+    serde_json::from_value(list.clone()).unwrap()
 }
 
 fn engine(architecture: &str, options: LoadOptions) -> Engine {
@@ -88,12 +92,43 @@ fn logits_on_the_gpu_are_those_of_llama_cpp() {
 /// Where `LUNETTE_ARCHITECTURES` names a folder, the models are written there, for llama.cpp to read.
 #[test]
 fn every_architecture_has_a_model() {
-    let folder = std::env::var_os("LUNETTE_ARCHITECTURES");
+    let folder = var_os("LUNETTE_ARCHITECTURES");
+    let support = std::fs::read_to_string(root().join("docs/SUPPORT.md")).unwrap();
     for architecture in ARCHITECTURES {
+        let row = format!("| {architecture} | ");
+        assert!(support.lines().any(|line| line.starts_with(&row)), "docs/SUPPORT.md has no row {row}");
         let file = tiny::of(architecture, BlockType::F32);
-        assert!(file.len() > 1 << 20);
         if let Some(folder) = &folder {
-            std::fs::write(std::path::Path::new(folder).join(format!("{architecture}.gguf")), file).unwrap();
+            std::fs::write(Path::new(folder).join(format!("{architecture}.gguf")), file).unwrap();
         }
     }
+}
+
+/// A real model: three prompts, and the perplexity of 512 tokens.
+#[test]
+#[ignore = "needs a model and llama.cpp's values: `cargo xtask golden --check NAME`"]
+fn a_real_model_agrees_with_llama_cpp() {
+    let (model, golden) = (var_os("LUNETTE_REAL_MODEL").unwrap(), var_os("LUNETTE_REAL_GOLDEN").unwrap());
+    let golden = read(Path::new(&golden));
+    let options = LoadOptions { backend: Backend::Wasm, kv_type: KvType::F32, ..Default::default() };
+    let model = Rc::new(FileModel::open(&model).unwrap());
+    let engine = pollster::block_on(Engine::load(model, &options, &mut |_| (), &Uninterrupted)).unwrap();
+    println!("{} ({})", engine.info().name, engine.info().architecture);
+    for prompt in golden["prompts"].as_array().unwrap() {
+        let (name, text) = (prompt["name"].as_str().unwrap(), prompt["text"].as_str().unwrap());
+        let tokens: Vec<u32> = numbers(&prompt["tokens"]);
+        assert_eq!(engine.tokenizer().encode(text, true).unwrap(), tokens, "{name}");
+        let expected: Vec<f32> = numbers(&prompt["logits"]);
+        let logits = pollster::block_on(engine.logits(&tokens, &Uninterrupted)).unwrap();
+        let divergence = kl(&expected, &logits);
+        println!("{name}, {} tokens: KL {divergence:.1e}", tokens.len());
+        assert!(divergence <= 1e-5, "{name}: KL {divergence:e}");
+        assert_eq!(likeliest(&logits), likeliest(&expected), "{name}");
+    }
+    let (tokens, theirs): (Vec<u32>, Vec<f64>) =
+        (numbers(&golden["perplexity"]["tokens"]), numbers(&golden["perplexity"]["logprobs"]));
+    let ours = pollster::block_on(engine.logprobs(&tokens, &Uninterrupted)).unwrap();
+    let (ours, theirs) = (perplexity(ours.iter().map(|p| f64::from(*p))), perplexity(theirs.into_iter()));
+    println!("perplexity of {} tokens: {ours:.4}, llama.cpp {theirs:.4}", tokens.len());
+    assert!((ours / theirs - 1.0).abs() <= 1e-3, "perplexity {ours} and {theirs}");
 }

@@ -6,19 +6,25 @@ use crate::{model, repo, say};
 use anyhow::{Context, Result};
 use clap::Args;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub struct Options {
     /// Write them into this folder, not over those of the repository
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Compare a real model with llama.cpp instead, by its name in `fetch-model`: logits of three prompts, and perplexity
+    #[arg(long, conflicts_with = "out")]
+    check: Option<String>,
 }
 
 /// Computes the golden values of the default model, of each architecture, and the golden verdicts.
 pub fn generate(options: &Options) -> Result<()> {
     let program = llama::program("tests/golden/reference.cpp", &llama::CPU)?;
     let backends = llama::backends()?;
+    if let Some(name) = &options.check {
+        return check(name, &program, &backends);
+    }
     let model = model::fetch()?;
     let work = repo::target().join("golden");
     fs::create_dir_all(&work)?;
@@ -65,5 +71,28 @@ pub fn generate(options: &Options) -> Result<()> {
         .arg(repo::path("tests/verdicts/generate.mjs"))
         .args([&program, &exact, &prompts, &folder("verdicts")?.join("golden.json")])
         .env("LLAMA_LIBS", &backends)
+        .run()
+}
+
+/// Holds a real model to llama.cpp's values, which are computed for it and not kept.
+fn check(name: &str, program: &Path, backends: &Path) -> Result<()> {
+    let model = model::fetch_named(name)?;
+    let work = repo::target().join("golden");
+    fs::create_dir_all(&work)?;
+    let (exact, values) = (work.join("real.gguf"), work.join("real.json"));
+    say!("golden: dequantizing {name}");
+    Run::new(program).arg("dequantize").arg(&model).arg(&exact).env("LLAMA_LIBS", backends).run()?;
+    say!("golden: llama.cpp's logits");
+    Run::new("node")
+        .arg(repo::path("tests/architectures/real.mjs"))
+        .args([program, &exact, &values])
+        .env("LLAMA_LIBS", backends)
+        .run()?;
+    fs::remove_file(&exact).with_context(|| format!("removing {}", exact.display()))?;
+    say!("golden: ours");
+    cargo()
+        .args(["test", "--profile", "bench", "--test", "architectures", "--", "--ignored", "--nocapture"])
+        .env("LUNETTE_REAL_MODEL", &model)
+        .env("LUNETTE_REAL_GOLDEN", &values)
         .run()
 }
