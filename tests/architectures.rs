@@ -5,12 +5,12 @@ mod common;
 mod gpu_support;
 
 use common::golden::kl;
-use common::{perplexity, root, tiny};
+use common::{root, tiny};
 use lunette::Uninterrupted;
 use lunette::engine::{Backend, Engine, LoadOptions};
 use lunette::model::{ARCHITECTURES, KvType};
 use lunette::quant::BlockType;
-use lunette::source::{FileModel, MemoryModel};
+use lunette::source::MemoryModel;
 use serde_json::Value;
 use std::env::var_os;
 use std::path::Path;
@@ -20,13 +20,10 @@ use std::rc::Rc;
 const BOUND: f64 = 1e-6;
 const BOUND_OF_F16: f64 = 1e-4;
 
-fn read(path: &Path) -> Value {
-    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_json::from_str(&text).unwrap()
-}
-
 fn golden(architecture: &str) -> Vec<(Vec<u32>, Vec<f32>)> {
-    let all = read(&root().join("tests/architectures/golden.json"));
+    let path = root().join("tests/architectures/golden.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let all: Value = serde_json::from_str(&text).unwrap();
     let prompts =
         all[architecture].as_array().unwrap_or_else(|| panic!("no golden values of {architecture}"));
     prompts.iter().map(|prompt| (numbers(&prompt["tokens"]), numbers(&prompt["logits"]))).collect()
@@ -102,33 +99,4 @@ fn every_architecture_has_a_model() {
             std::fs::write(Path::new(folder).join(format!("{architecture}.gguf")), file).unwrap();
         }
     }
-}
-
-/// A real model: three prompts, and the perplexity of 512 tokens.
-#[test]
-#[ignore = "needs a model and llama.cpp's values: `cargo xtask golden --check NAME`"]
-fn a_real_model_agrees_with_llama_cpp() {
-    let (model, golden) = (var_os("LUNETTE_REAL_MODEL").unwrap(), var_os("LUNETTE_REAL_GOLDEN").unwrap());
-    let golden = read(Path::new(&golden));
-    let options = LoadOptions { backend: Backend::Wasm, kv_type: KvType::F32, ..Default::default() };
-    let model = Rc::new(FileModel::open(&model).unwrap());
-    let engine = pollster::block_on(Engine::load(model, &options, &mut |_| (), &Uninterrupted)).unwrap();
-    println!("{} ({})", engine.info().name, engine.info().architecture);
-    for prompt in golden["prompts"].as_array().unwrap() {
-        let (name, text) = (prompt["name"].as_str().unwrap(), prompt["text"].as_str().unwrap());
-        let tokens: Vec<u32> = numbers(&prompt["tokens"]);
-        assert_eq!(engine.tokenizer().encode(text, true).unwrap(), tokens, "{name}");
-        let expected: Vec<f32> = numbers(&prompt["logits"]);
-        let logits = pollster::block_on(engine.logits(&tokens, &Uninterrupted)).unwrap();
-        let divergence = kl(&expected, &logits);
-        println!("{name}, {} tokens: KL {divergence:.1e}", tokens.len());
-        assert!(divergence <= 1e-5, "{name}: KL {divergence:e}");
-        assert_eq!(likeliest(&logits), likeliest(&expected), "{name}");
-    }
-    let (tokens, theirs): (Vec<u32>, Vec<f64>) =
-        (numbers(&golden["perplexity"]["tokens"]), numbers(&golden["perplexity"]["logprobs"]));
-    let ours = pollster::block_on(engine.logprobs(&tokens, &Uninterrupted)).unwrap();
-    let (ours, theirs) = (perplexity(ours.iter().map(|p| f64::from(*p))), perplexity(theirs.into_iter()));
-    println!("perplexity of {} tokens: {ours:.4}, llama.cpp {theirs:.4}", tokens.len());
-    assert!((ours / theirs - 1.0).abs() <= 1e-3, "perplexity {ours} and {theirs}");
 }

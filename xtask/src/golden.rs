@@ -91,8 +91,9 @@ fn check(name: &str, program: &Path, backends: &Path) -> Result<()> {
     fs::remove_file(&exact).with_context(|| format!("removing {}", exact.display()))?;
     say!("golden: ours");
     cargo()
-        .args(["test", "--profile", "bench", "--test", "architectures", "--", "--ignored", "--nocapture"])
-        .env("LUNETTE_REAL_MODEL", &model)
-        .env("LUNETTE_REAL_GOLDEN", &values)
+        .args(["bench", "--quiet", "--bench", "agree", "--", "--model"])
+        .arg(&model)
+        .arg("--golden")
+        .arg(&values)
         .run()
 }
