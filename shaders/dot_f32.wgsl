@@ -4,7 +4,7 @@
 //!const GROUPS
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 
-// Adds a thread's part of the products of four rows of w, which begin at the eights `starts`, to the sums of each row of x.
+// Adds a thread's part of the products of four rows of w, which begin at the groups `starts`, to the sums of each row of x.
 fn add_products(sums: ptr<function, array<vec4<f32>, TOKENS>>, starts: vec4<u32>, lane: u32) {
     for (var e = lane * GROUPS; e < COLS / 8u; e += LANES * GROUPS) {
         let at = starts + e;

@@ -13,7 +13,7 @@ fn dot_run(a: vec4<u32>, b: vec4<u32>) -> i32 {
     return dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y) + dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w);
 }
 
-// Adds a thread's part of the products of four rows of w, which begin at the eights `starts`, to the sums of each row of x.
+// Adds a thread's part of the products of four rows of w, which begin at the groups `starts`, to the sums of each row of x.
 fn add_products(sums: ptr<function, array<vec4<f32>, TOKENS>>, starts: vec4<u32>, lane: u32) {
     for (var run = lane; run < COLS / 16u; run += LANES) {
         let at = starts + run * 2u;

@@ -1,7 +1,7 @@
 // Embedding lookup (get rows): y[r, :] = table[token of row r, :], dequantized.
 //
 // table: [vocab, COLS] in shards; this dispatch serves the rows FIRST .. FIRST + ROWS of it, others leave y as it is.
-// y: [rows, COLS] f32. Grid: x over eights of a row, y over the step's rows; a thread owns eight elements.
+// y: [rows, COLS] f32. Grid: x over groups of eight of a row, y over the step's rows; a thread owns eight elements.
 //!include group8
 //!include $dequant
 

@@ -15,7 +15,7 @@
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
 // Eight elements of each of four rows of w.
-struct Eights {
+struct Groups {
     w0: Group8,
     w1: Group8,
     w2: Group8,
@@ -57,24 +57,24 @@ fn scales_of(group: vec4<u32>) -> Scales {
     return Scales(group_scale(group.x), group_scale(group.y), group_scale(group.z), group_scale(group.w));
 }
 
-fn eights(at: vec4<u32>, s: Scales) -> Eights {
-    return Eights(scaled(at.x, s.s0), scaled(at.y, s.s1), scaled(at.z, s.s2), scaled(at.w, s.s3));
+fn groups_at(at: vec4<u32>, s: Scales) -> Groups {
+    return Groups(scaled(at.x, s.s0), scaled(at.y, s.s1), scaled(at.z, s.s2), scaled(at.w, s.s3));
 }
 
-fn dots(w: Eights, a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
+fn dots(w: Groups, a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
     return vec4<f32>(dot(w.w0.a, a), dot(w.w1.a, a), dot(w.w2.a, a), dot(w.w3.a, a))
         + vec4<f32>(dot(w.w0.b, b), dot(w.w1.b, b), dot(w.w2.b, b), dot(w.w3.b, b));
 }
 
 // Adds the products with eight elements of a row of x, from its k-th four on.
-fn add(sums: Sums, low: Eights, high: Eights, k: u32) -> Sums {
+fn add(sums: Sums, low: Groups, high: Groups, k: u32) -> Sums {
     let a = x[k];
     let b = x[k + 1u];
     return Sums(sums.low + dots(low, a, b), sums.high + dots(high, a, b));
 }
 
 // Adds the products with eight elements of each of the tile's rows of x.
-fn add_all(t: Tile, low: Eights, high: Eights, k: u32) -> Tile {
+fn add_all(t: Tile, low: Groups, high: Groups, k: u32) -> Tile {
     let stride = shape.cols / 4u;
     return Tile(
         add(t.y0, low, high, k),
@@ -118,13 +118,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let i = low * (fours / 2u) + g * (GROUP / 8u);
         let j = high * (fours / 2u) + g * (GROUP / 8u);
         let k = token * fours + g * (GROUP / 4u);
-        tile = add_all(tile, eights(i, s), eights(j, t), k);
+        tile = add_all(tile, groups_at(i, s), groups_at(j, t), k);
         if (GROUP >= 16u) {
-            tile = add_all(tile, eights(i + 1u, s), eights(j + 1u, t), k + 2u);
+            tile = add_all(tile, groups_at(i + 1u, s), groups_at(j + 1u, t), k + 2u);
         }
         if (GROUP >= 32u) {
-            tile = add_all(tile, eights(i + 2u, s), eights(j + 2u, t), k + 4u);
-            tile = add_all(tile, eights(i + 3u, s), eights(j + 3u, t), k + 6u);
+            tile = add_all(tile, groups_at(i + 2u, s), groups_at(j + 2u, t), k + 4u);
+            tile = add_all(tile, groups_at(i + 3u, s), groups_at(j + 3u, t), k + 6u);
         }
     }
     store(token, row, tile.y0);

@@ -28,7 +28,7 @@ fn dots(at: vec4<u32>, a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
         + vec4<f32>(dot(w0.b, b), dot(w1.b, b), dot(w2.b, b), dot(w3.b, b));
 }
 
-// Adds the products of the eights at `low` and `high` with x from its k-th four on.
+// Adds the products of the groups at `low` and `high` with x from its k-th four on.
 fn add(sums: Sums, low: vec4<u32>, high: vec4<u32>, k: u32) -> Sums {
     let a = x[k];
     let b = x[k + 1u];
@@ -55,11 +55,11 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let high = of_w.high;
     var total_low = vec4<f32>();
     var total_high = vec4<f32>();
-    let eights = shape.cols / 8u;
+    let row_groups = shape.cols / 8u;
     let groups = shape.cols / GROUP;
     for (var g = 0u; g < groups; g++) {
-        let i = low * eights + g * (GROUP / 8u);
-        let j = high * eights + g * (GROUP / 8u);
+        let i = low * row_groups + g * (GROUP / 8u);
+        let j = high * row_groups + g * (GROUP / 8u);
         let k = g * (GROUP / 4u);
         var sums = add(Sums(), i, j, k);
         if (GROUP >= 16u) {
