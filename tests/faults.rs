@@ -93,13 +93,23 @@ fn an_unsupported_block_type() {
 }
 
 #[test]
-fn a_missing_tensor_and_a_wrong_shape() {
+fn a_missing_tensor_one_too_many_and_a_wrong_shape() {
     let mut tensors = tiny::tensors(BlockType::F32);
     tensors.retain(|t| t.0 != "blk.1.ffn_up.weight");
     assert_eq!(
         refused(tiny::write(tiny::metadata(), &tensors), &["blk.1.ffn_up.weight"]).code(),
         "invalid-model"
     );
+
+    // What is not computed would be missing from every answer.
+    for name in ["blk.0.attn_q_norm.weight", "blk.1.attn_k.bias"] {
+        let mut tensors = tiny::tensors(BlockType::F32);
+        tensors.push((name.into(), vec![64], BlockType::F32));
+        assert_eq!(
+            refused(tiny::write(tiny::metadata(), &tensors), &[name, "llama"]).code(),
+            "invalid-model"
+        );
+    }
 
     let mut tensors = tiny::tensors(BlockType::F32);
     tensors[5].1 = vec![128, 32];

@@ -7,6 +7,7 @@
 //! keep the adapter busy for long: `pace`) and reads back what was asked for (`sampler`). Nothing blocks: every wait is a
 //! future, and ends when the device is lost.
 
+mod budget;
 mod buffer;
 pub mod decide;
 mod device;

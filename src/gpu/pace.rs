@@ -3,7 +3,7 @@
 //! The cuts do not change what is computed.
 
 use super::Gpu;
-use super::decide;
+use super::budget;
 use crate::{Control, Error, Result};
 use futures::channel::oneshot;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn new(gpu: &Gpu) -> Pace {
-        let first = gpu.submit.unwrap_or_else(|| decide::first_submit(&gpu.capabilities));
+        let first = gpu.submit.unwrap_or_else(|| budget::first_submit(&gpu.capabilities));
         Pace { few: first, many: first, fixed: gpu.submit.is_some() }
     }
 
@@ -31,7 +31,7 @@ impl Pace {
     fn note(&mut self, many: bool, products: f64, took: Duration) {
         let known = if many { &mut self.many } else { &mut self.few };
         if !self.fixed {
-            *known = decide::next_submit(*known, products, took);
+            *known = budget::next_submit(*known, products, took);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! The peak copy bandwidth and f32 rate of an adapter, measured in the same run as the kernels that are compared with
 //! them.
 
+use super::Gpu;
 use super::kernel::{Access, Kernel, Pipelines};
 use super::plan::{Draft, Extent, Load, Operand, Plan, Products};
 use super::scratch::Scratch;
-use super::{Gpu, decide};
 use crate::Result;
 
 /// Two kernels: one bound by memory alone, one by f32 arithmetic alone.
@@ -19,10 +19,28 @@ pub struct Probe {
 
 const THREADS: u64 = 256;
 
+/// How much the two kernels do in a run.
+struct ProbeSize {
+    /// Bytes that are copied: more than caches hold.
+    bytes: u64,
+    /// Workgroups that multiply and add, and the rounds of each thread.
+    groups: u32,
+    rounds: usize,
+}
+
+impl ProbeSize {
+    fn of(software: bool) -> ProbeSize {
+        match software {
+            true => ProbeSize { bytes: 64 << 20, groups: 16, rounds: 1024 },
+            false => ProbeSize { bytes: 512 << 20, groups: 4096, rounds: 1024 },
+        }
+    }
+}
+
 impl Probe {
     pub async fn new(gpu: &Gpu) -> Result<Probe> {
         use wgpu::BufferUsages as Usage;
-        let decide::ProbeSize { bytes, groups, rounds } = decide::probe(gpu.is_software());
+        let ProbeSize { bytes, groups, rounds } = ProbeSize::of(gpu.is_software());
         let bytes = bytes.min(gpu.most_bytes()) / (16 * THREADS) * (16 * THREADS);
         let from = gpu.buffer_checked("a probe", bytes, Usage::STORAGE | Usage::COPY_DST).await?;
         let to = gpu.buffer_checked("a probe", bytes, Usage::STORAGE | Usage::COPY_SRC).await?;

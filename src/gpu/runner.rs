@@ -13,7 +13,7 @@ use super::scratch::Scratch;
 use super::stages::{Share, Stages, class};
 use super::step::StepBuffers;
 use super::uniforms::Uniforms;
-use super::{Gpu, GpuWeight, decide};
+use super::{Gpu, GpuWeight, budget, decide};
 use crate::model::{BackendInfo, KvShape, Llama, Ops, Output, OutputKind, Reading, Runner, Step};
 use crate::{Control, Error, Result};
 use futures::future::LocalBoxFuture;
@@ -60,7 +60,7 @@ impl Prepared {
     async fn new(gpu: &Gpu, model: &Llama<GpuWeight>, cache: &KvBuffers) -> Result<Prepared> {
         use wgpu::BufferUsages as Usage;
         let config = &model.config;
-        let max_rows = decide::max_rows(config.matmul_weights(), &gpu.capabilities);
+        let max_rows = budget::max_rows(config.matmul_weights(), &gpu.capabilities);
         let (row_classes, output_classes) = (
             decide::row_classes(max_rows, &gpu.capabilities),
             decide::output_classes(max_rows, &gpu.capabilities),
@@ -175,7 +175,7 @@ impl GpuRunner {
 
         let vocab = model.config.vocab;
         let (kv, staging, words) = (cache.shape, Some(staging), Vec::new());
-        let steps_ahead = decide::steps_ahead(model.config.matmul_weights(), &gpu.capabilities);
+        let steps_ahead = budget::steps_ahead(model.config.matmul_weights(), &gpu.capabilities);
         let pace = Pace::new(&gpu);
         let largest = bodies.iter().map(Plan::largest).max().unwrap_or(0);
         let stages = Stages { step, pipelines, bodies, tails, sampler };
@@ -308,7 +308,7 @@ impl Runner for GpuRunner {
     }
 
     fn max_rows(&self) -> usize {
-        decide::step_rows(self.max_rows, self.largest, self.pace.products(true))
+        budget::step_rows(self.max_rows, self.largest, self.pace.products(true))
     }
 
     fn prefill_rows(&self) -> usize {

@@ -36,6 +36,30 @@ fn lavapipe() -> Option<PathBuf> {
     drivers.filter_map(|f| Some(f.ok()?.path())).find(|p| p.to_string_lossy().contains("lvp_icd"))
 }
 
+/// Sums of a thousand or so products in f32, in another order.
+pub const BOUND: f32 = 1e-5;
+
+/// Every family of kernels, and what is kept from it so that its fallbacks run.
+pub const VARIANTS: [(Kernels, &[&str]); 3] =
+    [(Kernels::Independent, &[]), (Kernels::Cooperative, &[]), (Kernels::Cooperative, &["subgroups", "f16"])];
+
+/// A device for each variant, with the variant's name.
+pub fn devices(kv_type: KvType) -> Vec<(String, Gpu)> {
+    let named = VARIANTS.into_iter().map(|(family, disable)| {
+        let gpu = gpu(Some(family), disable, kv_type);
+        (format!("{family:?} with {:?}", gpu.capabilities()), gpu)
+    });
+    named.collect()
+}
+
+/// Of matrices: with parts of tiles and of loops.
+pub fn shapes(block_type: BlockType) -> &'static [(usize, usize)] {
+    match block_type.block_len() {
+        256 => &[(67, 256), (130, 768), (9, 4352)],
+        _ => &[(67, 64), (130, 576), (1, 32), (9, 4160)],
+    }
+}
+
 pub fn random(n: usize, seed: u64) -> Vec<f32> {
     let mut rng = StdRng::seed_from_u64(seed);
     (0..n).map(|_| rng.random_range(-1.0f32..1.0)).collect()

@@ -113,7 +113,8 @@ impl Folder {
     fn graph(&self) -> Graph {
         let exported = exports(&self.parent, &self.files);
         let siblings = |text: &str| {
-            let named = first_names(text, "super::").into_iter();
+            let inside = format!("crate::{}::", self.name.replace('/', "::"));
+            let named = first_names(text, "super::").into_iter().chain(first_names(text, &inside));
             let files = named.filter_map(|name| match self.files.contains_key(&name) {
                 true => Some(name),
                 false => exported.get(&name).cloned(),
@@ -265,6 +266,8 @@ mod tests {
             &[("a", "use super::Three;"), ("b", "fn f() -> super::Second {}")],
         );
         assert_eq!(circle(&round.graph()), Some(vec!["a".into(), "b".into(), "a".into()]));
+        let absolute = folder("", &[("a", "use crate::folder::b::Three;"), ("b", "use super::a;")]);
+        assert!(circle(&absolute.graph()).is_some());
         let straight =
             folder("pub use a::One;\npub use b::Three;\n", &[("a", "use super::Three;"), ("b", "")]);
         assert_eq!(circle(&straight.graph()), None);

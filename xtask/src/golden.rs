@@ -41,11 +41,7 @@ pub fn generate(options: &Options) -> Result<()> {
         Ok(folder)
     };
     say!("golden: tokens, logits and perplexity");
-    Run::new("node")
-        .arg(repo::path("tests/golden/generate.mjs"))
-        .args([&program, &exact, &model, &folder("golden")?])
-        .env("LLAMA_LIBS", &backends)
-        .run()?;
+    llama("tests/golden/generate.mjs", &[&program, &exact, &model, &folder("golden")?])?;
 
     say!("golden: architectures");
     let tiny = work.join("architectures");
@@ -55,11 +51,10 @@ pub fn generate(options: &Options) -> Result<()> {
         .args(["test", "--quiet", "--test", "architectures", "every_architecture_has_a_model"])
         .env("LUNETTE_ARCHITECTURES", &tiny)
         .run()?;
-    Run::new("node")
-        .arg(repo::path("tests/architectures/generate.mjs"))
-        .args([&program, &tiny, &folder("architectures")?.join("golden.json")])
-        .env("LLAMA_LIBS", &backends)
-        .run()?;
+    llama(
+        "tests/architectures/generate.mjs",
+        &[&program, &tiny, &folder("architectures")?.join("golden.json")],
+    )?;
 
     say!("golden: verdicts");
     let prompts = work.join("prompts.json");
@@ -67,11 +62,15 @@ pub fn generate(options: &Options) -> Result<()> {
         .args(["test", "--quiet", "--test", "verdicts", "every_task_has_its_prompts"])
         .env("LUNETTE_PROMPTS", &prompts)
         .run()?;
-    Run::new("node")
-        .arg(repo::path("tests/verdicts/generate.mjs"))
-        .args([&program, &exact, &prompts, &folder("verdicts")?.join("golden.json")])
-        .env("LLAMA_LIBS", &backends)
-        .run()
+    llama(
+        "tests/verdicts/generate.mjs",
+        &[&program, &exact, &prompts, &folder("verdicts")?.join("golden.json")],
+    )
+}
+
+/// A script that asks llama.cpp.
+fn llama(script: &str, arguments: &[&Path]) -> Result<()> {
+    Run::new("node").arg(repo::path(script)).args(arguments).env("LLAMA_LIBS", llama::backends()?).run()
 }
 
 /// Holds a real model to llama.cpp's values, which are computed for it and not kept.
@@ -83,11 +82,7 @@ fn check(name: &str, program: &Path, backends: &Path) -> Result<()> {
     say!("golden: dequantizing {name}");
     Run::new(program).arg("dequantize").arg(&model).arg(&exact).env("LLAMA_LIBS", backends).run()?;
     say!("golden: llama.cpp's logits");
-    Run::new("node")
-        .arg(repo::path("tests/architectures/real.mjs"))
-        .args([program, &exact, &values])
-        .env("LLAMA_LIBS", backends)
-        .run()?;
+    llama("tests/architectures/real.mjs", &[program, &exact, &values])?;
     fs::remove_file(&exact).with_context(|| format!("removing {}", exact.display()))?;
     say!("golden: ours");
     cargo()
