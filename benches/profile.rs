@@ -29,7 +29,7 @@ async fn run(path: &str) -> Result<()> {
     let rows = list("rows", &[1, 16, 512]);
     let most = rows.iter().copied().max().unwrap_or(1);
     let kv = KvShape {
-        layers: config.layers,
+        layers: config.layers.len(),
         kv_heads: config.kv_heads,
         head_dim: config.head_dim,
         block_len,

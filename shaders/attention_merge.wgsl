@@ -9,6 +9,7 @@
 //!include kv_splits
 
 override HEADS: u32;
+override WINDOW: u32;
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
 @group(0) @binding(1) var<storage, read> rows: array<vec4<u32>>; // (token, position, slot, table)
@@ -20,7 +21,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (id.x >= HEADS * DIM4 || id.y >= count.x) {
         return;
     }
-    let length = rows[id.y].y + 1u;
+    let length = min(rows[id.y].y + 1u, WINDOW);
     let span = split_span(length);
     let used = (length + span - 1u) / span;
     let first = (id.y * HEADS + id.x / DIM4) * SPLITS * (DIM4 + 1u);

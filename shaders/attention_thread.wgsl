@@ -1,5 +1,6 @@
 // Flash attention (online softmax), one thread a head.
-// out[r, h, :] = softmax(q[r, h, :] · K / √dim) V over the positions 0 ..= position of r's sequence. Without barriers.
+// out[r, h, :] = softmax(SCALE · q[r, h, :] · K) V over the positions of r's sequence up to its own, WINDOW at most; with
+// CAP above 0 scores are soft-capped. Without barriers.
 //
 // q, out: [n, HEADS · 4 · DIM4] f32. Caches: [blocks, KV_HEADS, BLOCK_LEN, DIM4] entries of four elements; tables[t +
 // i] is the i-th block of the sequence whose table starts at t. Grid: x over rows, y over heads, or with BY_HEAD, for
@@ -8,11 +9,15 @@
 // maximum. Four at a time, because a software adapter pays as much for q, and for the sums, as for an entry of the
 // cache.
 //!include $kv
+//!include bounded_tanh
 //!const DIM4
 //!const BLOCK_LEN
 
 override HEADS: u32;
 override KV_HEADS: u32;
+override SCALE: f32;
+override CAP: f32;
+override WINDOW: u32;
 override BY_HEAD: bool;
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
@@ -35,12 +40,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let row = rows[r];
     let source = (r * HEADS + head) * DIM4;
-    let scale = inverseSqrt(f32(4u * DIM4));
     var sums: array<vec4<f32>, DIM4>;
     var most = LOWEST;
     var total = 0.0;
     let length = row.y + 1u;
-    for (var first = 0u; first < length; first += BLOCK_LEN) {
+    // The first position that is seen, whose block is the first that is looked at.
+    let start = length - min(length, WINDOW);
+    for (var first = start / BLOCK_LEN * BLOCK_LEN; first < length; first += BLOCK_LEN) {
         let block = tables[row.w + first / BLOCK_LEN];
         let base = (block * KV_HEADS + head / (HEADS / KV_HEADS)) * BLOCK_LEN * DIM4;
         let here = min(BLOCK_LEN, length - first);
@@ -58,13 +64,20 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
                 p2 += a * unpack_kv(keys[at.z + i]);
                 p3 += a * unpack_kv(keys[at.w + i]);
             }
-            let ones = vec4<f32>(scale);
-            let scores = vec4<f32>(dot(p0, ones), dot(p1, ones), dot(p2, ones), dot(p3, ones));
+            let ones = vec4<f32>(SCALE);
+            let products = vec4<f32>(dot(p0, ones), dot(p1, ones), dot(p2, ones), dot(p3, ones));
+            var scores = products;
+            if (CAP > 0.0) {
+                scores = soft_capped(products, CAP);
+            }
+            let position = vec4<u32>(first + p) + FOUR;
+            let seen = (position >= vec4<u32>(start)) & (position < vec4<u32>(first + here));
+            scores = select(vec4<f32>(LOWEST), scores, seen);
             let highest = max(most, max(max(scores.x, scores.y), max(scores.z, scores.w)));
             let shrink = exp(most - highest);
             most = highest;
             let exps = exp(scores - vec4<f32>(highest));
-            let weights = select(vec4<f32>(), exps, vec4<u32>(p) + FOUR < vec4<u32>(here));
+            let weights = select(vec4<f32>(), exps, seen);
             total = total * shrink + dot(weights, vec4<f32>(1.0));
             for (var i = 0u; i < DIM4; i++) {
                 sums[i] = sums[i] * shrink

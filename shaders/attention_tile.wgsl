@@ -1,5 +1,6 @@
 // Flash attention (online softmax) in tiles.
-// out[r, h, :] = softmax(q[r, h, :] · K / √dim) V over the positions 0 ..= position of r's sequence.
+// out[r, h, :] = softmax(SCALE · q[r, h, :] · K) V over the positions of r's sequence up to its own, WINDOW at most; with
+// CAP above 0 scores are soft-capped.
 //
 // q: [n, HEADS · 4 · DIM4] f32. Caches: [blocks, KV_HEADS, BLOCK_LEN, DIM4] entries of four elements; tables[t + i] is
 // the i-th block of the sequence whose table starts at t. Grid: x over splits, y over KV heads, z over tiles of ROWS
@@ -15,6 +16,7 @@
 // pieces, and out is [n, HEADS, SPLITS, DIM4 + 1]: sums relative to exp(most), then (most, Σ exp(score − most));
 // attention_merge puts them together.
 //!include $kv
+//!include bounded_tanh
 //!const DIM4
 //!const BLOCK_LEN
 //!const GROUP
@@ -25,6 +27,9 @@
 //!include kv_splits
 
 override KV_HEADS: u32;
+override SCALE: f32;
+override CAP: f32;
+override WINDOW: u32;
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
 @group(0) @binding(1) var<storage, read> rows: array<vec4<u32>>; // (token, position, slot, table)
@@ -64,6 +69,11 @@ fn source(first_row: u32, kv_head: u32, query: u32) -> u32 {
     return ((row * KV_HEADS + kv_head) * GROUP + query % GROUP) * DIM4;
 }
 
+// The first position that a row at `position` sees.
+fn first_seen(position: u32) -> u32 {
+    return position + 1u - min(position + 1u, WINDOW);
+}
+
 fn entry(table: u32, kv_head: u32, position: u32) -> u32 {
     let block = tables[table + position / BLOCK_LEN];
     return ((block * KV_HEADS + kv_head) * BLOCK_LEN + position % BLOCK_LEN) * DIM4;
@@ -101,8 +111,13 @@ fn score(lane: u32, first_row: u32, seeing: vec2<u32>, first: u32, last: u32) {
         let query = beside + j * BESIDE;
         if (query < QUERIES) {
             let row = first_row + query / GROUP;
-            let seen = row >= seeing.x && row < seeing.y && first + p <= min(last, rows[row].y);
-            let score = dot(products[j], vec4<f32>(inverseSqrt(f32(4u * DIM4))));
+            let position = first + p;
+            let inside = position <= min(last, rows[row].y) && position + WINDOW > rows[row].y;
+            let seen = row >= seeing.x && row < seeing.y && inside;
+            var score = dot(products[j], vec4<f32>(SCALE));
+            if (CAP > 0.0) {
+                score = soft_capped(vec4<f32>(score), CAP).x;
+            }
             scores[query * POSITIONS + p] = select(LOWEST, score, seen);
         }
     }
@@ -145,17 +160,19 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
 
     var row = first_row;
     while (row < end_row) {
-        // The next rows of one sequence, which see `length` positions at most.
+        // The next rows of one sequence, which see the positions from `start` to `length` at most.
         let table = rows[row].w;
         let seeing = row;
         var length = 0u;
+        var start = rows[row].y;
         while (row < end_row && rows[row].w == table) {
             length = max(length, rows[row].y + 1u);
+            start = min(start, first_seen(rows[row].y));
             row += 1u;
         }
-        let span = split_span(length);
-        let end = min(length, (group.x + 1u) * span);
-        for (var first = group.x * span; first < end; first += POSITIONS) {
+        let span = split_span(length - start);
+        let end = min(length, start + (group.x + 1u) * span);
+        for (var first = start + group.x * span; first < end; first += POSITIONS) {
             load_keys(lane, table, kv_head, first, end - 1u);
             workgroupBarrier();
             score(lane, first_row, vec2<u32>(seeing, row), first, end - 1u);

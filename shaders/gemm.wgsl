@@ -37,7 +37,7 @@ fn place(row: u32, four: u32) -> u32 {
 // The row of w that is a row of the tile: of a gated matrix the tile holds 32 rows of each half. Rows past the end repeat
 // the last one, and are not stored.
 fn row_of_w(first: u32, row: u32) -> u32 {
-    if (EPILOGUE == GATE) {
+    if (is_gated(EPILOGUE)) {
         return min(first + (row & 31u), ROWS - 1u) + select(0u, ROWS, row >= 32u);
     }
     return min(first + row, ROWS - 1u);
@@ -97,7 +97,7 @@ fn store(token: u32, row: u32, low: vec4<f32>, high: vec4<f32>) {
         if (r < ROWS) {
             epilogue(EPILOGUE, at, column, low[j], high[j]);
         }
-        if (EPILOGUE != GATE && r + 32u < ROWS) {
+        if (!is_gated(EPILOGUE) && r + 32u < ROWS) {
             epilogue(EPILOGUE, at + 32u, column + 32u, high[j], 0.0);
         }
     }
@@ -105,7 +105,7 @@ fn store(token: u32, row: u32, low: vec4<f32>, high: vec4<f32>) {
 
 @compute @workgroup_size(8u * THREADS)
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) tile: vec3<u32>) {
-    let first_row = tile.x * select(64u, 32u, EPILOGUE == GATE);
+    let first_row = tile.x * select(64u, 32u, is_gated(EPILOGUE));
     let first_token = tile.y * TOKENS;
     // The thread's rows are r, r + 8, …, r + 56 of the one tile and t, t + THREADS, … of the other.
     let r = lane & 7u;

@@ -30,7 +30,7 @@ fn main(
     @builtin(workgroup_id) tile: vec3<u32>,
     @builtin(num_workgroups) tiles: vec3<u32>,
 ) {
-    let gated = EPILOGUE == GATE;
+    let gated = is_gated(EPILOGUE);
     let owned = select(4u, 2u, gated);
     let row = (tile.y * tiles.x + tile.x) * owned;
     // Rows past the end repeat the last one, and are not stored. Of a gated matrix two from each half.

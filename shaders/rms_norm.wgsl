@@ -1,7 +1,11 @@
-// RMSNorm without barriers, one thread a row: y[r, :] = x[r, :] / sqrt(mean(x[r, :]²) + eps) · w.
+// RMSNorm without barriers, one thread a run: y = x / sqrt(mean(x²) + eps) · w.
 //
-// x, y: [n, COLS] f32; w: [COLS] f32. Grid: x over rows; a thread owns a row.
+// A row has RUNS runs of COLS elements, each with a mean of its own: one, or its heads. x: columns FIRST … of rows of
+// STRIDE f32; y: [n, RUNS, COLS] f32; w: [COLS] f32. Grid: x over rows, y over runs; a thread owns a run.
 override COLS: u32;
+override RUNS: u32;
+override FIRST: u32;
+override STRIDE: u32;
 override EPS: f32;
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
@@ -14,7 +18,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (id.x >= count.x) {
         return;
     }
-    let row = id.x * (COLS / 4u);
+    let row = (id.x * STRIDE + FIRST + id.y * COLS) / 4u;
+    let out = (id.x * RUNS + id.y) * (COLS / 4u);
     var squares = vec4<f32>();
     for (var i = 0u; i < COLS / 4u; i++) {
         let v = x[row + i];
@@ -23,6 +28,6 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let mean = dot(squares, vec4<f32>(1.0)) / f32(COLS);
     let scale = 1.0 / sqrt(mean + EPS);
     for (var i = 0u; i < COLS / 4u; i++) {
-        y[row + i] = x[row + i] * scale * w[i];
+        y[out + i] = x[row + i] * scale * w[i];
     }
 }

@@ -1,11 +1,16 @@
-// RMSNorm, one workgroup a row: y[r, :] = x[r, :] / sqrt(mean(x[r, :]²) + eps) · w.
+// RMSNorm, one workgroup a run: y = x / sqrt(mean(x²) + eps) · w.
 //
-// x, y: [n, COLS] f32; w: [COLS] f32. Grid: x over rows; a workgroup owns a row, a thread every LANES-th four of it.
+// A row has RUNS runs of COLS elements, each with a mean of its own: one, or its heads. x: columns FIRST … of rows of
+// STRIDE f32; y: [n, RUNS, COLS] f32; w: [COLS] f32. Grid: x over rows, y over runs; a workgroup owns a run, a thread
+// every LANES-th four of it.
 //!const LANES
 //!const TOKENS
 //!include $reduce
 
 override COLS: u32;
+override RUNS: u32;
+override FIRST: u32;
+override STRIDE: u32;
 override EPS: f32;
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
@@ -15,7 +20,9 @@ override EPS: f32;
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group: vec3<u32>) {
-    let row = min(group.x, count.x - 1u) * (COLS / 4u);
+    let owner = min(group.x, count.x - 1u);
+    let row = (owner * STRIDE + FIRST + group.y * COLS) / 4u;
+    let out = (owner * RUNS + group.y) * (COLS / 4u);
     var squares: array<vec4<f32>, TOKENS>;
     for (var i = lane; i < COLS / 4u; i += LANES) {
         let v = x[row + i];
@@ -25,6 +32,6 @@ fn main(@builtin(local_invocation_index) lane: u32, @builtin(workgroup_id) group
     let mean = dot(total(0u), vec4<f32>(1.0)) / f32(COLS);
     let scale = 1.0 / sqrt(mean + EPS);
     for (var i = lane; i < COLS / 4u; i += LANES) {
-        y[row + i] = x[row + i] * scale * w[i];
+        y[out + i] = x[row + i] * scale * w[i];
     }
 }

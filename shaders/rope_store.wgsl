@@ -15,6 +15,7 @@ override V_FIRST: u32;
 override V_STRIDE: u32;
 override HALF: u32;
 override HALVES: bool;
+override DIM: u32;
 override DIM4: u32;
 override KV_HEADS: u32;
 override BLOCK_LEN: u32;
@@ -37,7 +38,10 @@ struct Turn {
 }
 
 fn turn(row: u32, at: u32) -> Turn {
-    let i = at % (2u * HALF);
+    let i = at % DIM;
+    if (i >= 2u * HALF) {
+        return Turn(at, vec2<f32>(1.0, 0.0), false);
+    }
     let pair = select(i / 2u, i % HALF, HALVES);
     let second = select((i & 1u) == 1u, i >= HALF, HALVES);
     let apart = select(1u, HALF, HALVES);

@@ -27,10 +27,10 @@ fn rows_of(first: u32) -> RowsOfEight {
     let last = vec4<u32>(shape.rows - 1u);
     let r = vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u);
     let low = min(r, last);
-    return RowsOfEight(low, select(min(r + vec4<u32>(4u), last), low + shape.rows, shape.epilogue == GATE));
+    return RowsOfEight(low, select(min(r + vec4<u32>(4u), last), low + shape.rows, is_gated(shape.epilogue)));
 }
 
 // Rows of the result that a thread owns.
 fn owned() -> u32 {
-    return select(8u, 4u, shape.epilogue == GATE);
+    return select(8u, 4u, is_gated(shape.epilogue));
 }

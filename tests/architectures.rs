@@ -4,8 +4,9 @@
 mod common;
 mod gpu_support;
 
+use common::fixtures::{self, FIXTURES};
 use common::golden::kl;
-use common::{root, tiny};
+use common::root;
 use lunette::Uninterrupted;
 use lunette::engine::{Backend, Engine, LoadOptions};
 use lunette::model::{ARCHITECTURES, KvType};
@@ -20,12 +21,11 @@ use std::rc::Rc;
 const BOUND: f64 = 1e-6;
 const BOUND_OF_F16: f64 = 1e-4;
 
-fn golden(architecture: &str) -> Vec<(Vec<u32>, Vec<f32>)> {
+fn golden(fixture: &str) -> Vec<(Vec<u32>, Vec<f32>)> {
     let path = root().join("tests/architectures/golden.json");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let all: Value = serde_json::from_str(&text).unwrap();
-    let prompts =
-        all[architecture].as_array().unwrap_or_else(|| panic!("no golden values of {architecture}"));
+    let prompts = all[fixture].as_array().unwrap_or_else(|| panic!("no golden values of {fixture}"));
     prompts.iter().map(|prompt| (numbers(&prompt["tokens"]), numbers(&prompt["logits"]))).collect()
 }
 
@@ -33,18 +33,16 @@ fn numbers<T: serde::de::DeserializeOwned>(list: &Value) -> Vec<T> {
     serde_json::from_value(list.clone()).unwrap()
 }
 
-fn engine(architecture: &str, options: LoadOptions) -> Engine {
-    let model = Rc::new(MemoryModel::new(tiny::of(architecture, BlockType::F32)));
+fn engine(fixture: &str, options: LoadOptions) -> Engine {
+    let model = Rc::new(MemoryModel::new(fixtures::file(fixture, BlockType::F32)));
     pollster::block_on(Engine::load(model, &options, &mut |_| (), &Uninterrupted)).unwrap()
 }
 
-fn agrees(architecture: &str, options: LoadOptions, bound: f64) {
-    let what = format!(
-        "{architecture} on {:?} without {:?}, {:?}",
-        options.backend, options.disable, options.kv_type
-    );
-    let engine = engine(architecture, options);
-    for (tokens, expected) in golden(architecture) {
+fn agrees(fixture: &str, options: LoadOptions, bound: f64) {
+    let what =
+        format!("{fixture} on {:?} without {:?}, {:?}", options.backend, options.disable, options.kv_type);
+    let engine = engine(fixture, options);
+    for (tokens, expected) in golden(fixture) {
         let logits = pollster::block_on(engine.logits(&tokens, &Uninterrupted)).unwrap();
         let divergence = kl(&expected, &logits);
         println!("{what}, {} tokens: KL {divergence:.1e}", tokens.len());
@@ -59,13 +57,9 @@ fn likeliest(logits: &[f32]) -> Option<usize> {
 
 #[test]
 fn logits_on_the_cpu_are_those_of_llama_cpp() {
-    for architecture in ARCHITECTURES {
+    for fixture in FIXTURES {
         for (kv_type, bound) in [(KvType::F32, BOUND), (KvType::F16, BOUND_OF_F16)] {
-            agrees(
-                architecture,
-                LoadOptions { backend: Backend::Wasm, kv_type, ..Default::default() },
-                bound,
-            );
+            agrees(fixture, LoadOptions { backend: Backend::Wasm, kv_type, ..Default::default() }, bound);
         }
     }
 }
@@ -74,13 +68,13 @@ fn logits_on_the_cpu_are_those_of_llama_cpp() {
 fn logits_on_the_gpu_are_those_of_llama_cpp() {
     // Points the loader at lavapipe where nothing else is asked for.
     gpu_support::gpu(None, &[], KvType::F16);
-    for architecture in ARCHITECTURES {
+    for fixture in FIXTURES {
         for disable in [&[][..], &["f16", "subgroups"]] {
             for (kv_type, bound) in [(KvType::F32, BOUND), (KvType::F16, BOUND_OF_F16)] {
                 let disable = disable.iter().map(|name| name.to_string()).collect();
                 let options =
                     LoadOptions { backend: Backend::Webgpu, disable, kv_type, ..Default::default() };
-                agrees(architecture, options, bound);
+                agrees(fixture, options, bound);
             }
         }
     }
@@ -94,9 +88,10 @@ fn every_architecture_has_a_model() {
     for architecture in ARCHITECTURES {
         let row = format!("| {architecture} | ");
         assert!(support.lines().any(|line| line.starts_with(&row)), "docs/SUPPORT.md has no row {row}");
-        let file = tiny::of(architecture, BlockType::F32);
-        if let Some(folder) = &folder {
-            std::fs::write(Path::new(folder).join(format!("{architecture}.gguf")), file).unwrap();
-        }
+        assert!(FIXTURES.contains(&architecture), "no fixture of {architecture}");
+    }
+    for (fixture, folder) in FIXTURES.into_iter().zip(folder.iter().cycle()) {
+        let file = fixtures::file(fixture, BlockType::F32);
+        std::fs::write(Path::new(folder).join(format!("{fixture}.gguf")), file).unwrap();
     }
 }

@@ -117,6 +117,23 @@ fn a_missing_tensor_one_too_many_and_a_wrong_shape() {
 }
 
 #[test]
+fn metadata_that_change_a_model_and_are_not_applied() {
+    for key in ["logit_scale", "residual_scale", "attn_logit_softcapping", "expert_count"] {
+        let mut header = tiny::metadata();
+        header.set(&format!("llama.{key}"), Value::Unsigned(8));
+        let bytes = tiny::write(header, &tiny::tensors(BlockType::F32));
+        assert_eq!(refused(bytes, &[key, "not supported"]).code(), "invalid-model");
+        // Zero says that there is none.
+        let mut header = tiny::metadata();
+        header.set(&format!("llama.{key}"), Value::Unsigned(0));
+        load(tiny::write(header, &tiny::tensors(BlockType::F32))).unwrap();
+    }
+    let mut header = tiny::metadata();
+    header.set("llama.rope.scaling.type", Value::String("dynamic".into()));
+    refused(tiny::write(header, &tiny::tensors(BlockType::F32)), &["dynamic"]);
+}
+
+#[test]
 fn a_bad_tokenizer_and_a_bad_template() {
     let mut header = tiny::metadata();
     header.set("tokenizer.ggml.merges.extra", Value::Bool(true));

@@ -6,7 +6,7 @@ use gpu_support::*;
 use lunette::cpu::{CpuOps, CpuStore, KvCache, Tensor};
 use lunette::gpu::decide::{Kernels, packs};
 use lunette::gpu::{GpuStore, KvType};
-use lunette::model::{Ops, WeightStore};
+use lunette::model::{Activation, Ops, WeightStore};
 use lunette::quant::BlockType;
 use pollster::block_on;
 
@@ -115,18 +115,19 @@ fn linear_with_bias() {
     }
 }
 
-/// silu(g x) · (u x) is one dispatch where g and u lie one behind the other.
+/// f(g x) · (u x) is one dispatch where g and u lie one behind the other.
 #[test]
 fn gated() {
     for (family, gpu) in devices(KvType::F32) {
         for block_type in BlockType::ALL {
             for (shape, (rows_w, cols)) in [(64, 256), (68, 4096)].into_iter().enumerate() {
+                let activation = [Activation::Silu, Activation::Gelu][(shape + block_type as usize) % 2];
                 let parts = stacked(&gpu, &[(block_type, rows_w); 2], cols, 14);
                 let x: Vec<f32> = random(75 * cols, 16).iter().map(|v| v * 2.0).collect();
                 for (most, counts) in linear_rows(block_type, shape == 0) {
                     let mut trial = trial(&gpu, NO_KV, most, &[cols], |o, x| {
                         let (g, u) = (o.linear(&parts[0].0, &x[0]), o.linear(&parts[1].0, &x[0]));
-                        o.swiglu(&g, &u)
+                        o.glu(activation, &g, &u)
                     });
                     assert_eq!(trial.dispatches(), 1, "{block_type:?}");
                     for &n in counts {
@@ -136,7 +137,7 @@ fn gated() {
                         let mut ops = CpuOps { step: &step, kv: &mut kv };
                         let x = &x[..n * cols];
                         let (g, u) = (exact_linear(&parts[0].1, x, n), exact_linear(&parts[1].1, x, n));
-                        let expected = ops.swiglu(&g, &u);
+                        let expected = ops.glu(activation, &g, &u);
                         let what = format!("{family} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
                         assert_close(&got, &expected.data, BOUND, &what);
                     }
@@ -173,7 +174,7 @@ fn packed_products() {
                     });
                     let mut gated = trial(&gpu, NO_KV, most, &[cols, rows_w], |o, x| {
                         let (g, u) = (o.linear(&gates[0].0, &x[0]), o.linear(&gates[1].0, &x[0]));
-                        o.swiglu(&g, &u)
+                        o.glu(Activation::Silu, &g, &u)
                     });
                     // One packs, one multiplies.
                     assert_eq!((added.dispatches(), gated.dispatches()), (2, 2));
@@ -183,7 +184,7 @@ fn packed_products() {
                     let mut ops = CpuOps { step: &step, kv: &mut kv };
                     let [y, g, u] = [&cpu_w, &gates[0].1, &gates[1].1].map(|w| exact_linear(w, inputs[0], n));
                     let sum = ops.add(&Tensor::new(n, rows_w, inputs[1].to_vec()), &y);
-                    for (got, expected) in got.iter().zip([sum, ops.swiglu(&g, &u)]) {
+                    for (got, expected) in got.iter().zip([sum, ops.glu(Activation::Silu, &g, &u)]) {
                         let what = format!("{disable:?} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
                         assert_close(got, &expected.data, PACKED_BOUND, &what);
                     }

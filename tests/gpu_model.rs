@@ -37,7 +37,7 @@ fn runner(gpu: &Gpu, positions: usize) -> (GpuRunner, KvShape) {
             load(&header, &config, &mut incoming, &mut store, &mut |_| (), &Uninterrupted).await.unwrap();
         let block_len = 16;
         let kv = KvShape {
-            layers: config.layers,
+            layers: config.layers.len(),
             kv_heads: config.kv_heads,
             head_dim: config.head_dim,
             block_len,
@@ -197,7 +197,7 @@ fn a_cache_too_large_is_a_typed_error() {
         let model =
             load(&header, &config, &mut incoming, &mut store, &mut |_| (), &Uninterrupted).await.unwrap();
         let kv = KvShape {
-            layers: config.layers,
+            layers: config.layers.len(),
             kv_heads: config.kv_heads,
             head_dim: 64,
             block_len: 16,

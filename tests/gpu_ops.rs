@@ -3,9 +3,9 @@
 mod gpu_support;
 
 use gpu_support::*;
-use lunette::cpu::{CpuOps, CpuStore, KvCache, Tensor};
-use lunette::gpu::{Gpu, GpuStore, KvType};
-use lunette::model::{KvShape, Ops, Output, RopeStyle, Row, Step};
+use lunette::cpu::{CpuOps, KvCache, Tensor};
+use lunette::gpu::{Gpu, KvType};
+use lunette::model::{Activation, Attention, KvShape, Ops, Output, RopeStyle, Rotation, Row, Step};
 use lunette::quant::BlockType;
 use pollster::block_on;
 
@@ -47,8 +47,10 @@ fn embed() {
 #[test]
 fn rms_norm() {
     for (family, gpu) in devices(KvType::F32) {
-        for cols in [4, 36, 576, 1536, 4096] {
-            let (w, cpu_w) = weights(&gpu, BlockType::F32, 1, cols, 5);
+        // Rows, and heads of a row.
+        for (len, runs) in [(4, 1), (36, 1), (576, 1), (1536, 1), (4096, 1), (64, 3), (20, 2), (256, 4)] {
+            let cols = len * runs;
+            let (w, cpu_w) = weights(&gpu, BlockType::F32, 1, len, 5);
             let x: Vec<f32> = random(64 * cols, 6).iter().map(|v| v * 3.0 + 0.5).collect();
             for n in ROWS {
                 for most in classes(n) {
@@ -58,7 +60,12 @@ fn rms_norm() {
                     let mut kv = KvCache::new(NO_KV, KvType::F32);
                     let x = Tensor::new(n, cols, x[..n * cols].to_vec());
                     let expected = CpuOps { step: &step, kv: &mut kv }.rms_norm(&x, &cpu_w, 1e-5);
-                    assert_close(&got, &expected.data, BOUND, &format!("{family} {n} of {most} × {cols}"));
+                    assert_close(
+                        &got,
+                        &expected.data,
+                        BOUND,
+                        &format!("{family} {n} of {most} × {runs} × {len}"),
+                    );
                 }
             }
         }
@@ -68,25 +75,26 @@ fn rms_norm() {
 #[test]
 fn rope() {
     for (family, gpu) in devices(KvType::F32) {
-        for (heads, head_dim) in [(1, 4), (3, 20), (9, 64), (5, 128)] {
+        for (heads, head_dim, rotary) in
+            [(1, 4, 4), (3, 20, 20), (9, 64, 64), (5, 128, 128), (3, 64, 48), (2, 8, 4)]
+        {
             let cols = heads * head_dim;
-            let angles: Vec<f32> =
-                (0..head_dim / 2).map(|i| 10_000f32.powf(-2.0 * i as f32 / head_dim as f32)).collect();
-            let bytes = BlockType::F32.quantize(&angles);
-            let w = written(GpuStore::new(&gpu), BlockType::F32, 1, angles.len(), &bytes);
-            let cpu_w = written(CpuStore, BlockType::F32, 1, angles.len(), &bytes);
+            let frequencies: Vec<f32> =
+                (0..rotary / 2).map(|i| 10_000f32.powf(-2.0 * i as f32 / rotary as f32)).collect();
             for style in [RopeStyle::Interleaved, RopeStyle::Halves] {
+                let rotation =
+                    Rotation { frequencies: frequencies.clone(), amplitude: 1.19, style, head_dim };
                 for n in ROWS {
                     let x = random(n * cols, 7);
                     let mut step = rows(n);
                     // Only the rotation looks at these positions: far ones too.
                     step.rows.iter_mut().for_each(|row| row.position = row.position * 97 + 5);
-                    let mut trial = trial(&gpu, NO_KV, 64, &[cols], |o, x| o.rope(x[0].clone(), &w, style));
+                    let mut trial = trial(&gpu, NO_KV, 64, &[cols], |o, x| o.rope(x[0].clone(), &rotation));
                     let got = block_on(trial.run(&step, &[&x])).unwrap();
                     let mut kv = KvCache::new(NO_KV, KvType::F32);
                     let x = Tensor::new(n, cols, x);
-                    let expected = CpuOps { step: &step, kv: &mut kv }.rope(x, &cpu_w, style);
-                    let what = format!("{family} {style:?} {n} × {heads} × {head_dim}");
+                    let expected = CpuOps { step: &step, kv: &mut kv }.rope(x, &rotation);
+                    let what = format!("{family} {style:?} {n} × {heads} × {rotary} of {head_dim}");
                     assert_close(&got, &expected.data, BOUND, &what);
                 }
             }
@@ -108,11 +116,20 @@ fn elementwise() {
             let mut ops = CpuOps { step: &step, kv: &mut kv };
             let (ta, tb) = (Tensor::new(n, cols, a.clone()), Tensor::new(n, cols, b.clone()));
             let sum = ops.add(&ta, &tb);
-            let cases: [(&str, Tensor); 3] =
-                [("swiglu", ops.swiglu(&ta, &tb)), ("add", sum.clone()), ("gather_rows", ops.outputs(&sum))];
+            let cases = [
+                ("swiglu", ops.glu(Activation::Silu, &ta, &tb)),
+                ("geglu", ops.glu(Activation::Gelu, &ta, &tb)),
+                ("scale", ops.scale(ta.clone(), 0.22)),
+                ("soft_cap", ops.soft_cap(ta.clone(), 3.0)),
+                ("add", sum.clone()),
+                ("gather_rows", ops.outputs(&sum)),
+            ];
             for (name, expected) in cases {
                 let mut trial = trial(&gpu, NO_KV, 64, &[cols, cols], |o, x| match name {
-                    "swiglu" => o.swiglu(&x[0], &x[1]),
+                    "swiglu" => o.glu(Activation::Silu, &x[0], &x[1]),
+                    "geglu" => o.glu(Activation::Gelu, &x[0], &x[1]),
+                    "scale" => o.scale(x[0].clone(), 0.22),
+                    "soft_cap" => o.soft_cap(x[0].clone(), 3.0),
                     "add" => o.add(&x[0], &x[1]),
                     _ => {
                         let sum = o.add(&x[0], &x[1]);
@@ -142,10 +159,17 @@ fn attention() {
         [(4, 4, 64, 16), (9, 3, 64, 16), (8, 1, 128, 32), (6, 2, 20, 8), (4, 2, 96, 16), (8, 1, 256, 16)];
     for (kv_type, bound) in [(KvType::F32, BOUND), (KvType::F16, 2e-3)] {
         for (family, gpu) in devices(kv_type) {
-            for (shape, counts) in table.into_iter().flat_map(|t| CONVERSATIONS.map(|counts| (t, counts))) {
+            let cases = table.into_iter().flat_map(|t| CONVERSATIONS.map(|counts| (t, counts)));
+            for (i, (shape, counts)) in cases.enumerate() {
                 let (heads, kv_heads, head_dim, block_len) = shape;
                 let kv = KvShape { layers: 2, kv_heads, head_dim, block_len, blocks: 23 };
-                converse(&gpu, kv, heads, counts, bound, &format!("{family} {kv_type:?} {shape:?}"));
+                // A window shorter than a block, one of several, and one that never fills.
+                let window = Some([5, 3 * block_len + 1, 10_000][i % 3]);
+                let other = Attention { scale: 0.15, cap: Some(2.5), window };
+                for how in [Attention::plain(head_dim), other] {
+                    let what = format!("{family} {kv_type:?} {shape:?} {how:?}");
+                    converse(&gpu, kv, heads, counts, &how, bound, &what);
+                }
             }
         }
     }
@@ -160,10 +184,14 @@ fn projections() {
         for (family, gpu) in devices(kv_type) {
             for (heads, kv_heads, head_dim, block_len) in [(9, 3, 64, 16), (6, 2, 20, 8), (4, 4, 128, 16)] {
                 for (kinds, dispatches) in kinds {
-                    for style in [RopeStyle::Interleaved, RopeStyle::Halves] {
+                    let all = [RopeStyle::Interleaved, RopeStyle::Halves]
+                        .map(|style| [(style, false), (style, true)]);
+                    for (style, norms) in all.concat() {
                         let kv = KvShape { layers: 1, kv_heads, head_dim, block_len, blocks: 23 };
-                        let what = format!("{family} {kv_type:?} {heads} × {head_dim} {kinds:?} {style:?}");
-                        project(&gpu, kv, heads, kinds, style, (dispatches, bound), &what);
+                        let what =
+                            format!("{family} {kv_type:?} {heads} × {head_dim} {kinds:?} {style:?} {norms}");
+                        let dispatches = dispatches + if norms { 2 } else { 0 };
+                        project(&gpu, kv, heads, kinds, (style, norms), (dispatches, bound), &what);
                     }
                 }
             }
@@ -176,24 +204,29 @@ fn project(
     kv: KvShape,
     heads: usize,
     kinds: [BlockType; 3],
-    style: RopeStyle,
+    (style, norms): (RopeStyle, bool),
     (dispatches, bound): (usize, f32),
     what: &str,
 ) {
     const COLS: usize = 256;
     let (q, k) = (heads * kv.head_dim, kv.kv_heads * kv.head_dim);
     let parts = stacked(gpu, &[(kinds[0], q), (kinds[1], k), (kinds[2], k)], COLS, 20);
-    let angles: Vec<f32> = (0..kv.head_dim / 2).map(|i| 100f32.powf(-(i as f32) / 64.0)).collect();
-    let bytes = BlockType::F32.quantize(&angles);
-    let turns = written(GpuStore::new(gpu), BlockType::F32, 1, angles.len(), &bytes);
-    let cpu_turns = written(CpuStore, BlockType::F32, 1, angles.len(), &bytes);
+    // With norms the last quarter of a head is not rotated.
+    let pairs = if norms { kv.head_dim * 3 / 8 } else { kv.head_dim / 2 };
+    let frequencies: Vec<f32> = (0..pairs).map(|i| 100f32.powf(-(i as f32) / 64.0)).collect();
+    let turns = Rotation { frequencies, amplitude: 1.0, style, head_dim: kv.head_dim };
+    let (norm, cpu_norm) = weights(gpu, BlockType::F32, 1, kv.head_dim, 21);
+    let how = Attention::plain(kv.head_dim);
     for counts in &CONVERSATIONS[1..4] {
         let steps = conversation(&kv, counts);
         let most = steps.iter().map(|s| s.rows.len()).max().unwrap();
         let mut trial = trial(gpu, kv, most, &[COLS], |o, x| {
-            let [q, k, v] = [0, 1, 2].map(|i| o.linear(&parts[i].0, &x[0]));
-            let (q, k) = (o.rope(q, &turns, style), o.rope(k, &turns, style));
-            o.attention(0, &q, &k, &v)
+            let [mut q, mut k, v] = [0, 1, 2].map(|i| o.linear(&parts[i].0, &x[0]));
+            if norms {
+                (q, k) = (o.rms_norm(&q, &norm, 1e-6), o.rms_norm(&k, &norm, 1e-6));
+            }
+            let (q, k) = (o.rope(q, &turns), o.rope(k, &turns));
+            o.attention(0, &q, &k, &v, &how)
         });
         // Where the context is shared out, one more puts it together.
         assert!((dispatches..=dispatches + 1).contains(&trial.dispatches()), "{what}");
@@ -205,19 +238,30 @@ fn project(
             cache.prepare(step).unwrap();
             let mut ops = CpuOps { step, kv: &mut cache };
             let x = Tensor::new(n, COLS, x);
-            let [q, k, v] = [0, 1, 2].map(|i| ops.linear(&parts[i].1, &x));
-            let (q, k) = (ops.rope(q, &cpu_turns, style), ops.rope(k, &cpu_turns, style));
-            let expected = ops.attention(0, &q, &k, &v);
+            let [mut q, mut k, v] = [0, 1, 2].map(|i| ops.linear(&parts[i].1, &x));
+            if norms {
+                (q, k) = (ops.rms_norm(&q, &cpu_norm, 1e-6), ops.rms_norm(&k, &cpu_norm, 1e-6));
+            }
+            let (q, k) = (ops.rope(q, &turns), ops.rope(k, &turns));
+            let expected = ops.attention(0, &q, &k, &v, &how);
             assert_close(&got, &expected.data, bound, &format!("{what}, step {i} of {n} rows"));
         }
     }
 }
 
-fn converse(gpu: &Gpu, kv: KvShape, heads: usize, counts: &[[u32; 3]], bound: f32, what: &str) {
+fn converse(
+    gpu: &Gpu,
+    kv: KvShape,
+    heads: usize,
+    counts: &[[u32; 3]],
+    how: &Attention,
+    bound: f32,
+    what: &str,
+) {
     let steps = conversation(&kv, counts);
     let most = steps.iter().map(|s| s.rows.len()).max().unwrap();
     let cols = [heads * kv.head_dim, kv.kv_heads * kv.head_dim, kv.kv_heads * kv.head_dim];
-    let mut trial = trial(gpu, kv, most, &cols, |o, x| o.attention(1, &x[0], &x[1], &x[2]));
+    let mut trial = trial(gpu, kv, most, &cols, |o, x| o.attention(1, &x[0], &x[1], &x[2], how));
     let mut cache = KvCache::new(kv, KvType::F32);
     for (i, step) in steps.iter().enumerate() {
         let n = step.rows.len();
@@ -233,6 +277,7 @@ fn converse(gpu: &Gpu, kv: KvShape, heads: usize, counts: &[[u32; 3]], bound: f3
             &Tensor::new(n, cols[0], q),
             &Tensor::new(n, cols[1], k),
             &Tensor::new(n, cols[2], v),
+            how,
         );
         assert_close(&got, &expected.data, bound, &format!("{what}, step {i} of {n} rows"));
     }

@@ -172,8 +172,8 @@ fn a_rehearsal_takes_what_the_runner_takes() {
         let (rehearsed, taken) = block_on(async {
             let (header, mut incoming) = Incoming::headers(&bytes).await.unwrap();
             let config = Config::from_header(&header).unwrap();
-            let Config { layers, kv_heads, head_dim, .. } = config;
-            let kv = KvShape { layers, kv_heads, head_dim, block_len: 16, blocks: 20 };
+            let Config { ref layers, kv_heads, head_dim, .. } = config;
+            let kv = KvShape { layers: layers.len(), kv_heads, head_dim, block_len: 16, blocks: 20 };
             let rehearsal = gpu.rehearsal();
             let model = outline(&header, &config, &mut GpuStore::new(&rehearsal)).unwrap();
             let rehearsed = GpuRunner::rehearse(&rehearsal, &model, kv).await.unwrap();
@@ -231,8 +231,8 @@ fn what_no_buffer_holds_is_named() {
         let refused = block_on(async {
             let (header, _) = Incoming::headers(&bytes).await?;
             let config = Config::from_header(&header)?;
-            let Config { layers, kv_heads, head_dim, .. } = config;
-            let kv = KvShape { layers, kv_heads, head_dim, block_len: 16, blocks: 20 };
+            let Config { ref layers, kv_heads, head_dim, .. } = config;
+            let kv = KvShape { layers: layers.len(), kv_heads, head_dim, block_len: 16, blocks: 20 };
             let rehearsal = gpu.clone().with_buffer_limit(limit).rehearsal();
             let model = outline(&header, &config, &mut GpuStore::new(&rehearsal))?;
             GpuRunner::rehearse(&rehearsal, &model, kv).await

@@ -196,7 +196,7 @@ fn examine(header: &Header, problems: &mut Vec<String>) -> (Option<Config>, Vec<
 
 fn shape(config: &Config) -> Shape {
     Shape {
-        layers: config.layers,
+        layers: config.layers.len(),
         width: config.width,
         heads: config.heads,
         kv_heads: config.kv_heads,
@@ -208,7 +208,7 @@ fn shape(config: &Config) -> Shape {
 fn needs(header: &Header, config: &Config, context: Option<usize>) -> Needs {
     const HALF: usize = 2;
     let context = context.unwrap_or(config.context_length.min(DEFAULT_CONTEXT));
-    let per_token = (2 * config.layers * config.kv_heads * config.head_dim * HALF) as u64;
+    let per_token = (2 * config.layers.len() * config.kv_heads * config.head_dim * HALF) as u64;
     Needs {
         weight_bytes: header.tensors.iter().filter_map(|tensor| tensor.bytes().ok()).sum(),
         kv_bytes_per_token: per_token,

@@ -26,13 +26,18 @@ pub fn run(data: &[u8]) {
         Ok::<_, lunette::Error>(config)
     });
     let Ok(config) = checked else { return };
-    assert!(config.frequencies.iter().all(|angle| angle.is_finite()), "{config:?}");
+    for rotation in &config.rotations {
+        assert!(rotation.frequencies.iter().all(|angle| angle.is_finite()), "{config:?}");
+        assert!(
+            rotation.amplitude.is_finite() && 2 * rotation.frequencies.len() <= config.head_dim,
+            "{config:?}"
+        );
+    }
     assert!(config.eps > 0.0 && config.eps.is_finite(), "{config:?}");
-    assert_eq!(config.frequencies.len(), config.head_dim / 2);
     // What is computed in 32 bits where the heap is a browser's.
     let (heads, kv, dim) = (config.heads as u64, config.kv_heads as u64, config.head_dim as u64);
     for bytes in [
-        config.layers as u64 * 2 * kv * dim * BLOCK,
+        config.layers.len() as u64 * 2 * kv * dim * BLOCK,
         heads * dim * 128 * 4,
         config.mlp_width as u64 * 128 * 4,
         config.vocab as u64 * 32 * 4,

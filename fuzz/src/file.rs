@@ -2,6 +2,7 @@
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use lunette::gguf::Value;
+use lunette::model::ARCHITECTURES;
 use lunette::quant::BlockType;
 
 const WIDTH: u64 = 32;
@@ -12,6 +13,8 @@ const ALIGNMENT: usize = 32;
 const MAX_DATA: u64 = 1 << 20;
 
 pub struct File {
+    /// Which of the architectures its keys are said to be of.
+    architecture: &'static str,
     pub keys: Vec<(String, Value)>,
     pub tensors: Vec<Tensor>,
 }
@@ -75,7 +78,7 @@ impl File {
             let kind = if dims.len() == 1 { BlockType::F32 } else { BlockType::Q8_0 };
             Tensor { name: name.into(), dims, type_id: kind.ggml(), offset: None }
         });
-        File { keys, tensors: tensors.into() }
+        File { architecture: "llama", keys, tensors: tensors.into() }
     }
 
     pub fn tell(&mut self, lie: Lie) {
@@ -89,6 +92,14 @@ impl File {
                     key,
                     Value::Array(numbers.into_iter().map(|n| Value::Unsigned(n.value())).collect()),
                 );
+            }
+            Lie::Architecture { which } => {
+                self.architecture = ARCHITECTURES[usize::from(which) % ARCHITECTURES.len()];
+            }
+            Lie::Rope { scaling } => {
+                let kinds = ["none", "linear", "yarn", "longrope"];
+                let kind = kinds[usize::from(scaling) % kinds.len()];
+                set(&mut self.keys, "llama.rope.scaling.type", Value::String(kind.into()));
             }
             Lie::Forget { key } => {
                 let at = usize::from(key) % self.keys.len();
@@ -139,7 +150,11 @@ impl File {
         out.extend((self.tensors.len() as u64).to_le_bytes());
         out.extend((self.keys.len() as u64).to_le_bytes());
         for (key, value) in &self.keys {
-            text(&mut out, key);
+            let own = key.strip_prefix("llama.").map(|key| format!("{}.{key}", self.architecture));
+            text(&mut out, own.as_ref().unwrap_or(key));
+            let name = Value::String(self.architecture.into());
+            let value =
+                if key == "general.architecture" && value.as_str() == Some("llama") { &name } else { value };
             out.extend(kind(value).to_le_bytes());
             write(&mut out, value);
         }
@@ -168,9 +183,23 @@ fn set(keys: &mut Vec<(String, Value)>, name: &str, value: Value) {
 }
 
 /// Keys that a file may have and the sound one lacks.
-const OTHER_KEYS: [&str; 12] = [
+const OTHER_KEYS: [&str; 26] = [
     "general.alignment",
     "llama.attention.key_length",
+    "llama.attention.value_length",
+    "llama.attention.scale",
+    "llama.attention.sliding_window",
+    "llama.attention.sliding_window_pattern",
+    "llama.attn_logit_softcapping",
+    "llama.final_logit_softcapping",
+    "llama.embedding_scale",
+    "llama.residual_scale",
+    "llama.logit_scale",
+    "llama.rope.freq_base_swa",
+    "llama.rope.scaling.original_context_length",
+    "llama.rope.scaling.attn_factor",
+    "llama.rope.scaling.yarn_beta_fast",
+    "llama.rope.scaling.yarn_beta_slow",
     "llama.rope.dimension_count",
     "llama.rope.freq_base",
     "llama.rope.scaling.type",
@@ -210,6 +239,8 @@ pub enum Lie {
     Float { key: u8, number: f64 },
     Text { key: u8, text: String },
     List { key: u8, numbers: Vec<Number> },
+    Architecture { which: u8 },
+    Rope { scaling: u8 },
     Forget { key: u8 },
     Dimensions { tensor: u8, numbers: Vec<Number> },
     Dimension { tensor: u8, dimension: u8, number: Number },

@@ -3,14 +3,22 @@
 
 use super::kv::{KvCache, Part};
 use super::matmul::dots;
-use crate::model::Step;
+use crate::model::{Attention, Row, Step};
+use std::ops::Range;
 use wide::f32x4;
 
-/// `softmax(q kᵀ / √head_dim) v` for each row and head; `q` and the result are `[n, heads · head_dim]`. The K and V of
-/// the rows themselves are in the cache already.
+/// `softmax(scale · q kᵀ) v` for each row and head, of the positions that it sees and with capped scores where `how` says
+/// so; `q` and the result are `[n, heads · head_dim]`. The K and V of the rows themselves are in the cache already.
 ///
 /// A row sees its blocks in order, whatever it is computed with: its result does not depend on its neighbours.
-pub(super) fn attention(step: &Step, kv: &KvCache, layer: usize, q: &[f32], out: &mut [f32]) {
+pub(super) fn attention(
+    step: &Step,
+    kv: &KvCache,
+    layer: usize,
+    how: &Attention,
+    q: &[f32],
+    out: &mut [f32],
+) {
     let shape = kv.shape;
     let width = q.len() / step.rows.len();
     let group = width / shape.head_dim / shape.kv_heads;
@@ -18,7 +26,7 @@ pub(super) fn attention(step: &Step, kv: &KvCache, layer: usize, q: &[f32], out:
         layer,
         group,
         width,
-        scale: 1.0 / (shape.head_dim as f32).sqrt(),
+        how: *how,
         keys: vec![0.0; shape.block_len * shape.head_dim],
         values: vec![0.0; shape.block_len * shape.head_dim],
         scores: vec![0.0; MEMBERS * shape.block_len.next_multiple_of(4)],
@@ -51,7 +59,7 @@ struct Work {
     /// Query heads that share a KV head.
     group: usize,
     width: usize,
-    scale: f32,
+    how: Attention,
     /// One block of one head as `f32`: `[block_len, head_dim]`.
     keys: Vec<f32>,
     values: Vec<f32>,
@@ -68,20 +76,28 @@ impl Work {
         let rows: Vec<_> = step.rows.iter().enumerate().filter(|(_, row)| row.sequence == sequence).collect();
         let Some(last) = rows.iter().map(|(_, row)| row.position as usize).max() else { return };
         self.states.fill(State::START);
-        for (i, &block) in step.tables[sequence as usize].iter().take(last / block_len + 1).enumerate() {
+        let first = |row: &Row| self.how.first(row.position as usize);
+        let firsts: Vec<usize> = rows.iter().map(|(_, row)| first(row)).collect();
+        let skipped = firsts.iter().min().map_or(0, |first| first / block_len);
+        let blocks = step.tables[sequence as usize].iter().enumerate();
+        for (i, &block) in blocks.take(last / block_len + 1).skip(skipped) {
             kv.head(self.layer, Part::Key, block, kv_head, &mut self.keys);
             kv.head(self.layer, Part::Value, block, kv_head, &mut self.values);
-            for (r, row) in &rows {
-                let Some(visible) = (row.position as usize + 1).checked_sub(i * block_len).filter(|v| *v > 0)
+            for ((r, row), first) in rows.iter().zip(&firsts) {
+                let Some(end) = (row.position as usize + 1).checked_sub(i * block_len).filter(|v| *v > 0)
                 else {
                     continue;
                 };
-                let visible = visible.min(block_len);
+                let visible = first.saturating_sub(i * block_len)..end.min(block_len);
+                if visible.is_empty() {
+                    continue;
+                }
                 for first in (0..self.group).step_by(MEMBERS) {
                     let members = MEMBERS.min(self.group - first);
                     let at = r * self.width + (kv_head * self.group + first) * dim;
                     let (q, out) = (&q[at..][..members * dim], &mut out[at..][..members * dim]);
                     let state = r * self.group + first;
+                    let visible = visible.clone();
                     match members {
                         1 => self.block::<1>(visible, state, q, out),
                         2 => self.block::<2>(visible, state, q, out),
@@ -100,37 +116,44 @@ impl Work {
         }
     }
 
-    /// `M` heads of a row with the first `visible` positions of the block in `keys` and `values`; `q` and `out` are
+    /// `M` heads of a row with the `visible` positions of the block in `keys` and `values`; `q` and `out` are
     /// `[M, head_dim]`. What a head gets does not depend on the others.
-    fn block<const M: usize>(&mut self, visible: usize, state: usize, q: &[f32], out: &mut [f32]) {
+    fn block<const M: usize>(&mut self, visible: Range<usize>, state: usize, q: &[f32], out: &mut [f32]) {
         let dim = q.len() / M;
-        let padded = visible.next_multiple_of(4);
-        self.scores(visible, padded, std::array::from_fn::<_, M, _>(|m| &q[m * dim..][..dim]));
+        let Range { start, end } = visible;
+        let padded = end.next_multiple_of(4);
+        self.scores(start..end, padded, std::array::from_fn::<_, M, _>(|m| &q[m * dim..][..dim]));
         for (m, out) in out.chunks_exact_mut(dim).enumerate() {
             let shrink = self.states[state + m].add(&mut self.scores[m * padded..][..padded]);
             if shrink != 1.0 {
                 out.iter_mut().for_each(|v| *v *= shrink);
             }
         }
-        let weights: [&[f32]; M] = std::array::from_fn(|m| &self.scores[m * padded..][..visible]);
+        let weights: [&[f32]; M] = std::array::from_fn(|m| &self.scores[m * padded..][..end]);
         weigh(weights, &self.values, out);
     }
 
-    /// `q kᵀ / √head_dim`, and negative infinity for the padding.
-    fn scores<const M: usize>(&mut self, visible: usize, padded: usize, qs: [&[f32]; M]) {
+    /// Scores, and negative infinity for what is not seen.
+    fn scores<const M: usize>(&mut self, visible: Range<usize>, padded: usize, qs: [&[f32]; M]) {
         let dim = qs[0].len();
         let key = |p: usize| &self.keys[p * dim..][..dim];
-        for p in (0..visible).step_by(2) {
+        let Range { start, end } = visible;
+        for p in (0..end).step_by(2) {
             // An odd last position is computed twice, so that all positions add up in the same way.
-            let next = (p + 1).min(visible - 1);
+            let next = (p + 1).min(end - 1);
             let pairs = dots::<M, 2>(qs, [key(p), key(next)]);
             for (m, pair) in pairs.iter().enumerate() {
-                self.scores[m * padded + p] = pair[0] * self.scale;
-                self.scores[m * padded + next] = pair[usize::from(next > p)] * self.scale;
+                self.scores[m * padded + p] = pair[0] * self.how.scale;
+                self.scores[m * padded + next] = pair[usize::from(next > p)] * self.how.scale;
             }
         }
         for m in 0..M {
-            self.scores[m * padded + visible..(m + 1) * padded].fill(f32::NEG_INFINITY);
+            let scores = &mut self.scores[m * padded..(m + 1) * padded];
+            if let Some(cap) = self.how.cap {
+                scores[..end].iter_mut().for_each(|score| *score = cap * (*score / cap).tanh());
+            }
+            scores[..start].fill(f32::NEG_INFINITY);
+            scores[end..].fill(f32::NEG_INFINITY);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::runner::{MAX_OUTPUTS, MAX_ROWS};
 use super::weight::data_bytes;
 use crate::Result;
 use crate::gguf::Header;
-use crate::model::{Config, KvShape, KvType, Ops, RopeStyle, WeightStore, outline};
+use crate::model::{Activation, Attention, Config, KvShape, KvType, Ops, Rotation, WeightStore, outline};
 use crate::quant::BlockType;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -121,16 +121,24 @@ impl Ops for Activations {
         self.tensor(x.rows, x.cols)
     }
 
-    fn rope(&mut self, x: Counted, _: &Shape, _: RopeStyle) -> Counted {
+    fn rope(&mut self, x: Counted, _: &Rotation) -> Counted {
         x
     }
 
-    fn attention(&mut self, _: usize, q: &Counted, _: &Counted, _: &Counted) -> Counted {
+    fn attention(&mut self, _: usize, q: &Counted, _: &Counted, _: &Counted, _: &Attention) -> Counted {
         self.tensor(q.rows, q.cols)
     }
 
-    fn swiglu(&mut self, gate: &Counted, _: &Counted) -> Counted {
+    fn glu(&mut self, _: Activation, gate: &Counted, _: &Counted) -> Counted {
         self.tensor(gate.rows, gate.cols)
+    }
+
+    fn scale(&mut self, x: Counted, _: f32) -> Counted {
+        x
+    }
+
+    fn soft_cap(&mut self, x: Counted, _: f32) -> Counted {
+        x
     }
 
     fn add(&mut self, a: &Counted, _: &Counted) -> Counted {

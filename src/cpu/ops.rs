@@ -2,7 +2,7 @@ use super::attention::attention;
 use super::kv::KvCache;
 use super::matmul::matmul;
 use super::weight::CpuWeight;
-use crate::model::{Ops, RopeStyle, Step};
+use crate::model::{Activation, Attention, Ops, RopeStyle, Rotation, Step};
 use wide::f32x4;
 
 /// Activations `[rows, cols]`.
@@ -63,21 +63,27 @@ impl Ops for CpuOps<'_> {
 
     fn rms_norm(&mut self, x: &Tensor, w: &CpuWeight, eps: f32) -> Tensor {
         let mut y = x.clone();
-        for row in y.data.chunks_exact_mut(x.cols) {
-            let mean = row.iter().map(|v| v * v).sum::<f32>() / x.cols as f32;
+        for run in y.data.chunks_exact_mut(w.cols) {
+            let mean = run.iter().map(|v| v * v).sum::<f32>() / w.cols as f32;
             let scale = 1.0 / (mean + eps).sqrt();
-            row.iter_mut().zip(w.values()).for_each(|(v, w)| *v *= scale * w);
+            run.iter_mut().zip(w.values()).for_each(|(v, w)| *v *= scale * w);
         }
         y
     }
 
-    fn rope(&mut self, mut x: Tensor, frequencies: &CpuWeight, style: RopeStyle) -> Tensor {
-        let half = frequencies.cols;
+    fn rope(&mut self, mut x: Tensor, rotation: &Rotation) -> Tensor {
+        let Rotation { frequencies, amplitude, style, head_dim } = rotation;
+        let half = frequencies.len();
         for (row, values) in self.step.rows.iter().zip(x.data.chunks_exact_mut(x.cols)) {
-            let rotations: Vec<(f32, f32)> =
-                frequencies.values().iter().map(|f| (row.position as f32 * f).sin_cos()).collect();
-            for head in values.chunks_exact_mut(2 * half) {
-                for (i, (sin, cos)) in rotations.iter().enumerate() {
+            let turns: Vec<(f32, f32)> = frequencies
+                .iter()
+                .map(|f| {
+                    let (sin, cos) = (row.position as f32 * f).sin_cos();
+                    (sin * amplitude, cos * amplitude)
+                })
+                .collect();
+            for head in values.chunks_exact_mut(*head_dim) {
+                for (i, (sin, cos)) in turns.iter().enumerate() {
                     let (a, b) = match style {
                         RopeStyle::Interleaved => (2 * i, 2 * i + 1),
                         RopeStyle::Halves => (i, i + half),
@@ -89,25 +95,30 @@ impl Ops for CpuOps<'_> {
         x
     }
 
-    fn attention(&mut self, layer: usize, q: &Tensor, k: &Tensor, v: &Tensor) -> Tensor {
+    fn attention(&mut self, layer: usize, q: &Tensor, k: &Tensor, v: &Tensor, how: &Attention) -> Tensor {
         self.kv.store(layer, self.step, &k.data, &v.data);
         let mut out = Tensor::zeros(q.rows, q.cols);
-        attention(self.step, self.kv, layer, &q.data, &mut out.data);
+        attention(self.step, self.kv, layer, how, &q.data, &mut out.data);
         out
     }
 
-    fn swiglu(&mut self, gate: &Tensor, up: &Tensor) -> Tensor {
+    fn glu(&mut self, activation: Activation, gate: &Tensor, up: &Tensor) -> Tensor {
         let mut y = gate.clone();
-        let fours = y.data.chunks_exact_mut(4).zip(up.data.chunks_exact(4));
-        for (g, u) in fours {
-            let (gate, up) = (f32x4::new([g[0], g[1], g[2], g[3]]), f32x4::new([u[0], u[1], u[2], u[3]]));
-            g.copy_from_slice((gate / (f32x4::ONE + (-gate).exp()) * up).as_array());
-        }
-        let done = y.data.len() / 4 * 4;
-        for (g, u) in y.data[done..].iter_mut().zip(&up.data[done..]) {
-            *g = *g / (1.0 + (-*g).exp()) * u;
+        match activation {
+            Activation::Silu => gated(&mut y.data, &up.data, silu),
+            Activation::Gelu => gated(&mut y.data, &up.data, gelu),
         }
         y
+    }
+
+    fn scale(&mut self, mut x: Tensor, factor: f32) -> Tensor {
+        x.data.iter_mut().for_each(|v| *v *= factor);
+        x
+    }
+
+    fn soft_cap(&mut self, mut x: Tensor, cap: f32) -> Tensor {
+        x.data.iter_mut().for_each(|v| *v = cap * (*v / cap).tanh());
+        x
     }
 
     fn add(&mut self, a: &Tensor, b: &Tensor) -> Tensor {
@@ -124,4 +135,32 @@ impl Ops for CpuOps<'_> {
             .collect();
         Tensor::new(self.step.outputs.len(), x.cols, data)
     }
+}
+
+/// `f(gate) · up`, in place of the gate, four at a time.
+fn gated(gate: &mut [f32], up: &[f32], f: impl Fn(f32x4) -> f32x4) {
+    let four = |values: &[f32]| {
+        let mut four = [0.0; 4];
+        four[..values.len()].copy_from_slice(values);
+        f32x4::new(four)
+    };
+    for (g, u) in gate.chunks_mut(4).zip(up.chunks(4)) {
+        let y = f(four(g)) * four(u);
+        g.copy_from_slice(&y.as_array()[..g.len()]);
+    }
+}
+
+fn silu(x: f32x4) -> f32x4 {
+    x / (f32x4::ONE + (-x).exp())
+}
+
+/// √(2/π)
+const ROOT: f32 = 0.797_884_6;
+
+/// With tanh(z) = 1 − 2 / (1 + e²ᶻ): x/2 (1 + tanh z) = x − x / (1 + e²ᶻ).
+fn gelu(x: f32x4) -> f32x4 {
+    let twice = x * f32x4::splat(2.0 * ROOT) * (x * x * f32x4::splat(0.044715) + f32x4::ONE);
+    // e⁸⁰ is within reach of f32, and far more than 1.
+    let twice = twice.fast_min(f32x4::splat(80.0));
+    x - x / (f32x4::ONE + twice.exp())
 }

@@ -2,13 +2,13 @@ use super::kv::KvCache;
 use super::matmul::TILED_FROM;
 use super::ops::CpuOps;
 use super::weight::CpuWeight;
-use crate::model::{BackendInfo, KvShape, KvType, Llama, Ops, Reader, Reading, Runner, Step};
+use crate::model::{BackendInfo, KvShape, KvType, Model, Reader, Reading, Runner, Step};
 use crate::{Control, Result, checkpoint};
 use futures::future::LocalBoxFuture;
 
-/// A Llama model on the CPU.
+/// A model on the CPU.
 pub struct CpuRunner {
-    model: Llama<CpuWeight>,
+    model: Model<CpuWeight>,
     kv: KvCache,
     reader: Reader,
 }
@@ -23,7 +23,7 @@ pub(super) const MAX_OUTPUTS: usize = 32;
 const PAUSE_FROM: usize = 8;
 
 impl CpuRunner {
-    pub fn new(model: Llama<CpuWeight>, kv: KvShape, kv_type: KvType) -> CpuRunner {
+    pub fn new(model: Model<CpuWeight>, kv: KvShape, kv_type: KvType) -> CpuRunner {
         CpuRunner { model, kv: KvCache::new(kv, kv_type), reader: Reader::default() }
     }
 
@@ -36,7 +36,7 @@ impl CpuRunner {
         step.validate(self.model.config.vocab, &self.kv.shape, MAX_ROWS)?;
         self.kv.prepare(step)?;
         let mut ops = CpuOps { step, kv: &mut self.kv };
-        let mut x = ops.embed(&self.model.embedding);
+        let mut x = self.model.embed(&mut ops);
         checkpoint(control).await?;
         for layer in 0..self.model.layers.len() {
             x = self.model.layer(&mut ops, layer, x);

@@ -211,7 +211,8 @@ impl Keeper {
     /// Reads the model's bytes again, if the file is unchanged.
     async fn open(&self) -> Result<(Header, Incoming<'_>)> {
         let (header, incoming) = Incoming::headers(&*self.bytes).await?;
-        if Config::from_header(&header)? != self.config || header.tensors != self.tensors {
+        let config = Config::from_header(&header)?.for_context(self.kv.slots());
+        if config != self.config || header.tensors != self.tensors {
             return Err(Error::Source(
                 "it is another file than the one that was loaded. Load the model again".into(),
             ));

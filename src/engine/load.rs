@@ -30,6 +30,7 @@ impl Engine {
         let chat = chat_template(&header, options)?;
         let (context, max_batch) = (plan.context_length, plan.max_batch);
         let kv = kv_shape(&config, context);
+        let config = config.clone().for_context(kv.slots());
         let keeper = Keeper::new(bytes.clone(), options, &header, &config, kv);
         let runner = keeper.first(target, &header, &planner, &mut incoming, progress, control).await?;
         let info = ModelInfo::new(&header, context, &tokenizer, runner.backend());

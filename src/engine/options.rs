@@ -64,7 +64,7 @@ pub(super) fn chat_template(header: &Header, options: &LoadOptions) -> Result<Op
 /// A cache for `context` positions.
 pub(super) fn kv_shape(config: &Config, context: usize) -> KvShape {
     KvShape {
-        layers: config.layers,
+        layers: config.layers.len(),
         kv_heads: config.kv_heads,
         head_dim: config.head_dim,
         block_len: BLOCK_LEN,

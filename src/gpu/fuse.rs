@@ -3,9 +3,10 @@
 //!
 //! A pure pass over the nodes. It looks for nodes that follow one another, and whose values nobody else reads:
 //! - `y = w x; z = a + y` becomes one linear map that ends by adding `a`;
-//! - `g = w x; u = v x; z = silu(g) · u` becomes one linear map of `w` above `v`, where these lie so in memory;
-//! - Q, K and V, the rotations of Q and K, and attention become a linear map for each run of the three matrices that
-//!   lie so in memory, and an attention that rotates as it stores K and V.
+//! - `g = w x; u = v x; z = f(g) · u` becomes one linear map of `w` above `v`, where these lie so in memory;
+//! - Q, K and V, the norms of Q's and K's heads where there are any, the rotations of Q and K, and attention become a
+//!   linear map for each run of the three matrices that lie so in memory, the norms of their columns, and an attention
+//!   that rotates as it stores K and V.
 //!
 //! What does not fit a pattern stays as it is.
 
@@ -67,7 +68,7 @@ fn gate<M: Stacked>(nodes: &[Node<M>]) -> Option<Found<M>> {
     let [
         Node::Linear { w, x, y: g, epilogue: Epilogue::Store },
         Node::Linear { w: w2, x: x2, y: u, epilogue: Epilogue::Store },
-        Node::SwiGlu { gate, up, y },
+        Node::Glu { activation, gate, up, y },
         ..,
     ] = nodes
     else {
@@ -76,7 +77,8 @@ fn gate<M: Stacked>(nodes: &[Node<M>]) -> Option<Found<M>> {
     if x != x2 || g != gate || u != up {
         return None;
     }
-    let node = Node::Linear { w: w.above(w2)?, x: x.clone(), y: y.clone(), epilogue: Epilogue::Gate };
+    let node =
+        Node::Linear { w: w.above(w2)?, x: x.clone(), y: y.clone(), epilogue: Epilogue::Gate(*activation) };
     Some(Found { length: 3, nodes: vec![node], gone: vec![g.clone(), u.clone()] })
 }
 
@@ -85,28 +87,63 @@ fn attention<M: Stacked>(nodes: &[Node<M>], fresh: &mut usize) -> Option<Found<M
         Node::Linear { w: wq, x: xq, y: q, epilogue: eq },
         Node::Linear { w: wk, x: xk, y: k, epilogue: ek },
         Node::Linear { w: wv, x: xv, y: v, epilogue: ev },
-        Node::Rope { x: turned_q, rotation },
-        Node::Rope { x: turned_k, rotation: rotation_k },
-        Node::Attention { layer, q: of_q, k: of_k, v: of_v, rotation: None, y },
-        ..,
+        rest @ ..,
     ] = nodes
     else {
         return None;
     };
-    let same = (xq == xk && xk == xv, q == turned_q && k == turned_k, rotation == rotation_k);
-    let columns = [q, k, v].map(Columns::all);
-    if same != (true, true, true) || columns.each_ref() != [of_q, of_k, of_v] {
+    let norms = head_norms(rest, [q, k]);
+    let rest = &rest[norms.iter().flatten().count()..];
+    let [
+        Node::Rope { x: turned_q, rotation },
+        Node::Rope { x: turned_k, rotation: rotation_k },
+        Node::Attention { layer, q: of_q, k: of_k, v: of_v, rotation: None, how, y },
+        ..,
+    ] = rest
+    else {
+        return None;
+    };
+    // What is rotated: Q and K, or their norms.
+    let made = norms.as_ref().map_or([q, k], |norms| norms.each_ref().map(|norm| norm.y));
+    let same = (xq == xk && xk == xv, made == [turned_q, turned_k], rotation == rotation_k);
+    if same != (true, true, true) || [made[0], made[1], v].map(Columns::all).each_ref() != [of_q, of_k, of_v]
+    {
         return None;
     }
     let plain = |epilogue: &Epilogue<M>| matches!(epilogue, Epilogue::Store | Epilogue::Bias(_));
     if ![eq, ek, ev].into_iter().all(plain) {
         return None;
     }
-    let (mut nodes, columns) = project(xq, [(wq, eq, q), (wk, ek, k), (wv, ev, v)], fresh);
-    let [q2, k2, v2] = columns.try_into().ok()?;
+    let (mut fused, columns) = project(xq, [(wq, eq, q), (wk, ek, k), (wv, ev, v)], fresh);
+    let [mut q2, mut k2, v2] = columns.try_into().ok()?;
+    let gone = vec![q.clone(), k.clone(), v.clone()];
+    if let Some(norms) = norms {
+        for (norm, columns) in norms.into_iter().zip([&mut q2, &mut k2]) {
+            let x = std::mem::replace(columns, Columns::all(norm.y));
+            fused.push(Node::RmsNorm { x, w: norm.w.clone(), eps: norm.eps, y: norm.y.clone() });
+        }
+    }
     let rotation = Some(*rotation);
-    nodes.push(Node::Attention { layer: *layer, q: q2, k: k2, v: v2, rotation, y: y.clone() });
-    Some(Found { length: 6, nodes, gone: vec![q.clone(), k.clone(), v.clone()] })
+    fused.push(Node::Attention { layer: *layer, q: q2, k: k2, v: v2, rotation, how: *how, y: y.clone() });
+    Some(Found { length: nodes.len() - rest.len() + 3, nodes: fused, gone })
+}
+
+/// A norm of all columns of a value.
+struct Norm<'a, M> {
+    w: &'a M,
+    eps: f32,
+    y: &'a Value,
+}
+
+/// The norms of both values, if the nodes begin with these.
+fn head_norms<'a, M>(nodes: &'a [Node<M>], of: [&Value; 2]) -> Option<[Norm<'a, M>; 2]> {
+    let [Node::RmsNorm { x: a, w: wa, eps: ea, y: ya }, Node::RmsNorm { x: b, w: wb, eps: eb, y: yb }, ..] =
+        nodes
+    else {
+        return None;
+    };
+    let norms = [Norm { w: wa, eps: *ea, y: ya }, Norm { w: wb, eps: *eb, y: yb }];
+    ([a, b] == of.map(Columns::all).each_ref()).then_some(norms)
 }
 
 impl<M: Stacked> Stacked for Epilogue<M> {
@@ -155,7 +192,7 @@ fn project<M: Stacked>(
 mod tests {
     use super::super::record::{Per, Rotation};
     use super::*;
-    use crate::model::RopeStyle;
+    use crate::model::{Activation, Attention, RopeStyle};
 
     /// Rows of a buffer.
     #[derive(Debug, Clone, PartialEq)]
@@ -184,7 +221,7 @@ mod tests {
     }
 
     fn rope(x: &Value, table: usize) -> Node<Rows> {
-        let rotation = Rotation { table, half: 2, style: RopeStyle::Interleaved };
+        let rotation = Rotation { table, half: 2, style: RopeStyle::Interleaved, head_dim: 4 };
         Node::Rope { x: x.clone(), rotation }
     }
 
@@ -197,7 +234,7 @@ mod tests {
         let names = nodes.iter().map(|node| match node {
             Node::Linear { epilogue: Epilogue::Store, w, .. } => format!("linear {:?}", w.rows),
             Node::Linear { epilogue: Epilogue::Add(_), w, .. } => format!("linear-add {:?}", w.rows),
-            Node::Linear { epilogue: Epilogue::Gate, w, .. } => format!("linear-gate {:?}", w.rows),
+            Node::Linear { epilogue: Epilogue::Gate(_), w, .. } => format!("linear-gate {:?}", w.rows),
             Node::Linear { epilogue: Epilogue::Bias(b), w, .. } => {
                 format!("linear-bias {:?} {:?}", w.rows, b.rows)
             }
@@ -207,7 +244,8 @@ mod tests {
             Node::Attention { .. } => "attention".into(),
             Node::Rope { .. } => "rope".into(),
             Node::Add { .. } => "add".into(),
-            Node::SwiGlu { .. } => "swiglu".into(),
+            Node::Glu { .. } => "swiglu".into(),
+            Node::RmsNorm { x, .. } => format!("norm {} of {}", x.first, x.value.cols),
             _ => "other".into(),
         });
         names.collect::<Vec<_>>().join(", ")
@@ -238,8 +276,10 @@ mod tests {
     #[test]
     fn gates() {
         let [x, g, u, y] = [0, 1, 2, 3].map(|id| value(id, 8));
-        let swiglu =
-            |gate: &Value, up: &Value| Node::SwiGlu { gate: gate.clone(), up: up.clone(), y: y.clone() };
+        let swiglu = |gate: &Value, up: &Value| {
+            let (gate, up) = (gate.clone(), up.clone());
+            Node::Glu { activation: Activation::Silu, gate, up, y: y.clone() }
+        };
         let table = [
             (w(0, 8..16), &x, (&g, &u), "linear-gate 0..16"),
             // Elsewhere; of another input; and the wrong way round.
@@ -271,6 +311,7 @@ mod tests {
                     k: Columns::all(&k),
                     v: Columns::all(&v),
                     rotation: None,
+                    how: Attention::plain(4),
                     y: y.clone(),
                 },
             ]
@@ -299,5 +340,27 @@ mod tests {
         assert_eq!(fused.last(), more.last());
         more.push(add(&v, &v, &value(6, 4)));
         assert!(shape(&fuse(&more, &[])).contains("attention"));
+        // Norms of the heads read their columns, and what is rotated is their result.
+        let (q2, k2) = (value(7, 8), value(8, 4));
+        let mut normed = nodes(stack(), [0, 0]);
+        let norm = |x: &Value, y: &Value| Node::RmsNorm {
+            x: Columns::all(x),
+            w: w(3, 0..1),
+            eps: 1e-6,
+            y: y.clone(),
+        };
+        let attention = Node::Attention {
+            layer: 0,
+            q: Columns::all(&q2),
+            k: Columns::all(&k2),
+            v: Columns::all(&v),
+            rotation: None,
+            how: Attention::plain(4),
+            y: y.clone(),
+        };
+        normed.splice(3.., [norm(&q, &q2), norm(&k, &k2), rope(&q2, 0), rope(&k2, 0), attention]);
+        assert_eq!(shape(&fuse(&normed, &[])), "linear 0..16, norm 0 of 16, norm 8 of 16, turn 0 0 12");
+        normed[4] = norm(&v, &k2);
+        assert_eq!(shape(&fuse(&normed, &[])).matches("rope").count(), 2);
     }
 }

@@ -2,9 +2,9 @@
 
 use super::Gpu;
 use super::buffer::Buffer;
-use super::decide::{self, AttentionKernel, AttentionShape, LinearKernel, LinearShape, ROW_PADDING};
+use super::decide::{self, LinearKernel, LinearShape, ROW_PADDING};
 use super::kernel::{Access, Kernel, Pipelines};
-use super::kv::{KvBuffers, include};
+use super::kv::KvBuffers;
 use super::plan::{Draft, Extent, Operand, Products};
 use super::record::{Columns, Epilogue, Node, Per, Rotation, Value};
 use super::scratch::{Scratch, Slot};
@@ -12,7 +12,7 @@ use super::shader::dequantizer;
 use super::step::StepBuffers;
 use super::uniforms::Uniforms;
 use super::weight::{Matrix, Plane, Shard};
-use crate::model::RopeStyle;
+use crate::model::{Activation, RopeStyle};
 use std::collections::HashMap;
 
 /// Workgroups in one dimension of a grid; WebGPU allows one less than twice as many.
@@ -29,8 +29,8 @@ pub(super) struct Memory<'a> {
 
 /// One plan in the making.
 pub(super) struct Lowering<'a> {
-    gpu: &'a Gpu,
-    memory: Memory<'a>,
+    pub(super) gpu: &'a Gpu,
+    pub(super) memory: Memory<'a>,
     /// The most rows, and the most outputs, that the plan serves.
     most_rows: usize,
     most_outputs: usize,
@@ -98,7 +98,7 @@ impl<'a> Lowering<'a> {
         value_bytes(self.most(value.per), value.cols)
     }
 
-    fn most(&self, per: Per) -> usize {
+    pub(super) fn most(&self, per: Per) -> usize {
         match per {
             Per::Row => self.most_rows,
             Per::Output => self.most_outputs,
@@ -109,46 +109,45 @@ impl<'a> Lowering<'a> {
         match node {
             Node::Embed { table, y } => self.embed(table, y),
             Node::Linear { w, x, y, epilogue } => self.linear(w, x, y, epilogue),
-            Node::RmsNorm { x, w, eps, y } => {
-                let sum = decide::rms_norm(x.cols, &self.gpu.capabilities);
-                let (kernel, each) = match sum {
-                    Some(sum) => (Kernel::new("rms_norm_workgroup").sum(sum), 1),
-                    None => (Kernel::new("rms_norm"), 4),
-                };
-                let kernel = kernel.set("COLS", x.cols).set_f32("EPS", *eps);
-                let mut operands = vec![self.count(x.per), self.read(1, x), self.write(2, y)];
-                operands.extend(w.shards.iter().flat_map(planes));
-                self.dispatch(
-                    kernel,
-                    operands,
-                    [Extent::per(x.per, each), Extent::Fixed(1), Extent::Fixed(1)],
-                );
-            }
+            Node::RmsNorm { x, w, eps, y } => self.rms_norm(x, w, *eps, y),
             Node::Rope { x, rotation } => {
                 let kernel = rotating(Kernel::new("rope"), rotation).set("COLS", x.cols);
                 let operands = vec![self.count(x.per), self.rotations(1, rotation), self.write(2, x)];
-                self.dispatch(kernel, operands, elementwise(x.cols / 2, x.per));
+                self.dispatch(
+                    kernel,
+                    operands,
+                    elementwise(x.cols / rotation.head_dim * rotation.half, x.per),
+                );
                 self.unpack(x);
             }
-            Node::Attention { layer, q, k, v, rotation: None, y } => {
+            Node::Attention { layer, q, k, v, rotation: None, how, y } => {
                 self.keep_kv(*layer, &k.value, &v.value);
                 let q = self.place(&q.value);
-                self.attention(*layer, q, y);
+                self.attention(*layer, q, how, y);
             }
-            Node::Attention { layer, q, k, v, rotation: Some(rotation), y } => {
+            Node::Attention { layer, q, k, v, rotation: Some(rotation), how, y } => {
                 let turned = self.memory.scratch.take(value_bytes(self.most(y.per), q.count));
                 self.rotate_and_keep(*layer, [q, k, v], rotation, turned);
-                self.attention(*layer, Operand::Slot(turned), y);
+                self.attention(*layer, Operand::Slot(turned), how, y);
                 self.memory.scratch.give(turned);
             }
-            Node::SwiGlu { gate, up, y } => {
+            Node::Glu { activation, gate, up, y } => {
                 let operands =
                     vec![self.count(y.per), self.read(1, gate), self.read(2, up), self.write(3, y)];
+                let kernel = Kernel::new("glu").set("COLS", y.cols);
                 self.dispatch(
-                    Kernel::new("swiglu").set("COLS", y.cols),
+                    kernel.set("GELU", (*activation == Activation::Gelu).into()),
                     operands,
                     elementwise(y.cols / 4, y.per),
                 );
+            }
+            Node::Scale { x, factor } => {
+                let kernel = Kernel::new("scale").set("COLS", x.cols).set_f32("FACTOR", *factor);
+                self.in_place(kernel, x);
+            }
+            Node::SoftCap { x, cap } => {
+                let kernel = Kernel::new("soft_cap").set("COLS", x.cols).set_f32("CAP", *cap);
+                self.in_place(kernel, x);
             }
             Node::Add { a, b, y } => {
                 let operands = vec![self.count(y.per), self.read(1, a), self.read(2, b), self.write(3, y)];
@@ -170,6 +169,28 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    fn rms_norm(&mut self, x: &Columns, w: &Matrix, eps: f32, y: &Value) {
+        let (value, runs) = (&x.value, x.count / w.cols);
+        let sum = decide::rms_norm(w.cols, &self.gpu.capabilities);
+        let (kernel, each) = match sum {
+            Some(sum) => (Kernel::new("rms_norm_workgroup").sum(sum), 1),
+            None => (Kernel::new("rms_norm"), 4),
+        };
+        let kernel = kernel.set("COLS", w.cols).set("RUNS", runs).set_f32("EPS", eps);
+        let kernel = kernel.set("FIRST", x.first).set("STRIDE", value.cols);
+        let mut operands = vec![self.count(value.per), self.read(1, value), self.write(2, y)];
+        operands.extend(w.shards.iter().flat_map(planes));
+        let grid = [Extent::per(value.per, each), Extent::Fixed(runs as u32), Extent::Fixed(1)];
+        self.dispatch(kernel, operands, grid);
+    }
+
+    /// An element-wise kernel on a value that it changes.
+    fn in_place(&mut self, kernel: Kernel, x: &Value) {
+        let operands = vec![self.count(x.per), self.write(1, x)];
+        self.dispatch(kernel, operands, elementwise(x.cols, x.per));
+        self.unpack(x);
+    }
+
     fn embed(&mut self, table: &Matrix, y: &Value) {
         for shard in table.shards.iter() {
             let kernel = Kernel::new("embed")
@@ -188,7 +209,8 @@ impl<'a> Lowering<'a> {
         let (per_result, how) = match epilogue {
             Epilogue::Store => (1, 0),
             Epilogue::Add(_) => (1, 1),
-            Epilogue::Gate => (2, 2),
+            Epilogue::Gate(Activation::Silu) => (2, 2),
+            Epilogue::Gate(Activation::Gelu) => (2, 4),
             Epilogue::Bias(_) => (1, 3),
         };
         for shard in w.shards.iter() {
@@ -204,7 +226,7 @@ impl<'a> Lowering<'a> {
             let other = match epilogue {
                 Epilogue::Add(other) => self.place(other),
                 Epilogue::Bias(b) => values(&b.shards[0]),
-                Epilogue::Store | Epilogue::Gate => self.place(x),
+                Epilogue::Store | Epilogue::Gate(_) => self.place(x),
             };
             let read = if choice.packed { self.pack(x) } else { self.place(x) };
             let mut operands = vec![(1, Access::Read, read), self.write(2, y), (4, Access::Read, other)];
@@ -258,151 +280,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Keeps the step's K and V in the cache.
-    fn keep_kv(&mut self, layer: usize, k: &Value, v: &Value) {
-        let kernel = self.keeping(Kernel::new("kv_store"));
-        let [keys, values] = self.cache(layer);
-        let operands = vec![
-            self.count(k.per),
-            self.rows(1),
-            self.read(2, k),
-            self.read(3, v),
-            (4, Access::Write, keys),
-            (5, Access::Write, values),
-        ];
-        self.dispatch(kernel, operands, elementwise(k.cols / 4, k.per));
-    }
-
-    /// Rotates Q into `turned`, and K on its way into the cache, which V goes to as it is.
-    fn rotate_and_keep(&mut self, layer: usize, [q, k, v]: [&Columns; 3], rotation: &Rotation, turned: Slot) {
-        let mut kernel = self.keeping(rotating(Kernel::new("rope_store"), rotation)).set("Q_COLS", q.count);
-        for (names, columns) in
-            [(["Q_FIRST", "Q_STRIDE"], q), (["K_FIRST", "K_STRIDE"], k), (["V_FIRST", "V_STRIDE"], v)]
-        {
-            kernel = kernel.set(names[0], columns.first).set(names[1], columns.value.cols);
-        }
-        let [keys, values] = self.cache(layer);
-        let per = q.value.per;
-        let operands = vec![
-            self.count(per),
-            self.rows(1),
-            self.rotations(2, rotation),
-            self.read(3, &q.value),
-            self.read(4, &k.value),
-            self.read(5, &v.value),
-            (6, Access::Write, Operand::Slot(turned)),
-            (7, Access::Write, keys),
-            (8, Access::Write, values),
-        ];
-        self.dispatch(kernel, operands, elementwise((q.count + k.count) / 4, per));
-    }
-
-    /// What a kernel needs to know of the cache to write there.
-    fn keeping(&self, kernel: Kernel) -> Kernel {
-        let shape = self.memory.kv.shape;
-        kernel
-            .role("kv", include(self.gpu))
-            .set("DIM4", shape.head_dim / 4)
-            .set("KV_HEADS", shape.kv_heads)
-            .set("BLOCK_LEN", shape.block_len)
-    }
-
-    /// The keys and the values of a layer.
-    fn cache(&self, layer: usize) -> [Operand; 2] {
-        let (keys, values) = &self.memory.kv.layers[layer];
-        [Operand::whole(keys), Operand::whole(values)]
-    }
-
-    /// Attention of rotated queries to what the cache holds.
-    fn attention(&mut self, layer: usize, q: Operand, y: &Value) {
-        let shape = self.memory.kv.shape;
-        let [keys, values] = self.cache(layer);
-        let kv = include(self.gpu);
-        let entries = shape.head_dim / 4;
-        let heads = y.cols / shape.head_dim;
-        let choice = decide::attention(
-            AttentionShape {
-                heads,
-                kv_heads: shape.kv_heads,
-                head_dim: shape.head_dim,
-                kv_type: self.gpu.kv_type,
-                slots: shape.slots(),
-                most: self.most(y.per),
-            },
-            &self.gpu.capabilities,
-        );
-        let kernel = |shader| {
-            Kernel::new(shader)
-                .role("kv", kv)
-                .constant("DIM4", entries)
-                .constant("BLOCK_LEN", shape.block_len)
-                .set("KV_HEADS", shape.kv_heads)
-        };
-        let mut operands = vec![
-            self.count(y.per),
-            self.rows(1),
-            (2, Access::Read, Operand::whole(&self.memory.step.tables)),
-            (3, Access::Read, q),
-            (4, Access::Read, keys),
-            (5, Access::Read, values),
-        ];
-        // A score, and its part of the result.
-        let products = 2 * y.cols as u64;
-        match choice {
-            AttentionKernel::Thread => {
-                operands.push(self.write(6, y));
-                // The threads of a workgroup run side by side: rows where there are several, else heads.
-                let by_head = self.most(y.per) == 1;
-                let grid = if by_head {
-                    [Extent::Fixed(heads.div_ceil(8) as u32), Extent::per(y.per, 1), Extent::Fixed(1)]
-                } else {
-                    [Extent::per(y.per, 8), Extent::Fixed(heads as u32), Extent::Fixed(1)]
-                };
-                let kernel = kernel("attention_thread").set("HEADS", heads).set("BY_HEAD", by_head.into());
-                self.dispatch(kernel, operands, grid).products.position = products;
-            }
-            AttentionKernel::Tile { rows, positions, splits } => {
-                let group = heads / shape.kv_heads;
-                let kernel = kernel("attention_tile")
-                    .constant("GROUP", group)
-                    .constant("ROWS", rows)
-                    .constant("POSITIONS", positions)
-                    .constant("SPLITS", splits)
-                    .constant("SHARERS", decide::softmax_threads(rows * group, positions));
-                let grid = [
-                    Extent::Fixed(splits as u32),
-                    Extent::Fixed(shape.kv_heads as u32),
-                    Extent::per(y.per, rows),
-                ];
-                if splits == 1 {
-                    operands.push(self.write(6, y));
-                    self.dispatch(kernel, operands, grid).products.position = products;
-                    return;
-                }
-                let bytes = value_bytes(self.most(y.per), heads * splits * 4 * (entries + 1));
-                let pieces = self.memory.scratch.take(bytes);
-                operands.push((6, Access::Write, Operand::Slot(pieces)));
-                self.dispatch(kernel, operands, grid).products.position = products;
-                self.merge(pieces, positions, splits, y);
-                self.memory.scratch.give(pieces);
-            }
-        }
-    }
-
-    /// Puts together what attention made of `splits` pieces of each row's context.
-    fn merge(&mut self, pieces: Slot, positions: usize, splits: usize, y: &Value) {
-        let entries = self.memory.kv.shape.head_dim / 4;
-        let kernel = Kernel::new("attention_merge")
-            .constant("DIM4", entries)
-            .constant("POSITIONS", positions)
-            .constant("SPLITS", splits)
-            .set("HEADS", y.cols / (4 * entries));
-        let pieces = (2, Access::Read, Operand::Slot(pieces));
-        let operands = vec![self.count(y.per), self.rows(1), pieces, self.write(3, y)];
-        self.dispatch(kernel, operands, elementwise(y.cols / 4, y.per));
-    }
-
-    fn dispatch(
+    pub(super) fn dispatch(
         &mut self,
         kernel: Kernel,
         operands: Vec<(u32, Access, Operand)>,
@@ -415,7 +293,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Binding 0: how many rows there are.
-    fn count(&self, per: Per) -> (u32, Access, Operand) {
+    pub(super) fn count(&self, per: Per) -> (u32, Access, Operand) {
         let offset = StepBuffers::count_offset(per);
         (
             0,
@@ -425,24 +303,24 @@ impl<'a> Lowering<'a> {
     }
 
     /// The step's rotations by a set of frequencies.
-    fn rotations(&self, binding: u32, rotation: &Rotation) -> (u32, Access, Operand) {
+    pub(super) fn rotations(&self, binding: u32, rotation: &Rotation) -> (u32, Access, Operand) {
         (binding, Access::Read, Operand::whole(&self.memory.step.rotations[rotation.table]))
     }
 
     /// The rows of the step.
-    fn rows(&self, binding: u32) -> (u32, Access, Operand) {
+    pub(super) fn rows(&self, binding: u32) -> (u32, Access, Operand) {
         (binding, Access::Read, Operand::whole(&self.memory.step.rows))
     }
 
-    fn read(&self, binding: u32, value: &Value) -> (u32, Access, Operand) {
+    pub(super) fn read(&self, binding: u32, value: &Value) -> (u32, Access, Operand) {
         (binding, Access::Read, self.place(value))
     }
 
-    fn write(&self, binding: u32, value: &Value) -> (u32, Access, Operand) {
+    pub(super) fn write(&self, binding: u32, value: &Value) -> (u32, Access, Operand) {
         (binding, Access::Write, self.place(value))
     }
 
-    fn place(&self, value: &Value) -> Operand {
+    pub(super) fn place(&self, value: &Value) -> Operand {
         match &self.places[&value.id] {
             Place::Slot(slot) => Operand::Slot(*slot),
             Place::Kept(buffer) => Operand::whole(buffer),
@@ -467,12 +345,13 @@ fn linear_grid(choice: &LinearKernel, rows: usize, per: Per) -> [Extent; 3] {
     }
 }
 
-fn rotating(kernel: Kernel, rotation: &Rotation) -> Kernel {
-    kernel.set("HALF", rotation.half).set("HALVES", (rotation.style == RopeStyle::Halves).into())
+pub(super) fn rotating(kernel: Kernel, rotation: &Rotation) -> Kernel {
+    let Rotation { half, style, head_dim, .. } = *rotation;
+    kernel.set("HALF", half).set("HALVES", (style == RopeStyle::Halves).into()).set("DIM", head_dim)
 }
 
 /// A thread for each of `across` elements of a row.
-fn elementwise(across: usize, per: Per) -> [Extent; 3] {
+pub(super) fn elementwise(across: usize, per: Per) -> [Extent; 3] {
     [Extent::Fixed(across.div_ceil(64) as u32), Extent::per(per, 1), Extent::Fixed(1)]
 }
 

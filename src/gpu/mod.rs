@@ -16,6 +16,7 @@ mod fuse;
 mod kernel;
 mod kv;
 mod lower;
+mod lower_attention;
 mod pace;
 mod plan;
 #[cfg(not(target_arch = "wasm32"))]

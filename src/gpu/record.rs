@@ -2,7 +2,7 @@
 
 use super::GpuWeight;
 use super::weight::Matrix;
-use crate::model::{Ops, RopeStyle};
+use crate::model::{self, Activation, Attention, Ops, RopeStyle};
 
 /// Which rows a value has: one for each token of the step, or one for each row whose logits are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,12 +33,13 @@ impl Columns {
     }
 }
 
-/// A rotation by position: which set of frequencies, half of a head's length, and how a head is paired.
+/// A rotation by position: which of the [`Rotations`], how many pairs of a head, how they are paired, a head's length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rotation {
     pub table: usize,
     pub half: usize,
     pub style: RopeStyle,
+    pub head_dim: usize,
 }
 
 /// The epilogue of a linear map.
@@ -49,8 +50,8 @@ pub(super) enum Epilogue<M = Matrix> {
     Bias(M),
     /// They are added to a value.
     Add(Value),
-    /// The matrix is one above another of the same shape: `silu` of the upper's times the lower's.
-    Gate,
+    /// The matrix is one above another of the same shape: an activation of the upper's times the lower's.
+    Gate(Activation),
 }
 
 /// A call of [`Ops`], with the value that it makes, or several calls fused (see [`super::fuse`]).
@@ -66,8 +67,9 @@ pub(super) enum Node<M = Matrix> {
         y: Value,
         epilogue: Epilogue<M>,
     },
+    /// Of each run of as many columns as `w` has.
     RmsNorm {
-        x: Value,
+        x: Columns,
         w: M,
         eps: f32,
         y: Value,
@@ -84,12 +86,24 @@ pub(super) enum Node<M = Matrix> {
         k: Columns,
         v: Columns,
         rotation: Option<Rotation>,
+        how: Attention,
         y: Value,
     },
-    SwiGlu {
+    Glu {
+        activation: Activation,
         gate: Value,
         up: Value,
         y: Value,
+    },
+    /// In place.
+    Scale {
+        x: Value,
+        factor: f32,
+    },
+    /// In place.
+    SoftCap {
+        x: Value,
+        cap: f32,
     },
     Add {
         a: Value,
@@ -109,11 +123,13 @@ impl<M> Node<M> {
             Node::Embed { .. } => vec![],
             Node::Linear { x, epilogue: Epilogue::Add(other), .. } => vec![x, other],
             Node::Linear { x, .. }
-            | Node::RmsNorm { x, .. }
+            | Node::RmsNorm { x: Columns { value: x, .. }, .. }
             | Node::Rope { x, .. }
+            | Node::Scale { x, .. }
+            | Node::SoftCap { x, .. }
             | Node::Outputs { x, .. } => vec![x],
             Node::Attention { q, k, v, .. } => vec![&q.value, &k.value, &v.value],
-            Node::SwiGlu { gate, up, .. } => vec![gate, up],
+            Node::Glu { gate, up, .. } => vec![gate, up],
             Node::Add { a, b, .. } => vec![a, b],
         }
     }
@@ -121,32 +137,32 @@ impl<M> Node<M> {
     /// The value that it makes, if that needs a buffer of its own.
     pub(super) fn makes(&self) -> Option<&Value> {
         match self {
-            Node::Rope { .. } => None,
+            Node::Rope { .. } | Node::Scale { .. } | Node::SoftCap { .. } => None,
             Node::Embed { y, .. }
             | Node::Linear { y, .. }
             | Node::RmsNorm { y, .. }
             | Node::Attention { y, .. }
-            | Node::SwiGlu { y, .. }
+            | Node::Glu { y, .. }
             | Node::Add { y, .. }
             | Node::Outputs { y, .. } => Some(y),
         }
     }
 }
 
-/// The frequencies of the rotations that a model uses (most use one set): shared by all that is recorded for it.
+/// The rotations that a model uses (most use one): shared by all that is recorded for it.
 #[derive(Default)]
-pub(super) struct Frequencies(pub Vec<Vec<f32>>);
+pub(super) struct Rotations(pub Vec<model::Rotation>);
 
 /// Records the calls of a model.
 pub struct Recorder<'a> {
     pub(super) nodes: Vec<Node>,
-    frequencies: &'a mut Frequencies,
+    rotations: &'a mut Rotations,
     values: usize,
 }
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(frequencies: &'a mut Frequencies) -> Recorder<'a> {
-        Recorder { nodes: Vec::new(), frequencies, values: 0 }
+    pub(super) fn new(rotations: &'a mut Rotations) -> Recorder<'a> {
+        Recorder { nodes: Vec::new(), rotations, values: 0 }
     }
 
     fn linear_map(&mut self, w: &GpuWeight, x: &Value, epilogue: Epilogue) -> Value {
@@ -181,24 +197,23 @@ impl Ops for Recorder<'_> {
 
     fn rms_norm(&mut self, x: &Value, w: &GpuWeight, eps: f32) -> Value {
         let y = self.value(x.cols, x.per);
-        self.nodes.push(Node::RmsNorm { x: x.clone(), w: w.matrix.clone(), eps, y: y.clone() });
+        self.nodes.push(Node::RmsNorm { x: Columns::all(x), w: w.matrix.clone(), eps, y: y.clone() });
         y
     }
 
-    fn rope(&mut self, x: Value, frequencies: &GpuWeight, style: RopeStyle) -> Value {
-        let all = &mut self.frequencies.0;
-        let table = all.iter().position(|f| *f == frequencies.host).unwrap_or_else(|| {
-            all.push(frequencies.host.clone());
+    fn rope(&mut self, x: Value, rotation: &model::Rotation) -> Value {
+        let all = &mut self.rotations.0;
+        let table = all.iter().position(|known| known == rotation).unwrap_or_else(|| {
+            all.push(rotation.clone());
             all.len() - 1
         });
-        self.nodes.push(Node::Rope {
-            x: x.clone(),
-            rotation: Rotation { table, half: frequencies.matrix.cols, style },
-        });
+        let model::Rotation { frequencies, style, head_dim, .. } = rotation;
+        let rotation = Rotation { table, half: frequencies.len(), style: *style, head_dim: *head_dim };
+        self.nodes.push(Node::Rope { x: x.clone(), rotation });
         x
     }
 
-    fn attention(&mut self, layer: usize, q: &Value, k: &Value, v: &Value) -> Value {
+    fn attention(&mut self, layer: usize, q: &Value, k: &Value, v: &Value, how: &Attention) -> Value {
         let y = self.value(q.cols, q.per);
         self.nodes.push(Node::Attention {
             layer,
@@ -206,15 +221,26 @@ impl Ops for Recorder<'_> {
             k: Columns::all(k),
             v: Columns::all(v),
             rotation: None,
+            how: *how,
             y: y.clone(),
         });
         y
     }
 
-    fn swiglu(&mut self, gate: &Value, up: &Value) -> Value {
+    fn glu(&mut self, activation: Activation, gate: &Value, up: &Value) -> Value {
         let y = self.value(gate.cols, gate.per);
-        self.nodes.push(Node::SwiGlu { gate: gate.clone(), up: up.clone(), y: y.clone() });
+        self.nodes.push(Node::Glu { activation, gate: gate.clone(), up: up.clone(), y: y.clone() });
         y
+    }
+
+    fn scale(&mut self, x: Value, factor: f32) -> Value {
+        self.nodes.push(Node::Scale { x: x.clone(), factor });
+        x
+    }
+
+    fn soft_cap(&mut self, x: Value, cap: f32) -> Value {
+        self.nodes.push(Node::SoftCap { x: x.clone(), cap });
+        x
     }
 
     fn add(&mut self, a: &Value, b: &Value) -> Value {

@@ -1,4 +1,4 @@
-//! A Llama model on the GPU.
+//! A model on the GPU.
 
 use super::buffer::Buffer;
 use super::fuse::fuse;
@@ -7,14 +7,14 @@ use super::kv::KvBuffers;
 use super::lower::{Lowering, Memory, value_bytes};
 use super::pace::{Pace, Submits};
 use super::plan::{Draft, Plan};
-use super::record::{Frequencies, Node, Per, Recorder, Value};
+use super::record::{Node, Per, Recorder, Rotations, Value};
 use super::sampler::SamplerStage;
 use super::scratch::Scratch;
 use super::stages::{Share, Stages, class};
 use super::step::StepBuffers;
 use super::uniforms::Uniforms;
 use super::{Gpu, GpuWeight, budget, decide};
-use crate::model::{BackendInfo, KvShape, Llama, Ops, Output, OutputKind, Reading, Runner, Step};
+use crate::model::{BackendInfo, KvShape, Model, Output, OutputKind, Reading, Runner, Step};
 use crate::{Control, Error, Result};
 use futures::future::LocalBoxFuture;
 
@@ -57,7 +57,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    async fn new(gpu: &Gpu, model: &Llama<GpuWeight>, cache: &KvBuffers) -> Result<Prepared> {
+    async fn new(gpu: &Gpu, model: &Model<GpuWeight>, cache: &KvBuffers) -> Result<Prepared> {
         use wgpu::BufferUsages as Usage;
         let config = &model.config;
         let max_rows = budget::max_rows(config.matmul_weights(), &gpu.capabilities);
@@ -74,16 +74,16 @@ impl Prepared {
         let logits = gpu.buffer_checked("logits", logits_bytes, activations | Usage::COPY_SRC).await?;
 
         // What each kind of step does …
-        let mut frequencies = Frequencies::default();
+        let mut rotations = Rotations::default();
         let mut recorded = Vec::new();
         for &most_rows in &row_classes {
-            let mut recorder = Recorder::new(&mut frequencies);
+            let mut recorder = Recorder::new(&mut rotations);
             let x = body(model, &mut recorder);
             let (nodes, kept) = (recorder.nodes, vec![(x, hidden.clone())]);
             recorded.push(Recorded { nodes, kept, most_rows, most_outputs: max_outputs });
         }
         for &most_outputs in &output_classes {
-            let mut recorder = Recorder::new(&mut frequencies);
+            let mut recorder = Recorder::new(&mut rotations);
             let x = recorder.value(config.width, Per::Row);
             let y = model.logits(&mut recorder, x.clone());
             let (nodes, kept) = (recorder.nodes, vec![(x, hidden.clone()), (y, logits.clone())]);
@@ -91,7 +91,7 @@ impl Prepared {
         }
 
         // … with which kernels, in which buffers …
-        let step = StepBuffers::new(gpu, &cache.shape, max_rows, frequencies).await?;
+        let step = StepBuffers::new(gpu, &cache.shape, max_rows, rotations).await?;
         let (mut pipelines, mut scratch) = (Pipelines::new(gpu), Scratch::default());
         let mut uniforms = Uniforms::new(gpu);
         let mut drafts = Vec::new();
@@ -136,7 +136,7 @@ impl GpuRunner {
     /// weights have been written. The model itself is not needed afterwards: the plans hold its buffers.
     pub async fn new(
         gpu: Gpu,
-        model: Llama<GpuWeight>,
+        model: Model<GpuWeight>,
         kv: KvShape,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<GpuRunner> {
@@ -147,7 +147,7 @@ impl GpuRunner {
     /// The same over a cache that is there already.
     pub async fn with_cache(
         gpu: Gpu,
-        model: Llama<GpuWeight>,
+        model: Model<GpuWeight>,
         cache: KvBuffers,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<GpuRunner> {
@@ -184,7 +184,7 @@ impl GpuRunner {
 
     /// Bytes that a model, its cache and its runner take on a device that rehearses (see [`Gpu::rehearsal`]), where the model
     /// is an [`crate::model::outline`].
-    pub async fn rehearse(gpu: &Gpu, model: &Llama<GpuWeight>, kv: KvShape) -> Result<u64> {
+    pub async fn rehearse(gpu: &Gpu, model: &Model<GpuWeight>, kv: KvShape) -> Result<u64> {
         gpu.settle().await?;
         let cache = KvBuffers::new(gpu, kv).await?;
         let _prepared = Prepared::new(gpu, model, &cache).await?;
@@ -331,8 +331,8 @@ impl Runner for GpuRunner {
 }
 
 /// From the step's tokens to what the last block makes of them.
-fn body(model: &Llama<GpuWeight>, o: &mut Recorder) -> Value {
-    let mut x = o.embed(&model.embedding);
+fn body(model: &Model<GpuWeight>, o: &mut Recorder) -> Value {
+    let mut x = model.embed(o);
     for layer in 0..model.layers.len() {
         x = model.layer(o, layer, x);
     }

@@ -2,8 +2,8 @@
 
 use super::Gpu;
 use super::buffer::Buffer;
-use super::record::{Frequencies, Per};
-use crate::model::{KvShape, Output, Step};
+use super::record::{Per, Rotations};
+use crate::model::{KvShape, Output, Rotation, Step};
 use crate::{Error, Result};
 
 /// WebGPU's coarsest alignment of a uniform binding.
@@ -22,9 +22,9 @@ pub(super) struct StepBuffers {
     pub tables: Buffer,
     /// The rows whose logits are wanted.
     pub outputs: Buffer,
-    /// For each set of frequencies `[rows, half]` of (cos, sin).
+    /// For each rotation `[rows, half]` of (cos, sin).
     pub rotations: Vec<Buffer>,
-    frequencies: Vec<Vec<f32>>,
+    rotates: Vec<Rotation>,
     host: Vec<u32>,
     angles: Vec<[f32; 2]>,
     starts: Vec<u32>,
@@ -37,14 +37,14 @@ impl StepBuffers {
         gpu: &Gpu,
         kv: &KvShape,
         max_rows: usize,
-        frequencies: Frequencies,
+        rotates: Rotations,
     ) -> Result<StepBuffers> {
         use wgpu::BufferUsages as Usage;
         let storage = Usage::STORAGE | Usage::COPY_DST;
         let room = kv.blocks.max(1) * max_rows.min(SEQUENCES);
         let mut rotations = Vec::new();
-        for set in &frequencies.0 {
-            let bytes = (max_rows * set.len().max(1) * 8) as u64;
+        for Rotation { frequencies, .. } in &rotates.0 {
+            let bytes = (max_rows * frequencies.len().max(1) * 8) as u64;
             rotations.push(gpu.buffer_checked("rotations", bytes, storage).await?);
         }
         Ok(StepBuffers {
@@ -55,7 +55,7 @@ impl StepBuffers {
             tables: gpu.buffer_checked("block tables", room as u64 * 4, storage).await?,
             outputs: gpu.buffer_checked("outputs", max_rows as u64 * 4, storage).await?,
             rotations,
-            frequencies: frequencies.0,
+            rotates: rotates.0,
             host: Vec::new(),
             angles: Vec::new(),
             starts: Vec::new(),
@@ -93,12 +93,12 @@ impl StepBuffers {
         }
         gpu.queue.write_buffer(&self.rows, 0, bytemuck::cast_slice(&self.host));
 
-        for (set, buffer) in self.frequencies.iter().zip(&self.rotations) {
+        for (Rotation { frequencies, amplitude, .. }, buffer) in self.rotates.iter().zip(&self.rotations) {
             self.angles.clear();
             for row in &step.rows {
-                self.angles.extend(set.iter().map(|frequency| {
+                self.angles.extend(frequencies.iter().map(|frequency| {
                     let (sin, cos) = (row.position as f32 * frequency).sin_cos();
-                    [cos, sin]
+                    [cos * amplitude, sin * amplitude]
                 }));
             }
             gpu.queue.write_buffer(buffer, 0, bytemuck::cast_slice(&self.angles));

@@ -7,7 +7,7 @@ use super::kernel::Pipelines;
 use super::kv::KvBuffers;
 use super::lower::{Lowering, Memory, value_bytes};
 use super::plan::{Load, Plan};
-use super::record::{Frequencies, Per, Recorder, Value};
+use super::record::{Per, Recorder, Rotations, Value};
 use super::sampler::SamplerStage;
 use super::scratch::Scratch;
 use super::step::StepBuffers;
@@ -39,14 +39,14 @@ impl Trial {
     ) -> Result<Trial> {
         use wgpu::BufferUsages as Usage;
         gpu.settle().await?;
-        let mut frequencies = Frequencies::default();
-        let mut recorder = Recorder::new(&mut frequencies);
+        let mut rotations = Rotations::default();
+        let mut recorder = Recorder::new(&mut rotations);
         let values: Vec<Value> = cols.iter().map(|&cols| recorder.value(cols, Per::Row)).collect();
         let value = build(&mut recorder, &values);
         let nodes = recorder.nodes;
 
         let cache = KvBuffers::new(gpu, kv).await?;
-        let step = StepBuffers::new(gpu, &kv, most, frequencies).await?;
+        let step = StepBuffers::new(gpu, &kv, most, rotations).await?;
         let (mut pipelines, mut scratch) = (Pipelines::new(gpu), Scratch::default());
         let bytes = value_bytes(most, value.cols);
         let usage = Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC;

@@ -4,18 +4,24 @@ mod architecture;
 mod config;
 mod header;
 mod incoming;
-mod llama;
 mod load;
 mod ops;
 mod output;
+mod rope;
+mod tensors;
+pub mod transformer;
 
 pub use architecture::{ARCHITECTURES, Architecture};
-pub use config::Config;
+pub use config::{Config, LayerConfig};
 pub use header::{parse_header, read_header};
 pub use incoming::Incoming;
-pub use llama::{Layer, Llama};
-pub use load::{Phase, Progress, Room, allocate, check_tensors, fill, load, outline};
-pub use ops::{BackendInfo, CHUNK_BLOCKS, KvShape, KvType, Ops, RopeStyle, Row, Runner, Step, WeightStore};
+pub use load::{Phase, Progress, Room, allocate, fill, load, outline};
+pub use ops::{
+    Activation, Attention, BackendInfo, CHUNK_BLOCKS, KvShape, KvType, Ops, Row, Runner, Step, WeightStore,
+};
 pub use output::{
     Draw, MOST_GATHERED, MOST_TOP, Output, OutputKind, Reader, Reading, Sampled, log_sum_exp, not_numbers,
 };
+pub use rope::{RopeStyle, Rotation};
+pub use tensors::check_tensors;
+pub use transformer::{Layer, Model};

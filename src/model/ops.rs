@@ -1,21 +1,45 @@
 //! The operations that an architecture is written in, and what one forward step is made of.
 //!
-//! A backend implements [`Ops`]; an architecture (see [`super::Llama`]) calls it as if each line were computed at
+//! A backend implements [`Ops`]; an architecture (see [`super::transformer`]) calls it as if each line were computed at
 //! once. The CPU backend does just that; the GPU backend records each call into a plan and runs the plan later, so
 //! an op may depend on the *shapes* of a step but never on its values.
 
 use super::output::{Output, Reading};
+use super::rope::Rotation;
 use crate::quant::BlockType;
 use crate::{Control, Error, Result};
 use futures::future::LocalBoxFuture;
 
-/// Which of a rotary pair's elements sit side by side.
+/// What a gate's values go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RopeStyle {
-    /// Pairs (2i, 2i+1), as GGUF stores Llama.
-    Interleaved,
-    /// Pairs (i, i + dim/2), as GPT-NeoX and Qwen.
-    Halves,
+pub enum Activation {
+    /// `x / (1 + e⁻ˣ)`
+    Silu,
+    /// `x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))`
+    Gelu,
+}
+
+/// How scores become weights.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Attention {
+    /// What `q · k` is multiplied by.
+    pub scale: f32,
+    /// Scaled scores `x` are `c tanh(x / c)`.
+    pub cap: Option<f32>,
+    /// Positions that a row sees, its own the last of them.
+    pub window: Option<usize>,
+}
+
+impl Attention {
+    /// The usual one, for heads of this length.
+    pub fn plain(head_dim: usize) -> Attention {
+        Attention { scale: 1.0 / (head_dim as f32).sqrt(), cap: None, window: None }
+    }
+
+    /// The first position that a row at `position` sees.
+    pub fn first(&self, position: usize) -> usize {
+        self.window.map_or(0, |window| (position + 1).saturating_sub(window))
+    }
 }
 
 /// Activations are matrices `[rows, cols]` of `f32`; every row is a token of the step.
@@ -31,12 +55,12 @@ pub trait Ops {
 
     /// `x Wᵀ + b`, where `b` is `[out, 1]`.
     fn linear_with_bias(&mut self, w: &Self::Weight, b: &Self::Weight, x: &Self::Tensor) -> Self::Tensor;
-    /// `x / sqrt(mean(x²) + eps) · w`, each row by itself.
+
+    /// `x / sqrt(mean(x²) + eps) · w`, each run of as many elements as `w` has by itself: a row, or its heads.
     fn rms_norm(&mut self, x: &Self::Tensor, w: &Self::Weight, eps: f32) -> Self::Tensor;
 
-    /// Rotates each head of each row by its position: `x` is `[n, heads · head_dim]`, `frequencies` holds
-    /// `head_dim / 2` angles in radians a position.
-    fn rope(&mut self, x: Self::Tensor, frequencies: &Self::Weight, style: RopeStyle) -> Self::Tensor;
+    /// Rotates each head of each row by its position: `x` is `[n, heads · head_dim]`.
+    fn rope(&mut self, x: Self::Tensor, rotation: &Rotation) -> Self::Tensor;
 
     /// Stores `k` and `v` `[n, kv_heads · head_dim]` in the cache of `layer` at the rows' slots, then lets each row
     /// of `q` `[n, heads · head_dim]` attend to its own sequence up to its own position: `[n, heads · head_dim]`.
@@ -46,10 +70,17 @@ pub trait Ops {
         q: &Self::Tensor,
         k: &Self::Tensor,
         v: &Self::Tensor,
+        how: &Attention,
     ) -> Self::Tensor;
 
-    /// `silu(gate) · up`, where `silu(x) = x / (1 + e⁻ˣ)`.
-    fn swiglu(&mut self, gate: &Self::Tensor, up: &Self::Tensor) -> Self::Tensor;
+    /// `activation(gate) · up`
+    fn glu(&mut self, activation: Activation, gate: &Self::Tensor, up: &Self::Tensor) -> Self::Tensor;
+
+    /// `factor · x`
+    fn scale(&mut self, x: Self::Tensor, factor: f32) -> Self::Tensor;
+
+    /// `cap · tanh(x / cap)`
+    fn soft_cap(&mut self, x: Self::Tensor, cap: f32) -> Self::Tensor;
 
     fn add(&mut self, a: &Self::Tensor, b: &Self::Tensor) -> Self::Tensor;
 

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+pub mod fixtures;
 pub mod golden;
 pub mod hollow;
 pub mod peers;
@@ -11,7 +12,7 @@ pub mod tiny;
 use lunette::engine::{Engine, LoadOptions};
 use lunette::source::FileModel;
 use lunette::{Result, Uninterrupted};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 pub use golden::root;
@@ -23,7 +24,11 @@ pub fn model_path() -> PathBuf {
 }
 
 pub fn load(options: &LoadOptions) -> Result<Engine> {
-    let model = FileModel::open(model_path())?;
+    load_file(&model_path(), options)
+}
+
+pub fn load_file(path: &Path, options: &LoadOptions) -> Result<Engine> {
+    let model = FileModel::open(path)?;
     pollster::block_on(Engine::load(Rc::new(model), options, &mut |_| (), &Uninterrupted))
 }
 

@@ -5,8 +5,8 @@ use lunette::quant::BlockType;
 
 pub const WIDTH: u64 = 256;
 pub const LAYERS: u64 = 2;
-const MLP: u64 = 512;
-const SPECIALS: [&str; 3] = ["<|im_start|>", "<|im_end|>", "<|endoftext|>"];
+pub const MLP: u64 = 512;
+pub const SPECIALS: [&str; 3] = ["<|im_start|>", "<|im_end|>", "<|endoftext|>"];
 const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content | trim }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 /// The metadata of the model, to which a test may add.
@@ -81,38 +81,6 @@ pub fn file(block_type: BlockType) -> Vec<u8> {
     write(metadata(), &tensors(block_type))
 }
 
-fn replaced(list: Value, last: Value) -> Value {
-    let Value::Array(mut items) = list else { unreachable!("the keys above hold lists") };
-    items[SPECIALS.len() - 1] = last;
-    Value::Array(items)
-}
-
-/// A file of the same shape in another architecture, with what that one has besides.
-pub fn of(architecture: &str, block_type: BlockType) -> Vec<u8> {
-    let mut header = Writer::default();
-    for (key, value) in keys() {
-        let key = key.strip_prefix("llama.").map_or(key.clone(), |key| format!("{architecture}.{key}"));
-        let value = match &key[..] {
-            "general.architecture" => Value::String(architecture.into()),
-            // llama.cpp takes no empty list, and what is merged must be a token: in the last special one's place.
-            "tokenizer.ggml.merges" => Value::Array(vec![Value::String("a b".into())]),
-            "tokenizer.ggml.tokens" => replaced(value, Value::String("ab".into())),
-            "tokenizer.ggml.token_type" => replaced(value, Value::Signed(1)),
-            _ => value,
-        };
-        header.set(&key, value);
-    }
-    let mut tensors = tensors(block_type);
-    if architecture == "qwen2" {
-        for i in 0..LAYERS {
-            for (part, outputs) in [("attn_q", WIDTH), ("attn_k", WIDTH / 2), ("attn_v", WIDTH / 2)] {
-                tensors.push((format!("blk.{i}.{part}.bias"), vec![outputs], BlockType::F32));
-            }
-        }
-    }
-    write(header, &tensors)
-}
-
 /// A file with these tensors and repeatable random values.
 pub fn write(mut header: Writer, tensors: &[(String, Vec<u64>, BlockType)]) -> Vec<u8> {
     for (name, dims, block_type) in tensors {
@@ -127,6 +95,7 @@ pub fn write(mut header: Writer, tensors: &[(String, Vec<u64>, BlockType)]) -> V
                 let uniform = (state >> 8) as f32 / (1 << 24) as f32 - 0.5;
                 match dims.len() {
                     1 if name.ends_with(".bias") => 2.0 * uniform,
+                    1 if name.starts_with("rope_") => 2.0 + 3.0 * uniform,
                     1 => 1.0 + 0.1 * uniform,
                     _ => 0.2 * uniform,
                 }

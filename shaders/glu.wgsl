@@ -1,7 +1,10 @@
-// SwiGLU: y = silu(gate) · up, where silu(x) = x / (1 + e⁻ˣ).
+// Gated linear unit (SwiGLU, GEGLU): y = f(gate) · up, where f is SiLU, or GELU with GELU set.
 //
 // gate, up, y: [n, COLS] f32. Grid: x over fours of a row, y over rows; a thread owns four elements.
+//!include activations
+
 override COLS: u32;
+override GELU: bool;
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
 @group(0) @binding(1) var<storage, read> gate: array<vec4<f32>>;
@@ -15,5 +18,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let at = id.y * (COLS / 4u) + id.x;
     let g = gate[at];
-    y[at] = g / (1.0 + exp(-g)) * up[at];
+    y[at] = select(silu(g), gelu(g), GELU) * up[at];
 }
