@@ -59,7 +59,9 @@ async fn run(model: &str, golden: &str) -> Result<(), Box<dyn Error>> {
         Engine::load(Rc::new(FileModel::open(model)?), &options, &mut |_| (), &Uninterrupted).await?;
     println!("{} ({})", engine.info().name, engine.info().architecture);
     for Prompt { name, text, tokens, logits: theirs } in golden.prompts {
-        if engine.tokenizer().encode(&text, true)? != tokens {
+        let mut read: Vec<u32> = engine.tokenizer().leading().into_iter().collect();
+        read.extend(engine.tokenizer().encode(&text, true)?);
+        if read != tokens {
             return Err(format!("{name}: the tokens are others").into());
         }
         let ours = engine.logits(&tokens, &Uninterrupted).await?;

@@ -1,5 +1,7 @@
 //! Verdicts against llama.cpp: 20 tasks whose distributions were computed from its full logits, over the weights
-//! dequantized exactly, with `f32` activations and KV cache (tests/verdicts/README.md).
+//! dequantized exactly, with `f32` activations and KV cache (tests/verdicts/README.md). `LUNETTE_MODEL` and
+//! `LUNETTE_GOLDEN` name another model and its values (`cargo xtask golden --check NAME --verdicts`): each task then has
+//! both templates.
 
 mod common;
 
@@ -11,11 +13,12 @@ use pollster::block_on;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// In every probability. 0.01 is what is promised; many a label here has not much more than that.
 const BOUND: f64 = 0.003;
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Case {
     name: String,
     kind: String,
@@ -36,12 +39,40 @@ fn read<T: for<'a> Deserialize<'a>>(name: &str) -> T {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
+/// Another model than the default one, if the environment names it.
+fn other_model() -> Option<PathBuf> {
+    std::env::var_os("LUNETTE_MODEL").map(PathBuf::from)
+}
+
 fn cases() -> Vec<Case> {
-    read("tasks.json")
+    let cases: Vec<Case> = read("tasks.json");
+    if other_model().is_none() {
+        return cases;
+    }
+    let templates = ["selene", "rubric-first"];
+    let both = |case: Case| {
+        templates.map(|template| Case {
+            name: format!("{}, {template}", case.name),
+            template: template.into(),
+            ..case.clone()
+        })
+    };
+    cases.into_iter().flat_map(both).collect()
+}
+
+fn goldens() -> BTreeMap<String, Vec<Golden>> {
+    match std::env::var_os("LUNETTE_GOLDEN") {
+        Some(path) => serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap(),
+        None => read("golden.json"),
+    }
 }
 
 fn engine(backend: Backend) -> Engine {
-    load(&LoadOptions { backend, context_length: Some(2048), ..Default::default() }).unwrap()
+    let options = LoadOptions { backend, context_length: Some(2048), ..Default::default() };
+    match other_model() {
+        Some(path) => common::load_file(&path, &options).unwrap(),
+        None => load(&options).unwrap(),
+    }
 }
 
 fn parse<T: for<'a> Deserialize<'a>>(case: &Case) -> T {
@@ -112,7 +143,7 @@ fn expected(case: &Case, goldens: &[Golden]) -> Vec<(String, f64)> {
 
 fn agree(backend: Backend, cases: &[Case]) {
     let engine = engine(backend);
-    let goldens: BTreeMap<String, Vec<Golden>> = read("golden.json");
+    let goldens = goldens();
     let mut furthest = 0.0f64;
     for case in cases {
         let ours: BTreeMap<String, f64> = verdict(&engine, case).into_iter().collect();
@@ -130,7 +161,7 @@ fn agree(backend: Backend, cases: &[Case]) {
 #[test]
 fn prompts_have_the_tokens_of_llama_cpp() {
     let engine = engine(Backend::Wasm);
-    let goldens: BTreeMap<String, Vec<Golden>> = read("golden.json");
+    let goldens = goldens();
     assert_eq!(goldens.len(), cases().len());
     for case in cases() {
         let tokens: Vec<_> = prompts(&engine, &case).into_iter().map(|prompt| prompt.tokens).collect();
@@ -170,7 +201,8 @@ fn every_task_has_its_prompts() {
         assert_eq!(texts.len(), if case.kind == "compare" { 2 } else { 1 }, "{}", case.name);
         json!({ "name": case.name, "labels": labels(case), "prompts": texts })
     });
-    let file = json!({ "model": model_path(), "tasks": written.collect::<Vec<_>>() });
+    let model = other_model().unwrap_or_else(model_path);
+    let file = json!({ "model": model, "tasks": written.collect::<Vec<_>>() });
     if let Some(path) = std::env::var_os("LUNETTE_PROMPTS") {
         std::fs::write(path, serde_json::to_vec_pretty(&file).unwrap()).unwrap();
     }

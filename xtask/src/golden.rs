@@ -13,9 +13,15 @@ pub struct Options {
     /// Write them into this folder, not over those of the repository
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Only those of the tiny models of each architecture
+    #[arg(long)]
+    architectures: bool,
     /// Compare a real model with llama.cpp instead, by its name in `fetch-model`: logits of three prompts, and perplexity
-    #[arg(long, conflicts_with = "out")]
+    #[arg(long, conflicts_with_all = ["out", "architectures"])]
     check: Option<String>,
+    /// Also compare its verdicts of the golden tasks, each with both templates
+    #[arg(long, requires = "check")]
+    verdicts: bool,
 }
 
 /// Computes the golden values of the default model, of each architecture, and the golden verdicts.
@@ -23,15 +29,10 @@ pub fn generate(options: &Options) -> Result<()> {
     let program = llama::program("tests/golden/reference.cpp", &llama::CPU)?;
     let backends = llama::backends()?;
     if let Some(name) = &options.check {
-        return check(name, &program, &backends);
+        return check(name, options.verdicts, &program, &backends);
     }
-    let model = model::fetch()?;
     let work = repo::target().join("golden");
     fs::create_dir_all(&work)?;
-    let exact = work.join("f32.gguf");
-    say!("golden: dequantizing the model");
-    Run::new(&program).arg("dequantize").arg(&model).arg(&exact).env("LLAMA_LIBS", &backends).run()?;
-
     let folder = |name: &str| -> Result<PathBuf> {
         let folder = match &options.out {
             Some(out) => std::env::current_dir()?.join(out).join(name),
@@ -40,21 +41,17 @@ pub fn generate(options: &Options) -> Result<()> {
         fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
         Ok(folder)
     };
+    architectures(&work, &program, &folder("architectures")?.join("golden.json"))?;
+    if options.architectures {
+        return Ok(());
+    }
+    let model = model::fetch()?;
+    let exact = work.join("f32.gguf");
+    say!("golden: dequantizing the model");
+    Run::new(&program).arg("dequantize").arg(&model).arg(&exact).env("LLAMA_LIBS", &backends).run()?;
+
     say!("golden: tokens, logits and perplexity");
     llama("tests/golden/generate.mjs", &[&program, &exact, &model, &folder("golden")?])?;
-
-    say!("golden: architectures");
-    let tiny = work.join("architectures");
-    let _ = fs::remove_dir_all(&tiny);
-    fs::create_dir_all(&tiny)?;
-    cargo()
-        .args(["test", "--quiet", "--test", "architectures", "every_architecture_has_a_model"])
-        .env("LUNETTE_ARCHITECTURES", &tiny)
-        .run()?;
-    llama(
-        "tests/architectures/generate.mjs",
-        &[&program, &tiny, &folder("architectures")?.join("golden.json")],
-    )?;
 
     say!("golden: verdicts");
     let prompts = work.join("prompts.json");
@@ -68,13 +65,26 @@ pub fn generate(options: &Options) -> Result<()> {
     )
 }
 
+/// Those of a tiny model of each architecture, which the tests make.
+fn architectures(work: &Path, program: &Path, out: &Path) -> Result<()> {
+    say!("golden: architectures");
+    let tiny = work.join("architectures");
+    let _ = fs::remove_dir_all(&tiny);
+    fs::create_dir_all(&tiny)?;
+    cargo()
+        .args(["test", "--quiet", "--test", "architectures", "every_architecture_has_a_model"])
+        .env("LUNETTE_ARCHITECTURES", &tiny)
+        .run()?;
+    llama("tests/architectures/generate.mjs", &[program, &tiny, out])
+}
+
 /// A script that asks llama.cpp.
 fn llama(script: &str, arguments: &[&Path]) -> Result<()> {
     Run::new("node").arg(repo::path(script)).args(arguments).env("LLAMA_LIBS", llama::backends()?).run()
 }
 
 /// Holds a real model to llama.cpp's values, which are computed for it and not kept.
-fn check(name: &str, program: &Path, backends: &Path) -> Result<()> {
+fn check(name: &str, verdicts: bool, program: &Path, backends: &Path) -> Result<()> {
     let model = model::fetch_named(name)?;
     let work = repo::target().join("golden");
     fs::create_dir_all(&work)?;
@@ -83,7 +93,21 @@ fn check(name: &str, program: &Path, backends: &Path) -> Result<()> {
     Run::new(program).arg("dequantize").arg(&model).arg(&exact).env("LLAMA_LIBS", backends).run()?;
     say!("golden: llama.cpp's logits");
     llama("tests/architectures/real.mjs", &[program, &exact, &values])?;
+    let (prompts, golden) = (work.join("real-prompts.json"), work.join("real-verdicts.json"));
+    let test = |which: &[&str]| {
+        let test = cargo().args(["test", "--quiet", "--test", "verdicts", "--", "--nocapture"]).args(which);
+        test.env("LUNETTE_MODEL", &model)
+    };
+    if verdicts {
+        say!("golden: llama.cpp's verdicts");
+        test(&["every_task_has_its_prompts"]).env("LUNETTE_PROMPTS", &prompts).run()?;
+        llama("tests/verdicts/generate.mjs", &[program, &exact, &prompts, &golden])?;
+    }
     fs::remove_file(&exact).with_context(|| format!("removing {}", exact.display()))?;
+    if verdicts {
+        say!("golden: our verdicts");
+        test(&["prompts_have_the_tokens", "verdicts_are_those"]).env("LUNETTE_GOLDEN", &golden).run()?;
+    }
     say!("golden: ours");
     cargo()
         .args(["bench", "--quiet", "--bench", "agree", "--", "--model"])
