@@ -26,7 +26,7 @@ describe("the page for everybody", () => {
   test("axe finds no violation on any view, light or dark", minutes(12), async () => {
     const { page, context } = await visit();
     await page.evaluate(AXE);
-    await page.getByText("more files of the catalogue").click();
+    await page.getByText("more models of the catalogue").click();
     await part(page, "plan").first().filter({ hasText: "This machine can hold it" }).waitFor({ timeout: 60_000 });
     for (const tab of TABS) {
       await openTab(page, tab);

@@ -50,6 +50,12 @@ export interface CatalogueEntry extends ModelRef {
   /** Languages that the model's card names, as BCP 47 tags. */
   languages: string[];
   template: BuiltInTemplate;
+  /** What it was trained for: `"judge"`, or to chat. */
+  purpose?: "judge" | "chat";
+  /** Whether it can think before it answers. */
+  thinking?: boolean;
+  /** Whether this very file was run by this project, and not only others of its architecture. */
+  tested?: boolean;
   /** A remark for users. */
   note?: string;
 }

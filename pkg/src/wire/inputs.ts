@@ -244,5 +244,8 @@ export const catalogueEntry = record<CatalogueEntry>({
   license: text,
   languages: listOf(text),
   template: oneOf("selene", "rubric-first"),
+  purpose: optional(oneOf("judge", "chat")),
+  thinking: optional(flag),
+  tested: optional(flag),
   note: optional(text),
 });

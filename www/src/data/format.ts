@@ -4,6 +4,11 @@ const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFracti
 export const count = (n: number): string => whole.format(n);
 export const about = (n: number): string => compact.format(n);
 
+const names = new Intl.DisplayNames("en", { type: "language" });
+
+/** The name of a language, by its BCP 47 tag. */
+export const languageName = (code: string): string => names.of(code) ?? code;
+
 /** Bytes in decimal units, as download sizes usually are. */
 export function bytes(n: number): string {
   if (n < 1e6) return `${whole.format(Math.round(n / 1e3))} kB`;
