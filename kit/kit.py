@@ -212,7 +212,7 @@ def node():
 
 
 def browser():
-    """A verdict, and a model's speed, in headless Chromium on the card; wllama's WebGPU on the same file."""
+    """The demo page's verdict, and a model's speed, in headless Chromium on the card; wllama's WebGPU on the same file."""
     stage = Stage("browser")
     home = KIT / "browser"
     (home / "chromium.sh").chmod(0o755)
@@ -226,7 +226,7 @@ def browser():
     }
     lengths = ["--prompt", "64", "--decode", "4"] if REHEARSAL else ["--prompt", "512", "--decode", "128"]
     scripts = {
-        "verdict": ["tests/browser/verdict.mjs", "webgpu"],
+        "demo page": ["tests/browser/demo.mjs", "webgpu"],
         "lunette": ["benches/browser/model.mjs", "--backend", "webgpu", "--reps", "1", "--batch", "1,4", *lengths],
         "wllama": ["benches/peers/peer.mjs", "wllama", "--webgpu", *lengths],
     }

@@ -32,8 +32,6 @@ const PLANE_ALIGNMENT: u64 = 256;
 /// A tensor on the GPU.
 pub struct GpuWeight {
     pub(super) matrix: Matrix,
-    /// The values of a vector of `f32`, which are few: the CPU needs some of them (see [`super::step`]).
-    pub(super) host: Vec<f32>,
 }
 
 /// A matrix `[rows, cols]` (a vector is one row), in one or several buffers.
@@ -236,10 +234,7 @@ impl WeightStore for GpuStore {
         }
         if let Some(shard) = self.stacked(name, block_type, rows, cols) {
             self.gpu.check()?;
-            return Ok(GpuWeight {
-                matrix: Matrix { block_type, rows, cols, shards: [shard].into() },
-                host: Vec::new(),
-            });
+            return Ok(GpuWeight { matrix: Matrix { block_type, rows, cols, shards: [shard].into() } });
         }
         let most = self.most;
         let per_shard = shard_rows(block_type, rows, cols, most).ok_or_else(|| {
@@ -257,7 +252,7 @@ impl WeightStore for GpuStore {
             shards.push(Shard { first, rows: count, buffer, planes });
         }
         self.gpu.check()?;
-        Ok(GpuWeight { matrix: Matrix { block_type, rows, cols, shards: shards.into() }, host: Vec::new() })
+        Ok(GpuWeight { matrix: Matrix { block_type, rows, cols, shards: shards.into() } })
     }
 
     fn settle(&mut self) -> LocalBoxFuture<'_, Result<()>> {
@@ -266,10 +261,7 @@ impl WeightStore for GpuStore {
 
     fn write(&mut self, weight: &mut GpuWeight, offset: usize, bytes: &[u8]) -> Result<()> {
         self.gpu.check()?;
-        let Matrix { block_type, rows, cols, ref shards } = weight.matrix;
-        if rows == 1 && block_type == BlockType::F32 {
-            weight.host.extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
-        }
+        let Matrix { block_type, cols, ref shards, .. } = weight.matrix;
         let (size, per_row) = (block_type.block_bytes(), cols / block_type.block_len());
         let (start, end) = (offset / size, (offset + bytes.len()) / size);
         for shard in shards.iter() {

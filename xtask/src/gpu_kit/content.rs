@@ -166,7 +166,7 @@ const SPARE: [&str; 4] = [
 
 /// What the browser's stage is made of, beside the browser.
 const PAGES: &[(&str, &[&str])] = &[
-    ("tests/browser", &["lib.mjs", "tarball.mjs", "verdict.mjs", "example.json", "package.json"]),
+    ("tests/browser", &["lib.mjs", "tarball.mjs", "demo.mjs", "example.json", "package.json"]),
     ("tests/browser/node_modules", &["playwright-core", "sirv", "@polka", "mrmime", "totalist"]),
     ("benches/browser", &["lib.mjs", "model.mjs"]),
     ("benches/peers", &["peer.mjs", "package.json", "web"]),
