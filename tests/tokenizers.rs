@@ -122,6 +122,20 @@ fn prompts_have_the_spaces_of_one_text() {
     }
 }
 
+/// Not the first of those that end a turn.
+#[test]
+fn the_eos_token_of_a_template_is_the_files() {
+    let user = llama_tokens().iter().position(|(name, ..)| name == "<|user|>").unwrap() as u64;
+    let tokenizer = llama(&[
+        ("tokenizer.ggml.eos_token_id", Value::Unsigned(user)),
+        ("tokenizer.ggml.eot_token_id", Value::Unsigned(2)),
+    ]);
+    assert!(tokenizer.is_end(2));
+    let chat = ChatTemplate::new("{{ messages[0].content }}{{ eos_token }}", Date::default()).unwrap();
+    let prompts = chat.prompts(&tokenizer, &[Message::user("b")], &[""]).unwrap();
+    assert_eq!(named(&prompts[0]), ["<s>", "▁", "b", "<|user|>"]);
+}
+
 /// The vocabulary has the parts of these names, and of a byte's.
 #[test]
 fn text_cannot_become_a_control_token_or_a_byte() {

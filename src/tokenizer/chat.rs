@@ -99,8 +99,8 @@ impl ChatTemplate {
                 content: tokenizer.guard(&m.content, guard),
             })
             .collect();
-        let eos = tokenizer.ends.first().copied();
-        let rendered = self.render(&guarded, &tokenizer.name(tokenizer.bos), &tokenizer.name(eos), true)?;
+        let [bos, eos] = [tokenizer.bos, tokenizer.eos].map(|token| tokenizer.name(token));
+        let rendered = self.render(&guarded, &bos, &eos, true)?;
         // What precedes the last control token is the same for all, and tokenized by itself whatever follows.
         let (shared, rest) = rendered.split_at(tokenizer.last_special_end(&rendered)?);
         let mut shared = tokenizer.encode_guarded(shared, guard, None)?;

@@ -45,6 +45,8 @@ pub struct Tokenizer {
     pieces: Vec<Box<[u8]>>,
     kinds: Vec<Kind>,
     bos: Option<u32>,
+    /// What chat templates write as `eos_token`.
+    eos: Option<u32>,
     /// Tokens that end a turn or a text.
     ends: Vec<u32>,
     add_bos: bool,
@@ -126,7 +128,8 @@ impl Tokenizer {
         let specials = specials(&vocabulary)?;
         let bos = id("tokenizer.ggml.bos_token_id", of_llama(1));
         let mut ends: Vec<u32> = END_NAMES.iter().filter_map(|name| specials.control(name)).collect();
-        ends.extend(id("tokenizer.ggml.eos_token_id", of_llama(2)));
+        let eos = id("tokenizer.ggml.eos_token_id", of_llama(2));
+        ends.extend(eos);
         ends.extend(id("tokenizer.ggml.eot_token_id", None));
         ends.sort_unstable();
         ends.dedup();
@@ -137,6 +140,7 @@ impl Tokenizer {
             pieces: pieces.map(|(name, kind)| piece(name, *kind, letters).into()).collect(),
             kinds: vocabulary.kinds,
             bos,
+            eos,
             ends,
             // Files of Gemma 4 may say that it does not, wrongly.
             add_bos: meta
