@@ -32,6 +32,37 @@ describe("the page's load view", () => {
     await context.close();
   });
 
+  test(
+    "the catalogue is grouped by what the machine should hold, narrowed down, and one is advised",
+    minutes(3),
+    async () => {
+      const { page, context, troubles } = await visit();
+      await page.getByText("more models of the catalogue").click();
+      const group = (name) => page.locator("h3", { hasText: name }).locator("+ div article h3");
+      const holdable = await group("This machine should hold").allInnerTexts();
+      // Without a GPU the weights lie in a WebAssembly memory, which ends at 4 GiB.
+      assert.ok(holdable.includes("Qwen2.5 0.5B Instruct") && !holdable.includes("Prometheus 2 7B"), holdable.join());
+      const larger = await group("Larger than this machine").allInnerTexts();
+      assert.ok(larger.includes("Prometheus 2 7B"), larger.join());
+      const advice = part(page, "advice");
+      await advice.getByText("We would take").waitFor();
+
+      await part(page, "filter-language").selectOption("ja");
+      await part(page, "filter-size").selectOption("700000000");
+      await part(page, "filter-licence").selectOption("permissive");
+      await advice.getByText("We would take Qwen3 0.6B.").waitFor();
+      assert.deepEqual(await group("This machine should hold").allInnerTexts(), [
+        "Qwen2.5 0.5B Instruct",
+        "Qwen3 0.6B",
+      ]);
+      await part(page, "filter-language").selectOption("th");
+      await part(page, "filter-size").selectOption("0");
+      assert.ok((await group("This machine should hold").count()) > 2);
+      assert.deepEqual(troubles, []);
+      await context.close();
+    },
+  );
+
   test("a load tells its phases, stops on demand and goes on where it stopped", minutes(5), async (t) => {
     const slow = await slowServer();
     t.after(() => slow.close());

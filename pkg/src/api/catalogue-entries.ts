@@ -244,7 +244,7 @@ const CHAT: readonly CatalogueEntry[] = [
   other({
     id: "gemma-3-1b",
     name: "Gemma 3 1B",
-    description: "A small model of many languages.",
+    description: "A small model, mostly of English.",
     repository: "ggml-org/gemma-3-1b-it-GGUF",
     file: "gemma-3-1b-it-Q4_K_M.gguf",
     bytes: 806_000_000,

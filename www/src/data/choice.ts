@@ -28,6 +28,8 @@ const PATIENCE = 1.7e9;
 
 export const holds = (machine: Machine, entry: CatalogueEntry): boolean => need(entry) <= room(machine);
 
+const gigabytes = (bytes: number) => `${String(Math.round(bytes / GIB))} GB`;
+
 export interface Advice {
   entry: CatalogueEntry;
   /** A sentence. */
@@ -41,13 +43,13 @@ export function advice(machine: Machine, entries: CatalogueEntry[]): Advice | un
   const fitting = entries.filter((entry) => holds(machine, entry) && fast(entry));
   const [best] = fitting.sort((a, b) => worth(b) - worth(a) || b.languages.length - a.languages.length);
   if (best === undefined) return undefined;
-  const where = machine.gpu ? "There is a GPU" : "There is no GPU that this browser lets pages use";
-  const size = machine.memory === undefined ? "" : `, and at least ${String(Math.round(machine.memory / GIB))} GB of memory`;
+  const where = machine.gpu ? "This machine has a GPU." : "This browser lets pages use no GPU.";
+  const size = machine.memory === undefined ? "" : ` The memory is ${gigabytes(machine.memory)} or more.`;
   const what =
     best.purpose === "judge"
-      ? "It is the largest model trained to judge that should fit."
-      : `It is the largest that should fit${machine.gpu ? "" : " and that a processor computes in bearable time"}.`;
-  return { entry: best, why: `${where}${size}. ${what}` };
+      ? "This is the largest model trained to judge that should fit."
+      : `This one is the largest that should fit${machine.gpu ? "" : " and that a processor computes in bearable time"}.`;
+  return { entry: best, why: `${where}${size} ${what}` };
 }
 
 /** What the list is narrowed to. */
