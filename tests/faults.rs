@@ -88,8 +88,8 @@ fn an_unsupported_block_type() {
     let mut bytes = tiny::file(BlockType::F32);
     let name = b"blk.0.attn_q.weight";
     let at = bytes.windows(name.len()).position(|w| w == name).unwrap() + name.len() + 4 + 16;
-    bytes[at..at + 4].copy_from_slice(&16u32.to_le_bytes());
-    assert_eq!(refused(bytes, &["blk.0.attn_q.weight", "IQ2_XXS", "Q4_K"]).code(), "unsupported-tensor-type");
+    bytes[at..at + 4].copy_from_slice(&40u32.to_le_bytes());
+    assert_eq!(refused(bytes, &["blk.0.attn_q.weight", "NVFP4", "Q4_K"]).code(), "unsupported-tensor-type");
 }
 
 #[test]

@@ -120,7 +120,8 @@ fn linear_with_bias() {
 fn gated() {
     for (family, gpu) in devices(KvType::F32) {
         for block_type in BlockType::ALL {
-            for (shape, (rows_w, cols)) in [(64, 256), (68, 4096)].into_iter().enumerate() {
+            // Rows with which both halves of every plane begin where a binding may.
+            for (shape, (rows_w, cols)) in [(128, 256), (72, 4096)].into_iter().enumerate() {
                 let activation = [Activation::Silu, Activation::Gelu][(shape + block_type as usize) % 2];
                 let parts = stacked(&gpu, &[(block_type, rows_w); 2], cols, 14);
                 let x: Vec<f32> = random(75 * cols, 16).iter().map(|v| v * 2.0).collect();

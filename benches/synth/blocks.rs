@@ -130,6 +130,35 @@ fn scale(block_type: BlockType, block: &mut [u8], deviation: f32) {
             put(block, 0, sign * deviation / 67.4);
         }
         BlockType::IQ4_XS => put(block, 0, deviation / (67.4 * 18.5)),
+        // Points of a grid, times d and an odd number of steps.
+        BlockType::IQ1_S => put(block, 0, deviation / 7.2),
+        BlockType::IQ1_M => {
+            // The upper four bits of four half words.
+            let d = f16::from_f32(deviation / 7.2).to_bits();
+            for (i, high) in block[48..].iter_mut().skip(1).step_by(2).enumerate() {
+                *high = (*high & 15) | (((d >> (4 * i)) & 15) as u8) << 4;
+            }
+        }
+        BlockType::IQ2_XXS => put(block, 0, deviation / 53.5),
+        BlockType::IQ2_XS => put(block, 0, deviation / 55.9),
+        BlockType::IQ2_S => put(block, 0, deviation / 56.3),
+        BlockType::IQ3_XXS => put(block, 0, deviation / 142.6),
+        BlockType::IQ3_S => put(block, 0, deviation / 140.2),
+        // d (q − 1); of two bits the quant 3, which quantizers never write, becomes a 1.
+        BlockType::TQ1_0 => put(block, 52, deviation / 0.82),
+        BlockType::TQ2_0 => {
+            block[..64].iter_mut().for_each(|byte| *byte &= !((*byte & 0x55) << 1));
+            put(block, 64, deviation / 0.71);
+        }
+        // A power of two times floats, whose deviation is 5.85: either of the two powers next to what is wanted, so often
+        // that the mean of the squares is right.
+        BlockType::MXFP4 => {
+            let wanted = deviation / 5.85;
+            let power = wanted.log2().floor();
+            let larger = ((wanted / power.exp2()).powi(2) - 1.0) / 3.0;
+            let up = f32::from(block[0]) < 256.0 * larger;
+            block[0] = (power as i32 + 128 + i32::from(up)) as u8;
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Two bytes of a block lie in each lane of a vector, so that the quants of a group come out without a shuffle, in this
 //! order: every other one from the first on, from the second on, and the same of the group's second half.
 
-use crate::quant::{LEVELS, scales_3, scales_iq4, widen};
+use crate::quant::{Coded, LEVELS, scales_3, scales_iq4, widen};
 use wide::{i8x16, i16x8, u16x8};
 
 /// A weight is `factor · quant + offset`.
@@ -336,5 +336,25 @@ impl Format for Iq4Xs {
     #[inline(always)]
     fn quants(block: &[u8], group: usize) -> [i16x8; 4] {
         levels(&block[8 + 16 * group..][..16])
+    }
+}
+
+/// Types that are read quant by quant.
+impl<C: Coded> Format for C {
+    const BYTES: usize = C::BYTES;
+    const GROUPS: usize = C::GROUPS;
+    const HALVES: bool = C::HALVES;
+
+    #[inline(always)]
+    fn scales(block: &[u8]) -> Scales {
+        Scales { factors: C::factors(block), offsets: [0.0; 16] }
+    }
+
+    #[inline(always)]
+    fn quants(block: &[u8], group: usize) -> [i16x8; 4] {
+        let quants = C::quants(block, group);
+        let bytes: &[u8] = bytemuck::cast_slice(&quants);
+        let ([a, b], [c, d]) = (signed(lanes(&bytes[..16])), signed(lanes(&bytes[16..])));
+        [a, b, c, d]
     }
 }

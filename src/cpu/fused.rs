@@ -139,7 +139,8 @@ mod tests {
                 for (w, got) in values.chunks_exact(w.cols).zip(y) {
                     let products = || w.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x));
                     let (expected, size) = (products().sum::<f64>(), products().map(f64::abs).sum::<f64>());
-                    assert!((f64::from(*got) - expected).abs() <= 5e-6 * size, "{got}, not {expected}");
+                    // Of ternary weights most are 0: fewer roundings of x cancel out.
+                    assert!((f64::from(*got) - expected).abs() <= 6e-6 * size, "{got}, not {expected}");
                 }
             }
         }

@@ -6,7 +6,7 @@
 use super::formats::{Iq4Nl, Iq4Xs, Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
 use super::fused::product;
 use super::weight::CpuWeight;
-use crate::quant::{BlockType, widen};
+use crate::quant::{BlockType, Iq1M, Iq1S, Iq2S, Iq2Xs, Iq2Xxs, Iq3S, Iq3Xxs, Mxfp4, Tq1, Tq2, widen};
 use wide::f32x4;
 
 /// Rows of `W` dequantized together.
@@ -39,6 +39,16 @@ pub(super) fn matmul(w: &CpuWeight, x: &[f32], y: &mut [f32]) {
         BlockType::Q6_K => product::<Q6K>(w, x, y),
         BlockType::IQ4_NL => product::<Iq4Nl>(w, x, y),
         BlockType::IQ4_XS => product::<Iq4Xs>(w, x, y),
+        BlockType::IQ1_S => product::<Iq1S>(w, x, y),
+        BlockType::IQ1_M => product::<Iq1M>(w, x, y),
+        BlockType::IQ2_XXS => product::<Iq2Xxs>(w, x, y),
+        BlockType::IQ2_XS => product::<Iq2Xs>(w, x, y),
+        BlockType::IQ2_S => product::<Iq2S>(w, x, y),
+        BlockType::IQ3_XXS => product::<Iq3Xxs>(w, x, y),
+        BlockType::IQ3_S => product::<Iq3S>(w, x, y),
+        BlockType::TQ1_0 => product::<Tq1>(w, x, y),
+        BlockType::TQ2_0 => product::<Tq2>(w, x, y),
+        BlockType::MXFP4 => product::<Mxfp4>(w, x, y),
     }
 }
 

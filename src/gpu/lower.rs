@@ -3,6 +3,7 @@
 use super::Gpu;
 use super::buffer::Buffer;
 use super::decide::{self, LinearKernel, LinearShape, ROW_PADDING};
+use super::grids::GRID;
 use super::kernel::{Access, Kernel, Pipelines};
 use super::kv::KvBuffers;
 use super::plan::{Draft, Extent, Operand, Products};
@@ -362,12 +363,13 @@ fn values(shard: &Shard) -> Operand {
 }
 
 fn planes(shard: &Shard) -> impl Iterator<Item = (u32, Access, Operand)> {
-    shard.planes.iter().map(|plane| {
+    let planes = shard.planes.iter().map(|plane| {
         let buffer = shard.buffer.clone();
         (
             plane.binding,
             Access::Read,
             Operand::Buffer { buffer, offset: plane.offset, size: Some(plane.size) },
         )
-    })
+    });
+    planes.chain(shard.grid.iter().map(|grid| (GRID, Access::Read, Operand::whole(grid))))
 }

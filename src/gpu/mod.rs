@@ -13,6 +13,7 @@ pub mod decide;
 mod device;
 mod fault;
 mod fuse;
+mod grids;
 mod kernel;
 mod kv;
 mod lower;

@@ -9,9 +9,13 @@
 //! - **high**: the bit above those (Q5_0, Q5_1, Q5_K, Q3_K; 8 bits for eight elements) or two (Q6_K; 16 for eight).
 //! - **scales**: what quants are multiplied with and added to.
 //!
+//! The types with a grid, whose quants are indices into it, and the ternary ones keep GGUF's bits per weight: only `d` is
+//! among the scales, two blocks a word, and high has all else that is no index, in whole words.
+//!
 //! The shaders `dequant_*.wgsl` read the same layouts.
 
 use crate::quant::{BlockType, scales_3, scales_iq4};
+use std::ops::Range;
 
 /// Bytes of a block in each plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,16 @@ pub(super) const fn layout(block_type: BlockType) -> Layout {
         BlockType::Q5_K => (128, 16, 32),
         BlockType::Q6_K => (128, 20, 64),
         BlockType::IQ4_XS => (128, 12, 0),
+        BlockType::IQ1_S => (32, 2, 16),
+        BlockType::IQ1_M => (32, 0, 24),
+        BlockType::IQ2_XXS => (64, 2, 0),
+        BlockType::IQ2_XS => (64, 2, 8),
+        BlockType::IQ2_S => (64, 2, 16),
+        BlockType::IQ3_XXS => (64, 2, 32),
+        BlockType::IQ3_S => (64, 2, 44),
+        BlockType::TQ1_0 => (52, 2, 0),
+        BlockType::TQ2_0 => (64, 2, 0),
+        BlockType::MXFP4 => (16, 1, 0),
     };
     Layout { quants, scales, high }
 }
@@ -122,7 +136,34 @@ impl Planes {
                 self.scales.extend_from_slice(&[block[0], block[1], 0, 0]);
                 block[8..136].chunks_exact(16).for_each(|run| self.nibbles(run));
             }
+            BlockType::IQ1_S => self.split(block, 0..2, 2..34),
+            BlockType::IQ1_M => self.split(block, 0..0, 0..32),
+            BlockType::IQ2_XXS | BlockType::IQ2_XS | BlockType::IQ3_XXS | BlockType::IQ3_S => {
+                self.split(block, 0..2, 2..66);
+            }
+            BlockType::IQ2_S => {
+                self.scales.extend_from_slice(&block[..2]);
+                let indices_and_signs = block[2..34].iter().zip(&block[34..66]);
+                self.quants.extend(indices_and_signs.flat_map(|(index, signs)| [*index, *signs]));
+                self.high.extend_from_slice(&block[66..]);
+            }
+            BlockType::TQ1_0 => self.split(block, 52..54, 0..52),
+            BlockType::TQ2_0 => {
+                self.scales.extend_from_slice(&block[64..66]);
+                block[..64].chunks_exact(32).for_each(|run| pairs(run, &mut self.quants));
+            }
+            BlockType::MXFP4 => {
+                self.scales.push(block[0]);
+                self.nibbles(&block[1..17]);
+            }
         }
+    }
+
+    /// Takes a block apart as it is; what lies behind scales and quants is high.
+    fn split(&mut self, block: &[u8], scales: Range<usize>, quants: Range<usize>) {
+        self.high.extend_from_slice(&block[scales.end.max(quants.end)..]);
+        self.scales.extend_from_slice(&block[scales]);
+        self.quants.extend_from_slice(&block[quants]);
     }
 
     /// `run` holds its first `run.len()` elements in the low halves of its bytes and as many more in the high halves.
@@ -191,7 +232,7 @@ fn pairs(run: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quant::LEVELS;
+    use crate::quant::{FLOATS, LEVELS, grid_codes, place};
 
     /// What the shaders do, on the CPU: the value of element `e` of the tensor in `planes`.
     fn element(block_type: BlockType, planes: &Planes, e: usize) -> f32 {
@@ -242,12 +283,87 @@ mod tests {
                 let s = planes.scales[block * 12 + e / 32 % 8] as i8;
                 d * f32::from(s) * f32::from(LEVELS[nibble() as usize])
             }
+            BlockType::TQ1_0 => {
+                let (byte, digit) = place(e % 256);
+                let rest = planes.quants[block * 52 + byte].wrapping_mul(3u8.wrapping_pow(digit as u32));
+                pair() * f32::from(((u16::from(rest) * 3) >> 8) as i8 - 1)
+            }
+            BlockType::TQ2_0 => pair() * (two(&planes.quants) as f32 - 1.0),
+            BlockType::MXFP4 => {
+                let exponent = i32::from(planes.scales[block]);
+                2f32.powi(exponent - 128) * f32::from(FLOATS[nibble() as usize])
+            }
             BlockType::Q6_K => {
                 let high = two(&planes.high);
                 let s = planes.scales[block * 20 + e / 16 % 16] as i8;
                 let d = f16(word(&planes.scales, block * 5 + 4));
                 d * f32::from(s) * ((nibble() | high << 4) as f32 - 32.0)
             }
+            _ => {
+                let d = if planes.scales.is_empty() { 1.0 } else { pair() };
+                d * of_grid(block_type, planes, e)
+            }
+        }
+    }
+
+    /// The same over `d` of types with a grid.
+    fn of_grid(block_type: BlockType, planes: &Planes, e: usize) -> f32 {
+        let (block, eight, n) = (e / 256, e / 8, e % 8);
+        let (quants, high) = (&planes.quants, &planes.high);
+        let byte = |plane: &[u8], at: usize| u32::from(plane[at]);
+        let short = |plane: &[u8], i: usize| byte(plane, 2 * i) | byte(plane, 2 * i + 1) << 8;
+        let word = |plane: &[u8], i: usize| short(plane, 2 * i) | short(plane, 2 * i + 1) << 16;
+        let nibble = |from: usize, i: usize| (byte(high, from + i / 2) >> (4 * (i % 2))) & 15;
+        let code = |index: u32| u32::from(grid_codes(block_type).unwrap()[index as usize]);
+        let level = |index: u32| ((code(index) >> (2 * n)) & 3) as usize;
+        let level_4 = |index: u32| ((code(index) >> (3 * (n % 4))) & 7) as usize;
+        let sign = |signs: u32| if (signs >> n) & 1 == 1 { -1.0 } else { 1.0 };
+        let even = |signs: u32| signs & 127 | ((signs & 127).count_ones() & 1) << 7;
+        let odd = |steps: u32| (2 * steps + 1) as f32;
+        const IQ2: [f32; 3] = [8.0, 25.0, 43.0];
+        const IQ3: [f32; 8] = [4.0, 12.0, 20.0, 28.0, 36.0, 44.0, 52.0, 62.0];
+        match block_type {
+            BlockType::IQ1_S => {
+                let rest = short(high, e / 32);
+                let index = byte(quants, eight) | ((rest >> (3 * (eight % 4))) & 7) << 8;
+                let shift = if rest >> 15 == 1 { -0.125 } else { 0.125 };
+                odd((rest >> 12) & 7) * (level(index) as f32 - 1.0 + shift)
+            }
+            BlockType::IQ1_M => {
+                let parts = [0, 1, 2, 3].map(|i| short(high, block * 12 + 8 + i));
+                let d = (0..4).fold(0, |d, i| d | (parts[i] >> 12) << (4 * i));
+                let steps = (parts[e / 64 % 4] >> (3 * (e / 16 % 4))) & 7;
+                let rest = nibble(block * 24, eight % 32);
+                let shift = if rest & 8 == 8 { -0.125 } else { 0.125 };
+                let point = level(byte(quants, eight) | (rest & 7) << 8) as f32 - 1.0;
+                half::f16::from_bits(d as u16).to_f32() * odd(steps) * (point + shift)
+            }
+            BlockType::IQ2_XXS => {
+                let signs = word(quants, e / 32 * 2 + 1);
+                let index = byte(quants, e / 32 * 8 + eight % 4);
+                odd(signs >> 28) / 8.0 * IQ2[level(index)] * sign(even(signs >> (7 * (eight % 4))))
+            }
+            BlockType::IQ2_XS => {
+                let q = short(quants, eight);
+                odd(nibble(block * 8, e / 16 % 16)) / 8.0 * IQ2[level(q & 511)] * sign(even(q >> 9))
+            }
+            BlockType::IQ2_S => {
+                let q = short(quants, eight);
+                let index = q & 255 | ((byte(high, block * 16 + e / 32 % 8) >> (2 * (eight % 4))) & 3) << 8;
+                odd(nibble(block * 16 + 8, e / 16 % 16)) / 8.0 * IQ2[level(index)] * sign(q >> 8)
+            }
+            BlockType::IQ3_XXS => {
+                let signs = word(high, e / 32);
+                let level = level_4(byte(quants, e / 4));
+                odd(signs >> 28) / 4.0 * IQ3[level] * sign(even(signs >> (7 * (eight % 4))))
+            }
+            BlockType::IQ3_S => {
+                let record = block * 44;
+                let ninth = (byte(high, record + e / 32 % 8) >> (e / 4 % 8)) & 1;
+                let q = odd(level_4(byte(quants, e / 4) | ninth << 8) as u32);
+                odd(nibble(record + 40, e / 32 % 8)) * q * sign(byte(high, record + 8 + eight % 32))
+            }
+            _ => panic!("{block_type:?} has no grid"),
         }
     }
 
@@ -268,6 +384,19 @@ mod tests {
                     "{block_type:?} {e}: {got} {expected}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn the_documented_sizes_are_these() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/SUPPORT.md");
+        let support = std::fs::read_to_string(path).unwrap();
+        for block_type in BlockType::ALL {
+            let Layout { quants, scales, high } = layout(block_type);
+            let bits = |bytes: usize| (8 * bytes) as f32 / block_type.block_len() as f32;
+            let (file, gpu) = (bits(block_type.block_bytes()), bits(quants + scales + high));
+            let row = format!("| {} | {file} | {gpu} |", block_type.name());
+            assert!(support.lines().any(|line| line == row), "docs/SUPPORT.md has no row {row}");
         }
     }
 

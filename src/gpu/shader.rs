@@ -6,7 +6,8 @@
 //! - `//!enable name` becomes WGSL's `enable name;` at the top of the source, in a browser; natively naga knows the
 //!   extension from the device's features and refuses the directive.
 //!
-//! A dequantizer (`dequant_*.wgsl`) binds the planes of a matrix (see [`super::repack`]) at 8 to 10 and provides
+//! A dequantizer (`dequant_*.wgsl`) binds the planes of a matrix (see [`super::repack`]) at 8 to 10, the grid of its type
+//! (see [`super::grids`]) at 11, and provides
 //! - `GROUP`: how many elements share a scale (8, 16 or 32; rows hold whole groups),
 //! - `group_scale(g)`: (d, m) of the g-th group of the matrix, whose weights are `d q + m`,
 //! - `group8(i)`: the quants q of elements 8 i .. 8 i + 8 of the matrix;
@@ -25,13 +26,15 @@ macro_rules! shaders {
 const FILES: &[(&str, &str)] = shaders! {
     "add" "attention_merge" "attention_thread" "attention_tile" "dequant_bf16" "dequant_f16" "dequant_f32"
     "dequant_iq4_nl" "dequant_iq4_xs" "dequant_q2_k" "dequant_q3_k" "dequant_q4_0" "dequant_q4_1"
-    "dequant_q4_k" "dequant_q5_0" "dequant_q5_1" "dequant_q5_k" "dequant_q6_k" "dequant_q8_0" "group8"
-    "embed" "fifth_bits" "epilogue" "kv_f16" "kv_f16_software" "kv_f32" "kv_store" "codebook" "gemm"
-    "gemv_thread" "gemm_thread" "gemv" "logit_keys" "barrier_none" "barrier_workgroup" "nibbles"
-    "gather_rows" "quantize_activations" "probe_copy" "probe_fma" "dot_f32" "dot_packed" "sampler_request"
-    "gather_logprobs" "logit_partials" "logit_row" "sampler" "reduce_shared" "reduce_subgroups"
-    "rms_norm" "rms_norm_workgroup" "rope" "rope_store" "scales_k" "shape" "kv_splits" "activations"
-    "bounded_tanh" "glu" "scale" "soft_cap"
+    "dequant_iq1_s" "dequant_iq1_m" "dequant_iq2_xxs" "dequant_iq2_xs" "dequant_iq2_s" "dequant_iq3_xxs"
+    "dequant_iq3_s" "dequant_tq1_0" "dequant_tq2_0" "dequant_mxfp4" "block_d" "grid" "grid_signs" "grid_iq1"
+    "grid_iq2" "grid_iq3" "dequant_q4_k" "dequant_q5_0" "dequant_q5_1" "dequant_q5_k" "dequant_q6_k"
+    "dequant_q8_0" "group8" "embed" "fifth_bits" "epilogue" "kv_f16" "kv_f16_software" "kv_f32" "kv_store"
+    "codebook" "gemm" "gemv_thread" "gemm_thread" "gemv" "logit_keys" "barrier_none" "barrier_workgroup"
+    "nibbles" "gather_rows" "quantize_activations" "probe_copy" "probe_fma" "dot_f32" "dot_packed"
+    "sampler_request" "gather_logprobs" "logit_partials" "logit_row" "sampler" "reduce_shared"
+    "reduce_subgroups" "rms_norm" "rms_norm_workgroup" "rope" "rope_store" "scales_k" "shape" "kv_splits"
+    "activations" "bounded_tanh" "glu" "scale" "soft_cap"
 };
 
 /// The file that dequantizes a block type.
@@ -52,6 +55,16 @@ pub(super) const fn dequantizer(block_type: BlockType) -> &'static str {
         BlockType::Q6_K => "dequant_q6_k",
         BlockType::IQ4_NL => "dequant_iq4_nl",
         BlockType::IQ4_XS => "dequant_iq4_xs",
+        BlockType::IQ1_S => "dequant_iq1_s",
+        BlockType::IQ1_M => "dequant_iq1_m",
+        BlockType::IQ2_XXS => "dequant_iq2_xxs",
+        BlockType::IQ2_XS => "dequant_iq2_xs",
+        BlockType::IQ2_S => "dequant_iq2_s",
+        BlockType::IQ3_XXS => "dequant_iq3_xxs",
+        BlockType::IQ3_S => "dequant_iq3_s",
+        BlockType::TQ1_0 => "dequant_tq1_0",
+        BlockType::TQ2_0 => "dequant_tq2_0",
+        BlockType::MXFP4 => "dequant_mxfp4",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Gpu;
 use super::buffer::Buffer;
+use super::grids::Grids;
 use super::repack::{Planes, layout};
 use crate::model::WeightStore;
 use crate::quant::BlockType;
@@ -50,6 +51,8 @@ pub(super) struct Shard {
     pub rows: usize,
     pub buffer: Buffer,
     pub planes: Vec<Plane>,
+    /// What the quants are indices into, for types that have a grid.
+    pub grid: Option<Buffer>,
 }
 
 /// A plane within a shard's buffer.
@@ -80,7 +83,7 @@ impl Stacked for Matrix {
         }
         let planes = pairs().map(|(p, q)| Plane { size: p.size + q.size, ..*p }).collect();
         let rows = a.rows + b.rows;
-        let shard = Shard { first: 0, rows, buffer: a.buffer.clone(), planes };
+        let shard = Shard { first: 0, rows, buffer: a.buffer.clone(), planes, grid: a.grid.clone() };
         Some(Matrix { rows, shards: [shard].into(), ..*self })
     }
 }
@@ -152,6 +155,7 @@ pub struct GpuStore {
     /// Bytes that a buffer may have.
     most: u64,
     stacks: Vec<Stack>,
+    grids: Grids,
 }
 
 impl GpuStore {
@@ -162,6 +166,7 @@ impl GpuStore {
             unsubmitted: 0,
             most: gpu.weight_limit(),
             stacks: Vec::new(),
+            grids: Grids::default(),
         }
     }
 
@@ -178,6 +183,7 @@ impl GpuStore {
 
     /// The tensor's place in a stack, if it has one.
     fn stacked(&mut self, name: &str, block_type: BlockType, rows: usize, cols: usize) -> Option<Shard> {
+        let grid = self.grids.of(&self.gpu, block_type);
         let fits = |s: &&mut Stack| s.block_type == block_type && s.cols == cols && s.part(name).is_some();
         let stack = self.stacks.iter_mut().find(fits)?;
         let (planes, _) = stack.part(name).filter(|(_, count)| *count == rows)?;
@@ -187,7 +193,7 @@ impl GpuStore {
             self.gpu.defer(scope);
             buffer
         });
-        Some(Shard { first: 0, rows, buffer: buffer.clone(), planes })
+        Some(Shard { first: 0, rows, buffer: buffer.clone(), planes, grid })
     }
 
     /// Some whole blocks of a shard, from its block `first` on.
@@ -195,6 +201,7 @@ impl GpuStore {
         if self.gpu.rehearses {
             return;
         }
+        self.grids.fill(&self.gpu, block_type);
         self.planes.fill(block_type, blocks);
         for plane in &shard.planes {
             let bytes = match plane.binding {
@@ -249,7 +256,8 @@ impl WeightStore for GpuStore {
             let (planes, bytes) = planes(block_type, count, cols);
             let (buffer, scope) = self.gpu.buffer(&format!("tensor \"{name}\""), bytes, USAGE);
             self.gpu.defer(scope);
-            shards.push(Shard { first, rows: count, buffer, planes });
+            let grid = self.grids.of(&self.gpu, block_type);
+            shards.push(Shard { first, rows: count, buffer, planes, grid });
         }
         self.gpu.check()?;
         Ok(GpuWeight { matrix: Matrix { block_type, rows, cols, shards: shards.into() } })

@@ -1,16 +1,34 @@
 //! Quantized block formats of GGUF: what they are called, how large their blocks are, and their values as `f32`.
 //!
-//! The layouts are those of ggml (`ggml-common.h`); reading and writing them is candle-core's work, but for the
-//! non-linear types, which it lacks (`iq4`). The GPU reads the same blocks after `gpu::repack` has split them into
-//! word-aligned planes.
+//! The layouts are those of ggml (`ggml-common.h`); reading and writing them is candle-core's work, but for the types
+//! that it lacks: those with grids (`iq1`, `iq2`, `iq3`), the non-linear ones (`iq4`), the ternary ones and MXFP4. The GPU
+//! reads the same blocks after `gpu::repack` has split them into word-aligned planes.
 
+mod coded;
+mod grid;
 mod half;
+mod iq1;
+mod iq2;
+mod iq3;
 mod iq4;
+mod mxfp4;
+mod ternary;
 
 use candle_core::quantized::k_quants as k;
 use candle_core::quantized::k_quants::GgmlType;
+pub(crate) use coded::Coded;
+pub(crate) use grid::codes as grid_codes;
 pub(crate) use half::{widen, widen_finite};
+pub(crate) use iq1::{Iq1M, Iq1S};
+pub(crate) use iq2::{Iq2S, Iq2Xs, Iq2Xxs};
+pub(crate) use iq3::{Iq3S, Iq3Xxs};
 pub(crate) use iq4::{LEVELS, scales as scales_iq4};
+#[cfg(test)]
+pub(crate) use mxfp4::FLOATS;
+pub(crate) use mxfp4::Mxfp4;
+#[cfg(test)]
+pub(crate) use ternary::place;
+pub(crate) use ternary::{Tq1, Tq2};
 
 /// How the elements of a tensor are stored: `block_len` consecutive elements of a row in `block_bytes` bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -31,10 +49,20 @@ pub enum BlockType {
     Q6_K,
     IQ4_NL,
     IQ4_XS,
+    IQ1_S,
+    IQ1_M,
+    IQ2_XXS,
+    IQ2_XS,
+    IQ2_S,
+    IQ3_XXS,
+    IQ3_S,
+    TQ1_0,
+    TQ2_0,
+    MXFP4,
 }
 
 impl BlockType {
-    pub const ALL: [BlockType; 15] = [
+    pub const ALL: [BlockType; 25] = [
         BlockType::F32,
         BlockType::F16,
         BlockType::BF16,
@@ -50,10 +78,21 @@ impl BlockType {
         BlockType::Q6_K,
         BlockType::IQ4_NL,
         BlockType::IQ4_XS,
+        BlockType::IQ1_S,
+        BlockType::IQ1_M,
+        BlockType::IQ2_XXS,
+        BlockType::IQ2_XS,
+        BlockType::IQ2_S,
+        BlockType::IQ3_XXS,
+        BlockType::IQ3_S,
+        BlockType::TQ1_0,
+        BlockType::TQ2_0,
+        BlockType::MXFP4,
     ];
-    pub const NAMES: [&'static str; 15] = [
+    pub const NAMES: [&'static str; 25] = [
         "F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
-        "IQ4_NL", "IQ4_XS",
+        "IQ4_NL", "IQ4_XS", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "TQ1_0",
+        "TQ2_0", "MXFP4",
     ];
 
     /// From the `ggml_type` number in a GGUF tensor table; `Err` holds the name (or number) of a type we cannot read.
@@ -79,9 +118,19 @@ impl BlockType {
             BlockType::Q4_K => 12,
             BlockType::Q5_K => 13,
             BlockType::Q6_K => 14,
+            BlockType::IQ2_XXS => 16,
+            BlockType::IQ2_XS => 17,
+            BlockType::IQ3_XXS => 18,
+            BlockType::IQ1_S => 19,
             BlockType::IQ4_NL => 20,
+            BlockType::IQ3_S => 21,
+            BlockType::IQ2_S => 22,
             BlockType::IQ4_XS => 23,
+            BlockType::IQ1_M => 29,
             BlockType::BF16 => 30,
+            BlockType::TQ1_0 => 34,
+            BlockType::TQ2_0 => 35,
+            BlockType::MXFP4 => 39,
         }
     }
 
@@ -98,13 +147,23 @@ impl BlockType {
             | BlockType::Q5_0
             | BlockType::Q5_1
             | BlockType::Q8_0
-            | BlockType::IQ4_NL => 32,
+            | BlockType::IQ4_NL
+            | BlockType::MXFP4 => 32,
             BlockType::Q2_K
             | BlockType::Q3_K
             | BlockType::Q4_K
             | BlockType::Q5_K
             | BlockType::Q6_K
-            | BlockType::IQ4_XS => 256,
+            | BlockType::IQ4_XS
+            | BlockType::IQ1_S
+            | BlockType::IQ1_M
+            | BlockType::IQ2_XXS
+            | BlockType::IQ2_XS
+            | BlockType::IQ2_S
+            | BlockType::IQ3_XXS
+            | BlockType::IQ3_S
+            | BlockType::TQ1_0
+            | BlockType::TQ2_0 => 256,
         }
     }
 
@@ -124,6 +183,16 @@ impl BlockType {
             BlockType::Q4_K => 144,
             BlockType::Q5_K => 176,
             BlockType::Q6_K => 210,
+            BlockType::IQ1_S => Iq1S::BYTES,
+            BlockType::IQ1_M => Iq1M::BYTES,
+            BlockType::IQ2_XXS => Iq2Xxs::BYTES,
+            BlockType::IQ2_XS => Iq2Xs::BYTES,
+            BlockType::IQ2_S => Iq2S::BYTES,
+            BlockType::IQ3_XXS => Iq3Xxs::BYTES,
+            BlockType::IQ3_S => Iq3S::BYTES,
+            BlockType::TQ1_0 => Tq1::BYTES,
+            BlockType::TQ2_0 => Tq2::BYTES,
+            BlockType::MXFP4 => Mxfp4::BYTES,
         }
     }
 
@@ -163,6 +232,16 @@ impl BlockType {
             BlockType::Q6_K => to_float::<k::BlockQ6K>(bytes, out),
             BlockType::IQ4_NL => iq4::nl_to_float(bytes, out),
             BlockType::IQ4_XS => iq4::xs_to_float(bytes, out),
+            BlockType::IQ1_S => coded::to_float::<Iq1S>(bytes, out),
+            BlockType::IQ1_M => coded::to_float::<Iq1M>(bytes, out),
+            BlockType::IQ2_XXS => coded::to_float::<Iq2Xxs>(bytes, out),
+            BlockType::IQ2_XS => coded::to_float::<Iq2Xs>(bytes, out),
+            BlockType::IQ2_S => coded::to_float::<Iq2S>(bytes, out),
+            BlockType::IQ3_XXS => coded::to_float::<Iq3Xxs>(bytes, out),
+            BlockType::IQ3_S => coded::to_float::<Iq3S>(bytes, out),
+            BlockType::TQ1_0 => coded::to_float::<Tq1>(bytes, out),
+            BlockType::TQ2_0 => coded::to_float::<Tq2>(bytes, out),
+            BlockType::MXFP4 => coded::to_float::<Mxfp4>(bytes, out),
         }
     }
 
@@ -185,6 +264,16 @@ impl BlockType {
             BlockType::Q6_K => from_float::<k::BlockQ6K>(values),
             BlockType::IQ4_NL => iq4::nl_from_float(values),
             BlockType::IQ4_XS => iq4::xs_from_float(values),
+            BlockType::IQ1_S => iq1::s_from_float(values),
+            BlockType::IQ1_M => iq1::m_from_float(values),
+            BlockType::IQ2_XXS => iq2::xxs_from_float(values),
+            BlockType::IQ2_XS => iq2::xs_from_float(values),
+            BlockType::IQ2_S => iq2::s_from_float(values),
+            BlockType::IQ3_XXS => iq3::xxs_from_float(values),
+            BlockType::IQ3_S => iq3::s_from_float(values),
+            BlockType::TQ1_0 => ternary::tq1_from_float(values),
+            BlockType::TQ2_0 => ternary::tq2_from_float(values),
+            BlockType::MXFP4 => mxfp4::from_float(values),
         }
     }
 }
@@ -194,21 +283,11 @@ fn foreign_name(id: u32) -> Option<&'static str> {
     Some(match id {
         9 => "Q8_1",
         15 => "Q8_K",
-        16 => "IQ2_XXS",
-        17 => "IQ2_XS",
-        18 => "IQ3_XXS",
-        19 => "IQ1_S",
-        21 => "IQ3_S",
-        22 => "IQ2_S",
         24 => "I8",
         25 => "I16",
         26 => "I32",
         27 => "I64",
         28 => "F64",
-        29 => "IQ1_M",
-        34 => "TQ1_0",
-        35 => "TQ2_0",
-        39 => "MXFP4",
         40 => "NVFP4",
         _ => return None,
     })
@@ -283,6 +362,11 @@ mod tests {
             let bound = match block_type {
                 BlockType::Q2_K => 0.035,
                 BlockType::Q3_K => 0.02,
+                BlockType::IQ1_S | BlockType::IQ1_M => 0.1,
+                BlockType::TQ1_0 | BlockType::TQ2_0 => 0.051,
+                BlockType::IQ2_XXS | BlockType::IQ2_XS | BlockType::IQ2_S => 0.06,
+                BlockType::IQ3_XXS | BlockType::IQ3_S => 0.04,
+                BlockType::MXFP4 => 0.02,
                 _ => 0.0135,
             };
             assert!(worst < bound, "{block_type:?}: {worst}");

@@ -19,6 +19,8 @@ SCALES = {
     T.Q4_0: [0], T.Q4_1: [0, 2], T.Q5_0: [0], T.Q5_1: [0, 2], T.Q8_0: [0],
     T.Q2_K: [80, 82], T.Q3_K: [108], T.Q4_K: [0, 2], T.Q5_K: [0, 2], T.Q6_K: [208],
     T.IQ4_NL: [0], T.IQ4_XS: [0],
+    T.IQ1_S: [0], T.IQ1_M: [], T.IQ2_XXS: [0], T.IQ2_XS: [0], T.IQ2_S: [0], T.IQ3_XXS: [0], T.IQ3_S: [0],
+    T.TQ1_0: [52], T.TQ2_0: [64], T.MXFP4: [],
 }
 
 random = np.random.default_rng(2026)
@@ -32,6 +34,15 @@ for block_type, scales in SCALES.items():
     if block_type == T.BF16:
         blocks = (random.normal(size=count).astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
         blocks = blocks.view(np.uint8).reshape(count, size)
+    if block_type == T.MXFP4:
+        # Exponents of usual weights, and the least two, which are below the normal numbers.
+        blocks[:, 0] = random.integers(110, 125, count)
+        blocks[:2, 0] = [0, 1]
+    if block_type == T.IQ1_M:
+        # The upper four bits of four half words.
+        halves = random.normal(scale=0.02, size=count).astype(np.float16).view(np.uint16)
+        for i in range(4):
+            blocks[:, 49 + 2 * i] = (blocks[:, 49 + 2 * i] & 15) | ((halves >> (4 * i) & 15) << 4).astype(np.uint8)
     for at in scales:
         half = random.normal(scale=0.02, size=count).astype(np.float16)
         blocks[:, at : at + 2] = half.view(np.uint8).reshape(count, 2)
