@@ -121,12 +121,15 @@ fn buffers_are_as_planned() {
     let _driver = gpu_support::gpu(None, &[], KvType::F16);
     let file = Rc::new(FileModel::open(common::model_path()).unwrap());
     let tiny = |block_type| Rc::new(MemoryModel::new(tiny::file(block_type)));
-    let table: [(&str, Rc<dyn ModelBytes>, usize); 6] = [
+    let table: [(&str, Rc<dyn ModelBytes>, usize); 9] = [
         ("the default model", file, 2048),
         ("tiny F16", tiny(BlockType::F16), 100),
         ("tiny Q4_0", tiny(BlockType::Q4_0), 4096),
         ("tiny Q3_K", tiny(BlockType::Q3_K), 512),
         ("tiny IQ4_XS", tiny(BlockType::IQ4_XS), 16),
+        ("tiny IQ1_S", tiny(BlockType::IQ1_S), 16),
+        ("tiny MXFP4", tiny(BlockType::MXFP4), 64),
+        ("Llama 3.1 8B IQ3_XXS, one layer", hollow("llama-3.1-8b", "iq3_xxs", 1), 2048),
         // Its embedding and its output matrix are larger than a buffer of lavapipe.
         ("Llama 3.1 8B Q4_K_M, one layer", hollow("llama-3.1-8b", "q4_k_m", 1), 8192),
     ];

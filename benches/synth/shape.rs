@@ -35,6 +35,16 @@ pub enum Mix {
     Q6K,
     IQ4NL,
     IQ4XS,
+    IQ1S,
+    IQ1M,
+    IQ2XXS,
+    IQ2XS,
+    IQ2M,
+    IQ3XXS,
+    IQ3S,
+    TQ1_0,
+    TQ2_0,
+    MXFP4,
 }
 
 impl Shape {
@@ -121,7 +131,7 @@ impl Shape {
             add("rope_freqs.weight".into(), &[self.head_dim() / 2], BlockType::F32)?;
         }
         let output = mix.output(d);
-        add("token_embd.weight".into(), &[d, self.vocab], if self.tied { output } else { mix.usual() })?;
+        add("token_embd.weight".into(), &[d, self.vocab], if self.tied { output } else { mix.embedding() })?;
         for i in 0..self.layers {
             for (part, dims) in [
                 ("attn_norm", vec![d]),
@@ -177,6 +187,16 @@ impl Mix {
             "q6_k" => Mix::Q6K,
             "iq4_nl" => Mix::IQ4NL,
             "iq4_xs" => Mix::IQ4XS,
+            "iq1_s" => Mix::IQ1S,
+            "iq1_m" => Mix::IQ1M,
+            "iq2_xxs" => Mix::IQ2XXS,
+            "iq2_xs" => Mix::IQ2XS,
+            "iq2_m" => Mix::IQ2M,
+            "iq3_xxs" => Mix::IQ3XXS,
+            "iq3_s" => Mix::IQ3S,
+            "tq1_0" => Mix::TQ1_0,
+            "tq2_0" => Mix::TQ2_0,
+            "mxfp4" => Mix::MXFP4,
             _ => return None,
         })
     }
@@ -194,9 +214,19 @@ impl Mix {
             Mix::Q4KM => 15,
             Mix::Q5KM => 17,
             Mix::Q6K => 18,
+            Mix::IQ2XXS => 19,
+            Mix::IQ2XS => 20,
+            Mix::IQ3XXS => 23,
+            Mix::IQ1S => 24,
             Mix::IQ4NL => 25,
+            Mix::IQ3S => 26,
+            Mix::IQ2M => 29,
             Mix::IQ4XS => 30,
+            Mix::IQ1M => 31,
             Mix::BF16 => 32,
+            Mix::TQ1_0 => 36,
+            Mix::TQ2_0 => 37,
+            Mix::MXFP4 => 38,
         }
     }
 
@@ -215,13 +245,41 @@ impl Mix {
             Mix::Q6K => BlockType::Q6_K,
             Mix::IQ4NL => BlockType::IQ4_NL,
             Mix::IQ4XS => BlockType::IQ4_XS,
+            Mix::IQ1S => BlockType::IQ1_S,
+            Mix::IQ1M => BlockType::IQ1_M,
+            Mix::IQ2XXS => BlockType::IQ2_XXS,
+            Mix::IQ2XS => BlockType::IQ2_XS,
+            Mix::IQ2M => BlockType::IQ2_S,
+            Mix::IQ3XXS => BlockType::IQ3_XXS,
+            Mix::IQ3S => BlockType::IQ3_S,
+            Mix::TQ1_0 => BlockType::TQ1_0,
+            Mix::TQ2_0 => BlockType::TQ2_0,
+            Mix::MXFP4 => BlockType::MXFP4,
         }
     }
 
-    /// The output matrix, or the embedding that serves as such: six bits where its rows are whole blocks of them.
+    /// Three bits or less.
+    fn few_bits(self) -> bool {
+        use Mix::*;
+        matches!(self, IQ1S | IQ1M | IQ2XXS | IQ2XS | IQ2M | IQ3XXS)
+    }
+
+    /// The embedding where it is not the output matrix too.
+    fn embedding(self) -> BlockType {
+        match self {
+            Mix::IQ1S | Mix::IQ1M | Mix::IQ2XXS | Mix::IQ2XS => BlockType::Q2_K,
+            Mix::IQ2M | Mix::IQ3XXS => BlockType::IQ3_S,
+            Mix::TQ1_0 | Mix::TQ2_0 => BlockType::Q4_K,
+            _ => self.usual(),
+        }
+    }
+
+    /// The output matrix, or the embedding that serves as such: five or six bits where its rows are whole blocks of them.
     fn output(self, width: usize) -> BlockType {
         match self {
             Mix::F16 | Mix::BF16 | Mix::Q8_0 => self.usual(),
+            Mix::MXFP4 => BlockType::Q8_0,
+            _ if self.few_bits() && width.is_multiple_of(256) => BlockType::Q5_K,
             _ if width.is_multiple_of(BlockType::Q6_K.block_len()) => BlockType::Q6_K,
             _ => BlockType::Q8_0,
         }
@@ -236,6 +294,17 @@ impl Mix {
             (Mix::Q3KM, "attn_v") if layer < 2 => BlockType::Q5_K,
             (Mix::Q3KM, "ffn_down") if layer < shape.layers / 16 => BlockType::Q5_K,
             (Mix::Q3KM, "attn_v" | "attn_output" | "ffn_down") => BlockType::Q4_K,
+            (_, "attn_v") if shared_by_fours && (self.few_bits() || self == Mix::IQ3S) => BlockType::Q4_K,
+            (Mix::IQ1S | Mix::IQ1M, "attn_output") => BlockType::IQ2_XXS,
+            (Mix::IQ1S | Mix::IQ1M | Mix::IQ2XXS | Mix::IQ2XS, "attn_v") => BlockType::Q2_K,
+            (Mix::IQ1S | Mix::IQ1M | Mix::IQ2XXS | Mix::IQ2XS, "ffn_down") if layer < shape.layers / 8 => {
+                BlockType::Q2_K
+            }
+            (Mix::IQ2M, "attn_v" | "attn_output") => BlockType::IQ3_S,
+            (Mix::IQ2M, "ffn_down") if layer < shape.layers / 8 => BlockType::IQ3_S,
+            // As with an importance matrix, which all files of so few bits are made with.
+            (Mix::IQ3XXS, "attn_q" | "attn_k") => BlockType::IQ2_S,
+            (Mix::IQ3XXS, "attn_output") => BlockType::IQ3_S,
             (Mix::IQ4NL | Mix::IQ4XS, "attn_v") if shared_by_fours => BlockType::Q5_K,
             (Mix::IQ4NL | Mix::IQ4XS, "ffn_down") if layer < shape.layers / 8 => BlockType::Q5_K,
             (_, "attn_v" | "ffn_down") if self.uses_more_bits(layer, shape.layers) => BlockType::Q6_K,

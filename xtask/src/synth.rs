@@ -58,6 +58,26 @@ pub enum Quant {
     Iq4Nl,
     #[value(name = "iq4_xs")]
     Iq4Xs,
+    #[value(name = "iq1_s")]
+    Iq1S,
+    #[value(name = "iq1_m")]
+    Iq1M,
+    #[value(name = "iq2_xxs")]
+    Iq2Xxs,
+    #[value(name = "iq2_xs")]
+    Iq2Xs,
+    #[value(name = "iq2_m")]
+    Iq2M,
+    #[value(name = "iq3_xxs")]
+    Iq3Xxs,
+    #[value(name = "iq3_s")]
+    Iq3S,
+    #[value(name = "tq1_0")]
+    Tq1,
+    #[value(name = "tq2_0")]
+    Tq2,
+    #[value(name = "mxfp4")]
+    Mxfp4,
     F16,
     Bf16,
 }
