@@ -1,0 +1,96 @@
+"""Stage `render`: rows to the tokens of their prompts, both orders of every pair, by `lunette prompt`."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from . import row as rows_file
+from .log import Log
+from .lunette import Lunette
+from .prompts import Book, Prompt, Rendered
+from .row import Row
+
+TASKS = ("score", "classify", "compare")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rows", type=Path, required=True, help="what `curate` wrote")
+    parser.add_argument("--out", type=Path, required=True, help="the .npz file to write")
+    add_lunette(parser)
+    parser.add_argument("--rubric-orders", type=int, default=1, help="orders of the levels or labels, each a prompt")
+    parser.add_argument("--max-tokens", type=int, default=1536, help="rows with a longer prompt are left out")
+
+
+def add_lunette(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--lunette", type=Path, required=True, help="the program, as `cargo build --release -p lunette-cli` makes it")
+    parser.add_argument("--base", type=Path, required=True, help="the model's GGUF file")
+    parser.add_argument("--template", default="selene", help="as `lunette --template` takes it")
+    parser.add_argument("--context", type=int, default=4096, help="tokens that the model holds at once")
+
+
+def lunette(options: argparse.Namespace) -> Lunette:
+    return Lunette(options.lunette, options.base, options.template, options.context)
+
+
+def run(options: argparse.Namespace) -> None:
+    rows = list(rows_file.read(options.rows))
+    about = {
+        "base": digest(options.base), "rows": digest(options.rows), "template": options.template,
+        "rubric_orders": options.rubric_orders, "max_tokens": options.max_tokens,
+    }  # fmt: skip
+    log = Log(options.out.with_suffix(".log"))
+    # Rendering takes a minute, so it is done whole or not at all.
+    if options.out.exists() and Book.load(options.out).about == about:
+        print(f"{options.out} is up to date")
+        return
+    book = render(rows, lunette(options), options.rubric_orders, options.max_tokens, about)
+    book.save(options.out)
+    lengths = [len(prompt.tokens) for row in book.rows for prompt in row.prompts]
+    log.write(
+        "rendered", kept=len(book.rows), left_out=len(rows) - len(book.rows), prompts=len(lengths),
+        tokens=sum(lengths), longest=max(lengths, default=0), **about,
+    )  # fmt: skip
+
+
+def render(rows: list[Row], program: Lunette, rubric_orders: int, max_tokens: int, about: dict) -> Book:
+    """Keeps the order of the rows; those that do not fit are left out."""
+    found: dict[str, list[list[int]]] = {}
+    for task in TASKS:
+        chosen = [row for row in rows if row.task == task]
+        if chosen:
+            found |= zip((row.id for row in chosen), program.prompts(task, chosen, rubric_orders))
+    rendered = [rendition(row, found[row.id]) for row in rows if fits(found[row.id], max_tokens)]
+    names = sorted({prompt.own(label) for row in rendered for prompt in row.prompts for label in row.labels})
+    spellings, end = program.spellings(names)
+    return Book(rendered, spellings, end, about)
+
+
+def fits(prompts: list[list[int]], most: int) -> bool:
+    return bool(prompts) and max(map(len, prompts)) <= most
+
+
+def rendition(row: Row, prompts: list[list[int]]) -> Rendered:
+    arrays = [np.array(tokens, dtype=np.int32) for tokens in prompts]
+    pair = row.task == "compare"
+    return Rendered(
+        id=row.id, source=row.source, group=row.group, task=row.task, labels=all_labels(row),
+        prompts=[Prompt(pair and i == 1, tokens) for i, tokens in enumerate(arrays)],
+    )  # fmt: skip
+
+
+def all_labels(row: Row) -> dict[str, float]:
+    """Every label that the rubric has, with the share of raters who gave it."""
+    if row.task == "compare":
+        names = ["a", "b"]
+    else:
+        names = [str(name) for name in row.rubric["scale" if row.task == "score" else "labels"]]
+    return {name: row.labels.get(name, 0.0) for name in names}
+
+
+def digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
