@@ -1,0 +1,199 @@
+"""Stage `verdict`: LoRA on the verdict's tokens alone, with the two orders of a pair held to one another."""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.utils.data import Dataset
+
+from . import model as models
+from . import training
+from .log import Log
+from .packing import Pack
+from .prompts import Book, Rendered
+from .targets import fork, verdict
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--prompts", type=Path, required=True, help="what `render` wrote")
+    parser.add_argument("--weights", type=Path, required=True, help="the base as `unpack` wrote it, or its GGUF file")
+    parser.add_argument("--out", type=Path, required=True, help="a folder for the adapter, its checkpoints and its log")
+    parser.add_argument("--init", type=Path, help="an adapter to go on from, in place of a new one")
+    parser.add_argument("--sources", nargs="*", metavar="NAME", help="only these; for ablations")
+    parser.add_argument("--without", nargs="*", default=[], metavar="NAME", help="all but these")
+    parser.add_argument("--cap", type=int, default=0, help="most rows of one source in an epoch, each time others [no limit]")
+    parser.add_argument("--longest", type=int, default=0, help="leave out rows with a longer prompt [no limit]")
+    parser.add_argument("--consistency", type=float, default=0.5, help="weight of the divergence between orders")
+    parser.add_argument("--budget", type=int, default=2048, help="tokens of one forward pass")
+    training.add_arguments(parser)
+    add_adapter(parser)
+
+
+def add_adapter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--alpha", type=int, default=32)
+    parser.add_argument("--upper", type=float, default=1.0, help="the share of the layers, from the top, that have LoRA")
+
+
+def run(options: argparse.Namespace) -> None:
+    book = Book.load(options.prompts)
+    rows = chosen(book, options)
+    packs = pack_all(rows, options)
+    log = Log(options.out / "log.jsonl")
+    log.write("began", options=vars(options), rows=Counter(row.source for row in rows), packs=len(packs), about=book.about)
+    base = models.base(options.weights)
+    if options.init:
+        model = models.with_adapter(base, options.init, trainable=True)
+    else:
+        model = models.with_new_adapter(base, options.rank, options.alpha, options.upper, options.seed)
+    collate = Collator(book)
+    trainer = VerdictTrainer(
+        model=model, args=training.arguments(options), train_dataset=packs, data_collator=collate,
+        callbacks=training.callbacks(log, options), consistency=options.consistency,
+    )  # fmt: skip
+    training.train(trainer, log, options.out)
+
+
+def chosen(book: Book, options: argparse.Namespace) -> list[Rendered]:
+    return [
+        row
+        for row in book.rows
+        if (not options.sources or row.source in options.sources)
+        and row.source not in options.without
+        and (not options.longest or max(len(prompt.tokens) for prompt in row.prompts) <= options.longest)
+    ]
+
+
+@dataclass
+class Drawn:
+    """A row with the label whose tokens are followed this time."""
+
+    row: Rendered
+    label: str
+
+
+class Packs(Dataset):
+    """Lists of rows that go through the model together, in the order of training."""
+
+    def __init__(self, packs: list[list[Drawn]]):
+        self._packs = packs
+
+    def __len__(self) -> int:
+        return len(self._packs)
+
+    def __getitem__(self, i: int) -> list[Drawn]:
+        return self._packs[i]
+
+
+def pack_all(rows: list[Rendered], options: argparse.Namespace) -> Packs:
+    """All epochs, each in an order of its own, so that a resumed run finds the same packs."""
+    return Packs([
+        pack
+        for epoch in range(options.epochs)
+        for pack in pack_epoch(rows, random.Random(f"{options.seed} {epoch}"), options.cap, options.budget)
+    ])  # fmt: skip
+
+
+def pack_epoch(rows: list[Rendered], draw: random.Random, cap: int, budget: int) -> list[list[Drawn]]:
+    by_source = defaultdict(list)
+    for row in rows:
+        by_source[row.source].append(row)
+    taken = [
+        row
+        for same in by_source.values()
+        for row in (draw.sample(same, cap) if cap and len(same) > cap else same)
+    ]
+    draw.shuffle(taken)
+    packs: list[list[Drawn]] = []
+    open_packs: dict[str, tuple[Pack, list[Drawn]]] = {}
+    # Rows of one task have most of a prompt in common.
+    for row in taken:
+        pack, inside = open_packs.setdefault(row.task, (Pack(), []))
+        if inside and len(pack) + sum(pack.cost(prompt.tokens) for prompt in row.prompts) > budget:
+            packs.append(inside)
+            pack, inside = open_packs[row.task] = (Pack(), [])
+        for prompt in row.prompts:
+            pack.add(prompt.tokens)
+        label = draw.choices(list(row.labels), weights=list(row.labels.values()))[0]
+        inside.append(Drawn(row, label))
+    last = [inside for _, inside in open_packs.values() if inside]
+    draw.shuffle(last)
+    return packs + last
+
+
+@dataclass
+class Collator:
+    """A pack as tensors: what the model reads, which tokens it shall predict, and where the orders shall agree."""
+
+    book: Book
+
+    def __call__(self, examples: list[list[Drawn]]) -> dict[str, torch.Tensor]:
+        [drawn] = examples
+        pack, wanted, forks = Pack(), [], []
+        for item in drawn:
+            ways = []
+            for prompt in item.row.prompts:
+                labels = {prompt.own(label): share for label, share in item.row.labels.items()}
+                goal = verdict(labels, prompt.own(item.label), self.book.spellings, self.book.end)
+                places = pack.add([*prompt.tokens, *goal.path])[len(prompt.tokens) - 1 :]
+                wanted += [(place, token, share) for place, next in zip(places, goal.next) for token, share in next.items()]
+                shared, tokens = fork(list(labels), self.book.spellings)
+                ways.append((places[shared], tokens))
+            first = ways[0]
+            forks += [(first, other) for other in ways[1:] if len(set(first[1])) == len(set(other[1]))]
+        keep = sorted({place for place, *_ in wanted} | {way[0] for two in forks for way in two})
+        at = {place: i for i, place in enumerate(keep)}
+        # Sets of labels differ in size: shorter ones repeat their first token with no weight.
+        widest = max((len(set(way[1])) for two in forks for way in two), default=1)
+        return {
+            **models.inputs(pack, keep),
+            "places": torch.tensor([at[place] for place, *_ in wanted]),
+            "tokens": torch.tensor([token for _, token, _ in wanted]),
+            "shares": torch.tensor([share for *_, share in wanted]),
+            "prompts": torch.tensor(sum(len(item.row.prompts) for item in drawn)),
+            "fork_places": torch.tensor([[at[place] for place, _ in two] for two in forks]).reshape(-1, 2).long(),
+            "fork_tokens": torch.tensor([[_padded(tokens, widest) for _, tokens in two] for two in forks])
+            .reshape(len(forks), 2, widest)
+            .long(),
+        }
+
+
+def _padded(tokens: list[int], width: int) -> list[int]:
+    """Distinct tokens in the order of the labels; −1 where there are no more."""
+    distinct = list(dict.fromkeys(tokens))
+    return distinct + [-1] * (width - len(distinct))
+
+
+def losses(logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross entropy of the verdict's tokens over the whole vocabulary, a prompt's mean; and the symmetric divergence
+    KL(p‖q) + KL(q‖p) between what two orders of a row say of its labels and of all the rest, a row's mean."""
+    logs = logits.float().log_softmax(-1)
+    nll = -(logs[batch["places"], batch["tokens"]] * batch["shares"]).sum() / batch["prompts"]
+    if not len(batch["fork_places"]):
+        return nll, nll.new_zeros(())
+    tokens = batch["fork_tokens"]
+    picked = logs[batch["fork_places"]].gather(-1, tokens.clamp(min=0))
+    # So unlikely that it counts for nothing, and equal on both sides.
+    picked = picked.masked_fill(tokens < 0, -30.0)
+    rest = torch.log1p(-picked.exp().sum(-1, keepdim=True).clamp(max=1 - 1e-6))
+    p, q = torch.cat([picked, rest], -1).unbind(1)
+    return nll, ((p.exp() - q.exp()) * (p - q)).sum(-1).mean()
+
+
+class VerdictTrainer(training.Trainer):
+    def __init__(self, consistency: float, **more):
+        super().__init__(**more)
+        self._consistency = consistency
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        batch = dict(inputs)
+        given = {name: batch.pop(name) for name in ("input_ids", "position_ids", "attention_mask", "logits_to_keep")}
+        nll, divergence = losses(model(**given).logits[0], batch)
+        self.note(nll=nll, divergence=divergence)
+        loss = nll + self._consistency * divergence
+        return (loss, None) if return_outputs else loss
