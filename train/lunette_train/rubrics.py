@@ -19,6 +19,11 @@ def pick(kind: str, seed: str) -> object:
     return random.Random(seed).choice(_all()[kind])
 
 
+def fixed(kind: str) -> object:
+    """The rubric of a dev set, in words that no training row has."""
+    return _all()["dev"][kind]
+
+
 def labelled(kind: str, seed: str, good: bool) -> tuple[dict, dict[str, float]]:
     """One of the rubrics of two labels, these in an order drawn by the seed, and the labels of a good or a bad response."""
     rubric = pick(kind, seed)
