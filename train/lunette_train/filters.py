@@ -61,7 +61,10 @@ def _identifier():
 
 def foreign(row: Row) -> bool:
     """Not in English, as far as a language identifier is sure. Short texts and numbers are let through."""
-    text = " ".join(row.responses)
+    return foreign_text(" ".join(row.responses))
+
+
+def foreign_text(text: str) -> bool:
     if len(_WORD.findall(text)) < 20:
         return False
     language, sure = _identifier().classify(text)
