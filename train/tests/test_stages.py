@@ -1,0 +1,127 @@
+"""The stages from rows to a file, on a toy model; and the default model through PyTorch and through Lunette."""
+
+import argparse
+import dataclasses
+import json
+
+import gguf
+import numpy as np
+import pytest
+import torch
+
+from lunette_train import export, judge, model, verdict
+from lunette_train import row as rows_file
+from lunette_train.dev import orders
+from lunette_train.lunette import Lunette
+from lunette_train.reading import read
+from lunette_train.render import render
+from lunette_train.row import Critique
+
+
+def options(stage, *arguments):
+    parser = argparse.ArgumentParser()
+    stage.add_arguments(parser)
+    return parser.parse_args(list(map(str, arguments)))
+
+
+def events(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def book(program, rows):
+    return render(rows, program, 1, 2048, {"base": "x"})
+
+
+def test_verdict_trains_stops_and_goes_on(book, toy, tmp_path):
+    # Pairs alone are one pack an epoch, so that steps can be compared.
+    dataclasses.replace(book, rows=book.rows[2:]).save(tmp_path / "prompts.npz")
+    asked = ["--prompts", tmp_path / "prompts.npz", "--weights", toy, "--out", tmp_path / "run", "--budget", 2000,
+             "--epochs", 8, "--accumulate", 1, "--rate", 1e-2, "--rank", 4]  # fmt: skip
+    verdict.run(options(verdict, *asked, "--minutes", 1e-9))
+    assert events(tmp_path / "run")[-1]["event"] == "stopped"
+    verdict.run(options(verdict, *asked))
+    log = events(tmp_path / "run")
+    steps = [line for line in log if line["event"] == "step" and "nll" in line]
+    assert log[-1]["event"] == "done" and [line["step"] for line in steps] == list(range(1, log[-1]["of"] + 1))
+    # The toy can do little: its output matrix is small and stays as it is.
+    assert steps[-1]["nll"] < steps[0]["nll"] - 0.05
+    assert (tmp_path / "run/adapter/adapter_model.safetensors").exists()
+
+
+def test_judge_trains_on_critiques_and_on_verdicts_alone(program, rows, toy, tmp_path):
+    for row in rows[2:]:
+        right = "a" if row.labels["a"] else "b"
+        for label in "ab":
+            row.critiques.append(Critique(f"Response {label} obeys.", label, label == right, "me"))
+    rows_file.write(tmp_path / "rows.jsonl", rows)
+    found = judge.examples(rows, program, 0.4, seed=1)
+    assert len(found) == 10 and sum(example["plain"] for example in found) == 4
+    judge.run(options(
+        judge, "--rows", tmp_path / "rows.jsonl", "--out", tmp_path / "run", "--lunette", program.program, "--base",
+        program.model, "--weights", toy, "--steps", 2, "--accumulate", 2, "--rank", 4, "--rate", 1e-3,
+    ))  # fmt: skip
+    assert events(tmp_path / "run")[-1]["event"] == "done"
+    assert (tmp_path / "run/adapter/adapter_model.safetensors").exists()
+
+
+@pytest.fixture(scope="module")
+def adapted(program, tmp_path_factory):
+    """The default model with a random adapter that is strong enough to change verdicts."""
+    folder = tmp_path_factory.mktemp("adapter")
+    found = model.with_new_adapter(model.base(program.model), rank=4, alpha=8, upper=0.5, seed=1)
+    torch.manual_seed(2)
+    for name, weights in found.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weights, std=0.05)
+    found.save_pretrained(folder)
+    return found, folder
+
+
+def run_export(program, folder, out, *more):
+    export.run(options(export, "--adapter", folder, "--base", program.model, "--out", out, *more))
+    return gguf.GGUFReader(out)
+
+
+def test_an_adapter_is_written_as_llama_cpp_reads_it(program, adapted, tmp_path):
+    file = run_export(program, adapted[1], tmp_path / "adapter.gguf")
+    head = {key: file.fields[key].contents() for key in ("general.type", "adapter.type", "adapter.lora.alpha")}
+    assert head == {"general.type": "adapter", "adapter.type": "lora", "adapter.lora.alpha": 8.0}
+    assert file.fields["general.architecture"].contents() == "llama"
+    assert len(file.fields["lunette.base.sha256"].contents()) == 64
+    found = {tensor.name: tensor for tensor in file.tensors}
+    assert len(found) == 2 * 7 * 15
+    # GGUF lists the dimensions from the innermost.
+    assert found["blk.29.attn_k.weight.lora_a"].shape.tolist() == [576, 4]
+    assert found["blk.29.attn_k.weight.lora_b"].shape.tolist() == [4, 192]
+
+
+def probabilities(program, rows):
+    found = {}
+    for task in ("score", "classify", "compare"):
+        out = program.model.with_suffix(f".{task}.jsonl")
+        out.unlink(missing_ok=True)
+        for line in program.verdicts(task, [row for row in rows if row.task == task], out, "--no-critique", "--batch", "1"):
+            found[line["id"]] = orders(task, line["verdict"])
+    return found
+
+
+def test_lunette_says_of_the_merged_file_what_pytorch_says_of_the_adapter(program, book, rows, adapted, tmp_path):
+    file = run_export(program, adapted[1], tmp_path / "merged.gguf", "--merge", "--type", "q8_0")
+    assert len(file.tensors) == len(gguf.GGUFReader(program.model).tensors)
+    chosen = rows[:4]
+    ours = {row.id: found for row, found in read(adapted[0], book) if row.id in {row.id for row in chosen}}
+    theirs = probabilities(Lunette(program.program, tmp_path / "merged.gguf", context=2048), chosen)
+    with adapted[0].disable_adapter():
+        plain = {row.id: found for row, found in read(adapted[0], book)}
+    changed = 0.0
+    for row in chosen:
+        for one, other, before in zip(ours[row.id], theirs[row.id], plain[row.id], strict=True):
+            assert np.abs(np.subtract(values(one), values(other, one))).max() < 0.01
+            changed = max(changed, np.abs(np.subtract(values(one), values(before, one))).max())
+    # Else this would hold of any file.
+    assert changed > 0.02
+
+
+def values(found, names=None):
+    return [found[name] for name in names or found]
