@@ -302,6 +302,7 @@ pub(super) mod tests {
             (HARDWARE, 4096, BlockType::Q4_K, 16, "gemv", Some((64, "reduce_subgroups", 1))),
             (HARDWARE, 14336, BlockType::Q4_K, 1, "gemv", Some((128, "reduce_subgroups", 2))),
             (HARDWARE, 576, BlockType::Q4_1, 1, "gemv", Some((32, "reduce_subgroups", 2))),
+            (HARDWARE, 4096, BlockType::IQ3_XXS, 1, "gemv", Some((128, "reduce_subgroups", 2))),
             (HARDWARE, 576, BlockType::F16, 1, "gemv", Some((64, "reduce_subgroups", 1))),
             (without, 14336, BlockType::Q6_K, 4, "gemv", Some((128, "reduce_shared", 1))),
             (without, 14336, BlockType::Q6_K, 16, "gemv", Some((64, "reduce_shared", 1))),
@@ -337,6 +338,7 @@ pub(super) mod tests {
             (packing, 4096, 4096, Q4_K, 17, None),
             (packing, 4096, 4096, F16, 1, None),
             (packing, 4096, 4096, IQ4_XS, 1, None),
+            (packing, 4096, 4096, IQ3_XXS, 16, None),
             (HARDWARE, 4096, 4096, Q4_K, 1, None),
             (Capabilities { packed_from: Some(0), ..SOFTWARE }, 4096, 4096, Q4_K, 1, None),
         ];
