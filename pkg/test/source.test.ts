@@ -187,8 +187,12 @@ describe("the catalogue", () => {
     );
   });
 
-  it("names only models whose block types can be read", () => {
-    for (const { quantization } of Models.catalogue()) expect(quantization).not.toMatch(/^IQ[123]/);
+  it("has judges and chat models, some of which think", () => {
+    const all = Models.catalogue();
+    for (const purpose of ["judge", "chat"]) expect(all.some((entry) => entry.purpose === purpose)).toBe(true);
+    for (const { tested, thinking } of all) expect([typeof tested, typeof thinking]).toEqual(["boolean", "boolean"]);
+    expect(all.filter(({ tested }) => tested).every(({ sha256 }) => sha256 !== undefined)).toBe(true);
+    expect(new Set(all.map(({ id }) => id)).size).toBe(all.length);
   });
 
   it("takes names of the caller's own", () => {

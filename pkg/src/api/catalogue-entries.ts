@@ -353,13 +353,27 @@ export const BUILT_IN: readonly CatalogueEntry[] = [
     4_450_000_000,
     "The smallest of the 4-bit files, with an importance matrix.",
   ),
+  selene(
+    WEIGHTED,
+    "Selene-1-Mini-Llama-3.1-8B.i1-IQ3_M.gguf",
+    "IQ3_M",
+    3_780_000_000,
+    "3 bits by grids, with an importance matrix: better than Q3_K_S at its size.",
+  ),
   selene(BARTOWSKI, "Selene-1-Mini-Llama-3.1-8B-Q3_K_S.gguf", "Q3_K_S", 3_660_000_000, "3 bits: a visible loss."),
+  selene(
+    WEIGHTED,
+    "Selene-1-Mini-Llama-3.1-8B.i1-IQ3_XXS.gguf",
+    "IQ3_XXS",
+    3_270_000_000,
+    "The smallest of 3 bits, with an importance matrix.",
+  ),
   selene(
     WEIGHTED,
     "Selene-1-Mini-Llama-3.1-8B.i1-Q2_K.gguf",
     "Q2_K",
     3_180_000_000,
-    "The smallest that is worth a try: 2 bits, with an importance matrix.",
+    "2 bits, with an importance matrix.",
   ),
   {
     id: "smollm2-135m",
