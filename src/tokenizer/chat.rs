@@ -4,8 +4,12 @@ mod bounds;
 mod date;
 mod fuel;
 mod json;
+mod lead;
+mod thinking;
 
 pub use date::Date;
+pub use lead::{Lead, Thoughts};
+pub use thinking::{Habit, Thinking, ThoughtMarks};
 
 use super::Tokenizer;
 use crate::gguf::Metadata;
@@ -15,6 +19,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, Value, context};
 use serde::{Deserialize, Serialize};
+use std::cell::OnceCell;
 
 /// A turn of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +38,8 @@ impl Message {
 pub struct ChatTemplate {
     environment: Environment<'static>,
     source: String,
+    /// Found when it is first asked for.
+    thinking: OnceCell<Option<Thinking>>,
 }
 
 /// Fuel for a template, and more for each message and each byte of text. One pays for an instruction, for 64 bytes that
@@ -73,22 +80,27 @@ impl ChatTemplate {
         environment.add_function("strftime_now", move |format: String| date.format(&format));
         let checked = bounds::with_checks(source, &syntax).map_err(failed)?;
         environment.add_template_owned(NAME, checked).map_err(failed)?;
-        Ok(ChatTemplate { environment, source: source.to_string() })
+        Ok(ChatTemplate { environment, source: source.to_string(), thinking: OnceCell::new() })
     }
 
     /// The prompts that make the model answer `messages`, one for each of `answers`, with that as the beginning of its
     /// answer.
     ///
-    /// Text that is a user's (the messages' contents, and the answers) cannot become a control token.
+    /// Text that is a user's (the messages' contents, and the answers) cannot become a control token, nor a token that opens or
+    /// closes a thought.
     pub fn prompts(
         &self,
         tokenizer: &Tokenizer,
         messages: &[Message],
         answers: &[impl AsRef<str>],
     ) -> Result<Vec<Vec<u32>>> {
-        let answers = || answers.iter().map(AsRef::as_ref);
-        let texts =
-            || messages.iter().flat_map(|m| [&m.role, &m.content]).map(String::as_str).chain(answers());
+        let lead = self.lead(tokenizer, messages, &Thoughts::AsTemplate)?;
+        answers.iter().map(|answer| lead.prompt(tokenizer, answer.as_ref())).collect()
+    }
+
+    /// What the model's answer to `messages` stands behind, a thought that is opened or closed included.
+    pub fn lead(&self, tokenizer: &Tokenizer, messages: &[Message], thoughts: &Thoughts) -> Result<Lead> {
+        let texts = || messages.iter().flat_map(|m| [&m.role, &m.content]);
         let guard = unused_character(|c| {
             self.source.contains(c) || tokenizer.specials.mention(c) || texts().any(|text| text.contains(c))
         })?;
@@ -100,25 +112,29 @@ impl ChatTemplate {
             })
             .collect();
         let [bos, eos] = [tokenizer.bos, tokenizer.eos].map(|token| tokenizer.name(token));
-        let rendered = self.render(&guarded, &bos, &eos, true)?;
-        // What precedes the last control token is the same for all, and tokenized by itself whatever follows.
-        let (shared, rest) = rendered.split_at(tokenizer.last_special_end(&rendered)?);
-        let mut shared = tokenizer.encode_guarded(shared, guard, None)?;
-        let last = shared.last().copied();
-        if let Some(bos) = tokenizer.leading().filter(|bos| shared.first() != Some(bos)) {
-            shared.insert(0, bos);
-        }
-        let prompt = |answer: &str| {
-            let rest = format!("{rest}{}", tokenizer.guard(answer, guard));
-            let rest = tokenizer.encode_guarded(&rest, guard, last)?;
-            Ok([&shared[..], &rest[..]].concat())
-        };
-        answers().map(prompt).collect()
+        let mut text = self.render(&guarded, &bos, &eos, true, thoughts.switch())?;
+        // Without an order about thoughts, the template is not even looked at.
+        let thinking = thoughts.switch().and_then(|_| self.thinking());
+        text.push_str(&thoughts.completion(thinking, &text));
+        Lead::of_rendered(tokenizer, &text, guard, thoughts.tokens(tokenizer))
+    }
+
+    /// How the template lets its model think; `None` where it knows of no thoughts.
+    pub fn thinking(&self) -> Option<&Thinking> {
+        self.thinking.get_or_init(|| Thinking::of_template(self)).as_ref()
     }
 
     /// The text of `messages`. Here names of control tokens in them are names like any others: see
-    /// [`ChatTemplate::prompts`] for prompts. `generation`: with the beginning of the model's answer.
-    pub fn render(&self, messages: &[Message], bos: &str, eos: &str, generation: bool) -> Result<String> {
+    /// [`ChatTemplate::prompts`] for prompts. `generation`: with the beginning of the model's answer. `think`: what the
+    /// template's switch for thoughts is set to, if it has one.
+    pub fn render(
+        &self,
+        messages: &[Message],
+        bos: &str,
+        eos: &str,
+        generation: bool,
+        think: Option<bool>,
+    ) -> Result<String> {
         let bytes: usize = messages.iter().map(|m| m.role.len() + m.content.len()).sum();
         let mut environment = self.environment.clone();
         let fuel = FUEL + FUEL_PER_MESSAGE * messages.len() + bytes / BYTES_PER_FUEL;
@@ -130,6 +146,11 @@ impl ChatTemplate {
             add_generation_prompt => generation,
             bos_token => bos,
             eos_token => eos,
+        };
+        let known = match think {
+            // Models have either name for it.
+            Some(think) => context! { enable_thinking => think, thinking => think, ..known },
+            None => known,
         };
         // Hugging Face says that there are no tools. A template that wants some fails then, and may do without this.
         let none = context! { tools => Value::from(()), documents => Value::from(()), ..known.clone() };

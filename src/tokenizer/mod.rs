@@ -24,7 +24,7 @@ mod special;
 mod stream;
 mod vocabulary;
 
-pub use chat::{ChatTemplate, Date, Message};
+pub use chat::{ChatTemplate, Date, Habit, Lead, Message, Thinking, ThoughtMarks, Thoughts};
 pub use stream::TextStream;
 pub(crate) use vocabulary::MAX_VOCABULARY;
 
@@ -34,7 +34,7 @@ use alphabet::Letters;
 use bpe::Bpe;
 use pre::PreTokenizer;
 use sentencepiece::SentencePiece;
-use special::Specials;
+use special::{Find, Specials};
 use vocabulary::{Kind, Vocabulary, strings};
 
 /// A tokenizer of one of the kinds that GGUF's `tokenizer.ggml.model` names: "gpt2", "gemma4" or "llama".
@@ -185,9 +185,14 @@ impl Tokenizer {
     }
 
     fn encode_behind(&self, before: Before, text: &str, special: bool) -> Result<Vec<u32>> {
+        let find = if special { Find::All } else { Find::UserDefined { but: &[] } };
+        self.encode_finding(before, text, find)
+    }
+
+    fn encode_finding(&self, before: Before, text: &str, find: Find) -> Result<Vec<u32>> {
         let mut tokens = Vec::new();
         let mut before = before;
-        self.specials.split(text, special, |piece| {
+        self.specials.split(text, find, |piece| {
             match piece {
                 special::Piece::Token(id, _) => {
                     tokens.push(id);
@@ -206,24 +211,36 @@ impl Tokenizer {
         Ok(tokens)
     }
 
-    /// The tokens of text, behind the special token `last` if there is one, in which the names of control tokens were broken
-    /// up with `guard` (see [`Tokenizer::guard`]) wherever they must stay text.
-    fn encode_guarded(&self, text: &str, guard: char, last: Option<u32>) -> Result<Vec<u32>> {
+    /// The tokens of text in which the names of special tokens were broken up with `guard` (see [`Tokenizer::guard`]) wherever
+    /// they are a user's. There, none becomes a control token, nor one of `shut`.
+    fn encode_guarded(&self, text: &str, guard: char, shut: &[u32]) -> Result<Vec<u32>> {
         let mut tokens = Vec::new();
-        let mut before = last.map_or(Before::Nothing, Before::Special);
-        self.specials.split(text, true, |piece| {
+        let mut before = Before::Nothing;
+        self.specials.split(text, Find::All, |piece| {
             match piece {
                 special::Piece::Token(id, _) => {
                     tokens.push(id);
                     before = Before::Special(id);
                 }
                 special::Piece::Text(text) => {
-                    tokens.extend(self.encode_behind(before, &text.replace(guard, ""), false)?);
+                    let find = Find::UserDefined { but: shut };
+                    tokens.extend(self.encode_finding(before, &text.replace(guard, ""), find)?);
                 }
             }
             Ok(())
         })?;
         Ok(tokens)
+    }
+
+    /// The special token that `text` begins with.
+    pub fn leading_special(&self, text: &str) -> Option<u32> {
+        let first = self.encode(text, true).ok()?.first().copied()?;
+        Some(first).filter(|first| self.is_special(*first))
+    }
+
+    /// The special token of this name.
+    pub fn special(&self, name: &str) -> Option<u32> {
+        self.specials.control(name).or_else(|| self.specials.user_defined(name))
     }
 
     /// `text` without the white space that the special token before it takes.
@@ -242,7 +259,7 @@ impl Tokenizer {
     fn last_special_end(&self, text: &str) -> Result<usize> {
         let mut end = 0;
         let mut at = 0;
-        self.specials.split(text, true, |piece| {
+        self.specials.split(text, Find::All, |piece| {
             match piece {
                 special::Piece::Text(text) => at += text.len(),
                 special::Piece::Token(_, name) => {

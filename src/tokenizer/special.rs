@@ -41,6 +41,16 @@ pub(super) struct Specials {
     /// User-defined tokens: text that is always one token.
     user_defined: Names,
     control: HashMap<String, u32>,
+    user_defined_ids: HashMap<String, u32>,
+}
+
+/// What to find in a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Find<'a> {
+    /// Control and user-defined tokens.
+    All,
+    /// User-defined tokens, but for a few.
+    UserDefined { but: &'a [u32] },
 }
 
 impl Specials {
@@ -58,12 +68,27 @@ impl Specials {
         }
         let all: Vec<_> = tokens.iter().map(|&(name, id, _)| (name, id)).collect();
         let user_defined: Vec<_> = tokens.iter().filter(|t| !t.2).map(|&(name, id, _)| (name, id)).collect();
-        let control = tokens.iter().filter(|t| t.2).map(|&(name, id, _)| (name.to_string(), id)).collect();
-        Ok(Specials { all: Names::new(&all)?, user_defined: Names::new(&user_defined)?, control })
+        let ids = |control: bool| {
+            tokens
+                .iter()
+                .filter(move |t| t.2 == control)
+                .map(|&(name, id, _)| (name.to_string(), id))
+                .collect()
+        };
+        Ok(Specials {
+            all: Names::new(&all)?,
+            user_defined: Names::new(&user_defined)?,
+            control: ids(true),
+            user_defined_ids: ids(false),
+        })
     }
 
     pub fn control(&self, name: &str) -> Option<u32> {
         self.control.get(name).copied()
+    }
+
+    pub fn user_defined(&self, name: &str) -> Option<u32> {
+        self.user_defined_ids.get(name).copied()
     }
 
     /// Whether the name of a control token has this character.
@@ -71,18 +96,25 @@ impl Specials {
         self.control.keys().any(|name| name.contains(c))
     }
 
-    /// Cuts `text` at special tokens; control tokens count only with `special`.
+    /// Cuts `text` at special tokens.
     pub fn split<'a>(
         &self,
         text: &'a str,
-        special: bool,
+        find: Find,
         mut each: impl FnMut(Piece<'a>) -> Result<()>,
     ) -> Result<()> {
-        let names = if special { &self.all } else { &self.user_defined };
+        let (names, but) = match find {
+            Find::All => (&self.all, &[][..]),
+            Find::UserDefined { but } => (&self.user_defined, but),
+        };
         let mut end = 0;
         for found in names.finder.find_iter(text) {
+            let id = names.ids[found.pattern().as_usize()];
+            if but.contains(&id) {
+                continue;
+            }
             each(Piece::Text(&text[end..found.start()]))?;
-            each(Piece::Token(names.ids[found.pattern().as_usize()], &text[found.range()]))?;
+            each(Piece::Token(id, &text[found.range()]))?;
             end = found.end();
         }
         each(Piece::Text(&text[end..]))
