@@ -187,7 +187,7 @@ fn a_comparison_repeats_bit_for_bit_whatever_was_cached() {
     let task: CompareTask = serde_json::from_value(task).unwrap();
     let options: JudgeOptions = serde_json::from_value(json!({ "maxTokens": 24 })).unwrap();
     let compare = |engine: &Engine| {
-        let mut ignore = |_, _: &str| ();
+        let mut ignore = |_, _, _: &str| ();
         let judge = Judge::new(engine, &options, &mut ignore, &Yielding);
         let verdict = pollster::block_on(judge.compare(&task)).unwrap();
         (verdict.usage.cached_tokens, (verdict.probability_a, verdict.outside, verdict.critique))

@@ -206,7 +206,7 @@ fn options(options: Value) -> JudgeOptions {
 }
 
 fn with_judge<T>(engine: &Engine, options: &JudgeOptions, run: impl FnOnce(&Judge) -> T) -> T {
-    run(&Judge::new(engine, options, &mut |_, _| (), &Uninterrupted))
+    run(&Judge::new(engine, options, &mut |_, _, _| (), &Uninterrupted))
 }
 
 /// The prompts of hostile texts are those of harmless names, but for the texts themselves: nothing that a text holds

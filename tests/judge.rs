@@ -24,7 +24,7 @@ fn options(value: Value) -> JudgeOptions {
 }
 
 fn with_judge<T>(engine: &Engine, options: Value, run: impl FnOnce(&Judge) -> T) -> T {
-    run(&Judge::new(engine, &self::options(options), &mut |_, _| (), &Uninterrupted))
+    run(&Judge::new(engine, &self::options(options), &mut |_, _, _| (), &Uninterrupted))
 }
 
 fn score(engine: &Engine, task: &Value, options: Value) -> Result<ScoreVerdict> {

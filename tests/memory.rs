@@ -64,7 +64,7 @@ fn judge(engine: &Engine) {
     });
     let task: ScoreTask = serde_json::from_value(task).unwrap();
     let options: JudgeOptions = serde_json::from_value(json!({ "critique": false })).unwrap();
-    let mut ignore = |_, _: &str| ();
+    let mut ignore = |_, _, _: &str| ();
     block_on(Judge::new(engine, &options, &mut ignore, &Uninterrupted).score(&task)).unwrap();
 }
 

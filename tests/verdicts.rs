@@ -83,7 +83,7 @@ fn parse<T: for<'a> Deserialize<'a>>(case: &Case) -> T {
 fn with_judge<T>(engine: &Engine, case: &Case, run: impl FnOnce(&Judge) -> T) -> T {
     let template = TemplateChoice::Text(case.template.clone());
     let options = JudgeOptions { critique: false, template, ..Default::default() };
-    run(&Judge::new(engine, &options, &mut |_, _| (), &Uninterrupted))
+    run(&Judge::new(engine, &options, &mut |_, _, _| (), &Uninterrupted))
 }
 
 fn prompts(engine: &Engine, case: &Case) -> Vec<RenderedPrompt> {

@@ -3,7 +3,7 @@
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lunette::engine::{Backend, DEFAULT_BATCH};
-use lunette::judge::{Schedule, Truncate};
+use lunette::judge::{Schedule, ThinkingChoice, Truncate};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -209,6 +209,10 @@ pub struct ReadingArguments {
     /// Most tokens of a critique
     #[arg(long, value_name = "N", default_value_t = 512)]
     pub max_tokens: usize,
+    /// Whether a model that can think does so before it answers: `off`, `auto` (where it always thinks, and a critique is
+    /// wanted), or the most tokens of a thought
+    #[arg(long, value_name = "off|auto|N", default_value = "auto", value_parser = thinking)]
+    pub thinking: ThinkingChoice,
     /// 0: the likeliest critique; above: critiques are drawn
     #[arg(long, value_name = "T", default_value_t = 0.0)]
     pub temperature: f32,
@@ -323,6 +327,15 @@ impl FromStr for Shard {
 /// As many rows as the engine takes sequences.
 fn batch() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=64)
+}
+
+fn thinking(value: &str) -> Result<ThinkingChoice, String> {
+    match (value, value.parse()) {
+        ("off", _) => Ok(ThinkingChoice::Off),
+        ("auto", _) => Ok(ThinkingChoice::Auto),
+        (_, Ok(budget @ 1..)) => Ok(ThinkingChoice::MaxTokens(budget)),
+        _ => Err("it is `off`, `auto`, or a number of tokens above 0".into()),
+    }
 }
 
 /// Fields of a line that are not a row's.

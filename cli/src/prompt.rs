@@ -85,7 +85,7 @@ impl Shower {
         let fields = fields(row)?;
         *line = kept(&fields, &self.arguments.keep);
         let Some(task) = &self.task else { return self.conversation(fields) };
-        let mut unheard = |_: usize, _: &str| ();
+        let mut unheard = |_, _, _: &str| ();
         task.prompts(&Judge::new(&self.engine, &self.options, &mut unheard, &self.interrupt), fields)
     }
 

@@ -13,7 +13,7 @@ use crate::task::{Failure, Task};
 use futures::stream::StreamExt;
 use lunette::Control;
 use lunette::engine::{Engine, LoadOptions, ModelInfo};
-use lunette::judge::{Judge, JudgeOptions, Rubric, Template, TemplateChoice};
+use lunette::judge::{AUTO_TOKENS, Judge, JudgeOptions, Rubric, Template, TemplateChoice, ThinkingChoice};
 use lunette::source::FileModel;
 use serde_json::{Map, Value, json};
 use std::fs;
@@ -88,7 +88,7 @@ impl Run {
                 Box::new(if interrupt.aborted() { return Err(Stop::Interrupted) } else { caught_up? })
             }
         };
-        let mut unheard = |_: usize, _: &str| ();
+        let mut unheard = |_, _, _: &str| ();
         let judge = Judge::new(engine, &self.options, &mut unheard, interrupt);
         let room = Room::new(engine.context_length());
         let besides = self.besides(engine);
@@ -107,7 +107,7 @@ impl Run {
         if interrupt.aborted() { Err(Stop::Interrupted) } else { Ok(tally) }
     }
 
-    /// About how many tokens a prompt and its critique have besides the row.
+    /// About how many tokens a prompt, its thought and its critique have besides the row.
     fn besides(&self, engine: &Engine) -> usize {
         let count =
             |text: &str| engine.tokenizer().encode(text, false).map_or(text.len(), |tokens| tokens.len());
@@ -117,7 +117,16 @@ impl Run {
             TemplateChoice::Read(_) => 128 + count(&self.template),
         };
         let critique = if self.options.critique { self.options.max_tokens } else { 0 };
-        template + count(&self.task.rubric().to_string()) + critique
+        let asks = match &self.options.template {
+            TemplateChoice::Read(template) => template.thinking.is_some(),
+            TemplateChoice::Text(_) => false,
+        };
+        let thought = match self.options.thinking {
+            ThinkingChoice::MaxTokens(budget) => budget,
+            ThinkingChoice::Auto if asks || engine.thinking().is_some() => AUTO_TOKENS,
+            ThinkingChoice::Auto | ThinkingChoice::Off => 0,
+        };
+        template + count(&self.task.rubric().to_string()) + critique + thought
     }
 
     /// About the most tokens that the model holds at a time for a row.
@@ -212,6 +221,7 @@ pub fn options(reading: &ReadingArguments) -> Result<(JudgeOptions, String), Sto
     let options = JudgeOptions {
         critique: !reading.no_critique,
         max_tokens: reading.max_tokens,
+        thinking: reading.thinking,
         temperature: reading.temperature,
         seed: reading.seed,
         samples: reading.samples,

@@ -397,7 +397,7 @@ fn scores_are_the_library_s() {
             place.run(&[&flags[..], &[flag, "--model", model.to_str().unwrap()]].concat(), &text(&tasks));
         assert_eq!(run.code, 0, "{}", run.stderr);
         let options: JudgeOptions = serde_json::from_value(options).unwrap();
-        let mut unheard = |_: usize, _: &str| ();
+        let mut unheard = |_, _, _: &str| ();
         let judge = Judge::new(&engine, &options, &mut unheard, &lunette::Uninterrupted);
         for (task, answer) in tasks.iter().zip(lines(&run.stdout)) {
             let mut task = task.clone();

@@ -6,7 +6,7 @@
 use crate::limits::within;
 use crate::tiny;
 use lunette::gguf::{Metadata, Value};
-use lunette::tokenizer::{ChatTemplate, Date, Message, Tokenizer};
+use lunette::tokenizer::{ChatTemplate, Date, Message, Thoughts, Tokenizer};
 
 const SEPARATOR: char = '\u{1e}';
 /// What a template may make of a short conversation: 64 bytes for each of its fuel, and as much again for tokens and marks.
@@ -41,6 +41,13 @@ pub fn run(data: &[u8]) {
                 return;
             };
             assert_eq!(prompts.len(), 2);
+            for thoughts in [Thoughts::Opened, Thoughts::Closed] {
+                let Ok(lead) = chat.lead(tokenizer, &messages, &thoughts) else { continue };
+                let Some(thinking) = chat.thinking() else { continue };
+                let behind = lead.behind_thought(tokenizer, &[], "<think>", thinking);
+                let prompt = behind.and_then(|lead| lead.prompt(tokenizer, "5"));
+                assert!(prompt.is_ok_and(|prompt| prompt.len() < MOST_TOKENS + data.len()));
+            }
             assert!(prompts.iter().map(Vec::len).sum::<usize>() < MOST_TOKENS + data.len());
         });
     });

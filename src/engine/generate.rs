@@ -31,6 +31,9 @@ pub struct GenerateOptions {
     pub seed: u64,
     /// Texts that end the generation; they are not part of its text.
     pub stop: Vec<String>,
+    /// Tokens that end the generation, as those do that end a turn.
+    #[serde(skip)]
+    pub stop_tokens: Vec<u32>,
     /// Whether to return each token's log-probability (before temperature, and over the full vocabulary even under a
     /// constraint).
     pub logprobs: bool,
@@ -52,6 +55,7 @@ impl Default for GenerateOptions {
             min_p: 0.0,
             seed: 0,
             stop: Vec::new(),
+            stop_tokens: Vec::new(),
             logprobs: false,
             top_logprobs: 0,
             constraint: None,
@@ -176,7 +180,10 @@ impl Engine {
                 Some(_) => self.tokenizer.bytes(token),
                 None => self.tokenizer.bytes_behind(held.last().copied(), token),
             };
-            if self.ends(token, bytes, &mut output, on_text) || choice.is_complete() {
+            if options.stop_tokens.contains(&token)
+                || self.ends(token, bytes, &mut output, on_text)
+                || choice.is_complete()
+            {
                 finish_reason = FinishReason::Stop;
                 break;
             }

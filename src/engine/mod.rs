@@ -32,7 +32,7 @@ pub use shown::ShownPrompt;
 use crate::gpu::Gpu;
 use crate::model::{Config, MOST_GATHERED, OutputKind, Reader, Reading};
 use crate::source::ModelBytes;
-use crate::tokenizer::{ChatTemplate, Message, Tokenizer};
+use crate::tokenizer::{ChatTemplate, Lead, Message, Thinking, Thoughts, Tokenizer};
 use crate::{Control, Error, Result};
 use cache::Cache;
 use constraint::{Compiler, Constrained};
@@ -88,8 +88,21 @@ impl Engine {
 
     /// The same for several beginnings of the answer.
     pub fn chat_prompts(&self, messages: &[Message], answers: &[impl AsRef<str>]) -> Result<Vec<Vec<u32>>> {
-        let chat = self.chat.as_ref().ok_or_else(|| Error::ChatTemplate("the file has none".into()))?;
-        chat.prompts(&self.tokenizer, messages, answers)
+        self.chat()?.prompts(&self.tokenizer, messages, answers)
+    }
+
+    /// What the model's answer to `messages` stands behind, with an order about thoughts before the answer.
+    pub fn chat_lead(&self, messages: &[Message], thoughts: &Thoughts) -> Result<Lead> {
+        self.chat()?.lead(&self.tokenizer, messages, thoughts)
+    }
+
+    /// How the model thinks, as its chat template shows; `None` where that knows of no thoughts.
+    pub fn thinking(&self) -> Option<&Thinking> {
+        self.chat.as_ref()?.thinking()
+    }
+
+    fn chat(&self) -> Result<&ChatTemplate> {
+        self.chat.as_ref().ok_or_else(|| Error::ChatTemplate("the file has none".into()))
     }
 
     /// An empty sequence.

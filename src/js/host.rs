@@ -1,5 +1,6 @@
 //! The host's side of the engine: it provides the bytes of a model, and controls long calls.
 
+use crate::judge::TextPart;
 use crate::source::{ByteStream, ModelBytes};
 use crate::{Control, Error, Result};
 use futures::future::LocalBoxFuture;
@@ -114,11 +115,12 @@ pub(super) fn text_callback(callback: Option<Function>) -> impl FnMut(&str) {
     }
 }
 
-/// A callback that takes text and the number of what it belongs to.
-pub(super) fn numbered_text_callback(callback: Option<Function>) -> impl FnMut(usize, &str) {
-    move |number, text| {
+/// A callback that takes text, the number of the verdict that it belongs to, and which part of that it is.
+pub(super) fn placed_text_callback(callback: Option<Function>) -> impl FnMut(usize, TextPart, &str) {
+    move |number, part, text| {
         if let Some(callback) = &callback {
-            let _ = callback.call2(&JsValue::NULL, &text.into(), &(number as u32).into());
+            let (number, part) = ((number as u32).into(), part.name().into());
+            let _ = callback.call3(&JsValue::NULL, &text.into(), &number, &part);
         }
     }
 }

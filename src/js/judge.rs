@@ -2,7 +2,7 @@
 
 use super::convert::{argument, plain, promise};
 use super::engine::WasmEngine;
-use super::host::{HostControl, numbered_text_callback};
+use super::host::{HostControl, placed_text_callback};
 use crate::judge::{Judge, JudgeOptions};
 use crate::{Error, Result};
 use js_sys::{Function, Promise};
@@ -12,7 +12,7 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen]
 impl WasmEngine {
     /// Judges `task`, whose kind is "score", "scoreMany", "classify", "classifyMany", "compare" or "rank". `on_token` is given
-    /// pieces of critiques, each with the number of its verdict.
+    /// pieces of thoughts and critiques, each with the number of its verdict and "thinking" or "critique".
     pub fn judge(
         &self,
         kind: String,
@@ -24,7 +24,7 @@ impl WasmEngine {
         let engine = self.engine();
         promise(async move {
             let options: JudgeOptions = argument(options, "options")?;
-            let mut on_text = numbered_text_callback(on_token);
+            let mut on_text = placed_text_callback(on_token);
             let judge = Judge::new(&engine, &options, &mut on_text, &control);
             match kind.as_str() {
                 "score" => plain(&judge.score(&self::task(task)?).await?),

@@ -35,7 +35,9 @@ pub struct PreferenceVerdict {
     pub orders: Vec<OrderVerdict>,
     /// The mean probability of everything that is neither.
     pub outside: f64,
-    /// That of the first order that agrees with the winner.
+    /// Thought and critique of the first order that agrees with the winner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<String>,
     pub critique: Option<String>,
     /// Tokens that were cut off the task's texts, where `truncate` allowed it.
     #[serde(skip_serializing_if = "is_zero")]
@@ -53,6 +55,8 @@ pub struct OrderVerdict {
     pub winner: Winner,
     pub probability_a: f64,
     pub outside: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<String>,
     pub critique: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reliability: Option<Reliability>,
@@ -123,6 +127,7 @@ impl Judge<'_> {
                 winner: better(a, b),
                 probability_a: a / (a + b),
                 outside: tally.outside,
+                thinking: tally.thinking,
                 critique: tally.critique,
                 reliability: tally.reliability,
             });
@@ -140,6 +145,7 @@ impl Judge<'_> {
             winner,
             probability_a: for_a / count,
             consistent,
+            thinking: agreeing.and_then(|order| order.thinking.clone()),
             critique: agreeing.and_then(|order| order.critique.clone()),
             orders,
             outside,

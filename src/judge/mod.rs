@@ -1,7 +1,7 @@
 //! The judge: tasks in, verdicts with their probability distributions out.
 //!
 //! A task's texts and its rubric become the fields of a template (`field`, `template`), a reading of the rendered
-//! prompt gives a critique and a distribution over the labels (`reading`, `distribution`), and one or more readings
+//! prompt gives a thought, a critique and a distribution over the labels (`thinking`, `reading`, `distribution`), and one or more readings
 //! become a verdict (`verdict`, `score`, `compare`, `rank`). `prompt` shows what the model would be given. What needs no
 //! model stands beside it: rankings (`ranking`, `bradley_terry`, `schedule`), panels of several judges (`panel`),
 //! calibration to people's labels (`calibration`, `isotonic`).
@@ -26,6 +26,7 @@ mod serialize;
 mod task;
 mod template;
 mod texts;
+mod thinking;
 mod verdict;
 
 pub use calibration::{
@@ -48,15 +49,17 @@ pub use score::{ClassVerdict, ScoreVerdict};
 pub use task::{ClassManyTask, ClassTask, CompareTask, RankTask, Schedule, ScoreManyTask, ScoreTask};
 pub use template::Template;
 pub use texts::Passages;
+pub use thinking::{AUTO_TOKENS, TextPart, ThinkingChoice};
 pub use verdict::{ReadingReport, Reliability};
 
 use crate::engine::Engine;
 use crate::{Control, Result};
 use reading::Reader;
 use std::cell::RefCell;
+use thinking::Plan;
 
-/// Given the number of a verdict and the next piece of its critique.
-type OnText<'a> = Box<dyn Fn(usize, &str) + 'a>;
+/// Given the number of a verdict and the next piece of its thought or critique.
+type OnText<'a> = Box<dyn Fn(usize, TextPart, &str) + 'a>;
 
 /// A model that judges, for the length of a call.
 pub struct Judge<'a> {
@@ -67,24 +70,27 @@ pub struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// `on_text` is given critiques piece by piece as they are written, with the number of the verdict that each
-    /// belongs to. Where a verdict has several readings, the first is heard.
+    /// `on_text` is given thoughts and critiques piece by piece as they are written, with the number of the verdict that
+    /// each belongs to. Where a verdict has several readings, the first is heard.
     pub fn new(
         engine: &'a Engine,
         options: &'a JudgeOptions,
-        on_text: &'a mut dyn FnMut(usize, &str),
+        on_text: &'a mut dyn FnMut(usize, TextPart, &str),
         control: &'a dyn Control,
     ) -> Judge<'a> {
         let on_text = RefCell::new(on_text);
-        Judge { engine, options, on_text: Box::new(move |i, text| (on_text.borrow_mut())(i, text)), control }
+        let on_text = Box::new(move |i, part, text: &str| (on_text.borrow_mut())(i, part, text));
+        Judge { engine, options, on_text, control }
     }
 
     fn reader(&self, kind: Kind) -> Result<Reader<'_>> {
         self.options.check(kind)?;
+        let template = self.options.template.template(kind)?;
         Ok(Reader {
             engine: self.engine,
             options: self.options,
-            template: self.options.template.template(kind)?,
+            plan: Plan::new(self.options.thinking, self.options.critique, &template, self.engine)?,
+            template,
             on_text: &*self.on_text,
             control: self.control,
         })

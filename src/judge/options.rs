@@ -1,6 +1,7 @@
 //! How a verdict is reached.
 
 use super::template::Template;
+use super::thinking::ThinkingChoice;
 use crate::engine::{Engine, Sampling};
 use crate::{Error, Result};
 use serde::Deserialize;
@@ -12,6 +13,8 @@ pub struct JudgeOptions {
     pub critique: bool,
     /// Most tokens of a critique.
     pub max_tokens: usize,
+    /// Whether to think before the critique, in a part of the reply that models keep apart from their answer.
+    pub thinking: ThinkingChoice,
     pub temperature: f32,
     pub seed: u64,
     /// Critiques written independently of each other, each with its own verdict (self-consistency).
@@ -32,6 +35,7 @@ impl Default for JudgeOptions {
         JudgeOptions {
             critique: true,
             max_tokens: 512,
+            thinking: ThinkingChoice::default(),
             temperature: 0.0,
             seed: 0,
             samples: 1,
@@ -115,9 +119,13 @@ impl JudgeOptions {
                 "`samples` times `rubricOrders` is at most {MAX_READINGS}: each is a verdict of its own"
             )));
         }
-        if self.samples > 1 && !(self.critique && self.temperature > 0.0) {
+        if self.thinking == ThinkingChoice::MaxTokens(0) {
+            return wrong("`thinking.maxTokens` is at least 1; \"off\" is for no thought at all");
+        }
+        let writes = self.critique || matches!(self.thinking, ThinkingChoice::MaxTokens(_));
+        if self.samples > 1 && !(writes && self.temperature > 0.0) {
             return wrong(
-                "`samples` above 1 needs `critique: true` and a `temperature` above 0: else all of them are the same",
+                "`samples` above 1 needs `critique: true` or a budget for `thinking`, and a `temperature` above 0: else all of them are the same",
             );
         }
         if self.rubric_orders > 1 && kind == Kind::Compare {

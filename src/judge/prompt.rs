@@ -6,14 +6,15 @@ use super::options::Kind;
 use super::reading::Reader;
 use super::score::Listing;
 use super::task::{ClassTask, CompareTask, ScoreTask};
+use super::template::Template;
 use super::texts::Texts;
 use crate::Result;
 use crate::engine::ShownPrompt;
 use crate::tokenizer::Message;
 use serde::Serialize;
 
-/// The prompt that the model continues. It ends with the reasoning marker or, without a critique, with the result
-/// marker.
+/// The prompt that the model continues. It ends within a thought, where the judge thinks; else with the reasoning marker or,
+/// without a critique, with the result marker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RenderedPrompt {
@@ -64,11 +65,14 @@ impl Judge<'_> {
 
 impl Reader<'_> {
     fn rendered(&self, (messages, truncated_tokens): (Vec<Message>, usize)) -> Result<RenderedPrompt> {
-        let marker = match self.options.critique {
-            true => &self.template.reasoning_marker,
-            false => &self.template.result_marker,
+        let Template { reasoning_marker, result_marker, .. } = &self.template;
+        let answer = match (&self.plan.budget, self.options.critique) {
+            (Some(_), _) => "",
+            (None, true) => reasoning_marker,
+            (None, false) => result_marker,
         };
-        let shown = self.engine.shown(self.engine.chat_prompt(&messages, marker)?)?;
+        let lead = self.engine.chat_lead(&messages, &self.plan.thoughts)?;
+        let shown = self.engine.shown(lead.prompt(self.engine.tokenizer(), answer)?)?;
         Ok(RenderedPrompt { truncated_tokens, ..shown.into() })
     }
 }

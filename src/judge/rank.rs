@@ -37,6 +37,8 @@ pub struct Comparison {
     pub winner: Winner,
     pub probability_a: f64,
     pub consistent: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<String>,
     pub critique: Option<String>,
 }
 
@@ -106,10 +108,12 @@ struct Met {
 
 impl Met {
     fn push(&mut self, a: usize, b: usize, verdict: PreferenceVerdict) {
-        let PreferenceVerdict { winner, probability_a, consistent, critique, usage, timing, .. } = verdict;
+        let PreferenceVerdict {
+            winner, probability_a, consistent, thinking, critique, usage, timing, ..
+        } = verdict;
         let probability = if winner == Winner::Tie { 0.5 } else { probability_a };
         self.results.push(PairwiseResult { a, b, probability_a: probability });
-        self.comparisons.push(Comparison { a, b, winner, probability_a, consistent, critique });
+        self.comparisons.push(Comparison { a, b, winner, probability_a, consistent, thinking, critique });
         self.usage = sum([self.usage, usage].into_iter());
         self.decode_ms = self.decode_ms.max(timing.decode_ms);
     }

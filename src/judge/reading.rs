@@ -1,11 +1,13 @@
-//! One pass of the judge over one prompt: a critique, if one is wanted, then the distribution over the labels.
+//! One pass of the judge over one prompt: a thought and a critique, if they are wanted, then the distribution over the
+//! labels.
 
 use super::distribution::{LabelPath, label_probabilities};
 use super::options::{JudgeOptions, Truncate};
 use super::template::Template;
 use super::texts::Texts;
+use super::thinking::{Plan, TextPart, Thought, stop_at, thought_tokens, together};
 use crate::engine::{Engine, GenerateOptions, Generation, Sequence, Usage};
-use crate::tokenizer::Message;
+use crate::tokenizer::{Lead, Message};
 use crate::{Control, Error, Result};
 
 /// What all readings of a call have in common.
@@ -13,8 +15,9 @@ pub(super) struct Reader<'a> {
     pub engine: &'a Engine,
     pub options: &'a JudgeOptions,
     pub template: Template,
-    /// Given the number of the stream and its next piece of a critique.
-    pub on_text: &'a dyn Fn(usize, &str),
+    pub plan: Plan,
+    /// Given the number of the stream and the next piece of a thought or critique.
+    pub on_text: &'a dyn Fn(usize, TextPart, &str),
     pub control: &'a dyn Control,
 }
 
@@ -25,6 +28,7 @@ pub(super) struct Reading {
     pub probabilities: Vec<f64>,
     /// What is missing to 1.
     pub outside: f64,
+    pub thinking: Option<String>,
     pub critique: Option<String>,
     pub usage: Usage,
     pub decode_ms: f64,
@@ -41,8 +45,11 @@ impl Reader<'_> {
         stream: Option<usize>,
     ) -> Result<Reading> {
         let mut sequence = self.engine.sequence();
+        let opened = self.engine.chat_lead(messages, &self.plan.thoughts)?;
+        let thought = self.think(&mut sequence, &opened, labels, sample, stream).await?;
+        let lead = thought.as_ref().map_or(&opened, |thought| &thought.lead);
         let critique = match self.options.critique {
-            true => Some(self.criticize(&mut sequence, messages, labels, sample, stream).await?),
+            true => Some(self.criticize(&mut sequence, lead, labels, sample, stream).await?),
             false => None,
         };
         let Template { reasoning_marker, result_marker, .. } = &self.template;
@@ -50,7 +57,7 @@ impl Reader<'_> {
             Some(critique) => format!("{reasoning_marker} {}\n\n{result_marker}", critique.text),
             None => result_marker.clone(),
         };
-        let (prompt, paths) = self.paths(messages, &answer, labels)?;
+        let (prompt, paths) = self.paths(lead, &answer, labels)?;
         let read =
             label_probabilities(self.engine, &mut sequence, &prompt, &paths, labels.len(), self.control)
                 .await?;
@@ -73,69 +80,114 @@ impl Reader<'_> {
         Ok(Reading {
             probabilities: read.probabilities,
             outside: read.outside,
-            decode_ms: critique.as_ref().map_or(0.0, |critique| critique.timing.decode_ms),
+            decode_ms: critique.as_ref().map_or(0.0, |critique| critique.timing.decode_ms)
+                + thought.as_ref().map_or(0.0, |thought| thought.decode_ms),
+            usage: together(thought.as_ref(), usage),
+            thinking: thought.map(|thought| thought.text),
             critique: critique.map(|critique| critique.text),
-            usage,
         })
+    }
+
+    /// Lets the model think behind `lead`, if it shall, up to its budget or to where the context must have room for the rest.
+    /// Then closes the thought.
+    async fn think(
+        &self,
+        sequence: &mut Sequence,
+        lead: &Lead,
+        labels: &[String],
+        sample: usize,
+        stream: Option<usize>,
+    ) -> Result<Option<Thought>> {
+        let Some((thinking, budget)) = &self.plan.budget else { return Ok(None) };
+        let tokenizer = self.engine.tokenizer();
+        let prompt = lead.prompt(tokenizer, "")?;
+        let needed = prompt.len() + self.room(labels)?;
+        let limit = self.engine.context_length();
+        if needed >= limit {
+            return Err(Error::ContextOverflow { tokens: needed + 1, limit });
+        }
+        // A critique has its share of what is left.
+        let critique =
+            if self.options.critique { self.options.max_tokens.min((limit - needed) / 2) } else { 0 };
+        let mut options = self.generation(sample, (*budget).min(limit - needed - critique));
+        stop_at(self.engine, &thinking.marks.close, &mut options);
+        let generation = self.generate(sequence, &prompt, &options, TextPart::Thinking, stream).await?;
+        let (tokens, unfinished) =
+            thought_tokens(tokenizer, prompt.last().copied(), &generation, &thinking.marks.close);
+        Ok(Some(Thought {
+            lead: lead.behind_thought(tokenizer, tokens, &unfinished, thinking)?,
+            text: generation.text.trim().to_string(),
+            usage: generation.usage,
+            decode_ms: generation.timing.decode_ms,
+        }))
     }
 
     /// Writes the reasoning. It ends at the result marker, at the end of the turn, or at `max_tokens`.
     async fn criticize(
         &self,
         sequence: &mut Sequence,
-        messages: &[Message],
+        lead: &Lead,
         labels: &[String],
         sample: usize,
         stream: Option<usize>,
     ) -> Result<Generation> {
         let Template { reasoning_marker, result_marker, .. } = &self.template;
-        let prompt = self.engine.chat_prompt(messages, reasoning_marker)?;
+        let prompt = lead.prompt(self.engine.tokenizer(), reasoning_marker)?;
         let needed = prompt.len() + verdict_room(self.engine, &self.template, labels)?;
         let limit = self.engine.context_length();
         if needed >= limit {
             return Err(Error::ContextOverflow { tokens: needed + 1, limit });
         }
+        let mut options = self.generation(sample, self.options.max_tokens.min(limit - needed));
+        // Models vary the marker's end: `**Result**:` is the same marker.
+        options.stop.push(result_marker.trim_end_matches([':', '*', ' ']).to_string());
+        self.plan.stop_at_thoughts(self.engine, &mut options);
+        let mut critique = self.generate(sequence, &prompt, &options, TextPart::Critique, stream).await?;
+        critique.text = critique.text.trim().to_string();
+        Ok(critique)
+    }
+
+    /// How the text of a sample is drawn.
+    fn generation(&self, sample: usize, max_tokens: usize) -> GenerateOptions {
         let sampling = self.options.sampling(sample);
-        let options = GenerateOptions {
-            max_tokens: self.options.max_tokens.min(limit - needed),
+        GenerateOptions {
+            max_tokens,
             temperature: sampling.temperature,
             seed: sampling.seed,
-            // Models vary the marker's end: `**Result**:` is the same marker.
-            stop: vec![result_marker.trim_end_matches([':', '*', ' ']).to_string()],
             ..Default::default()
-        };
+        }
+    }
+
+    /// Continues `prompt`, and streams the text without the white space before it.
+    async fn generate(
+        &self,
+        sequence: &mut Sequence,
+        prompt: &[u32],
+        options: &GenerateOptions,
+        part: TextPart,
+        stream: Option<usize>,
+    ) -> Result<Generation> {
         let mut leading = true;
         let mut on_text = |text: &str| {
             let text = if leading { text.trim_start() } else { text };
             if let (false, Some(stream)) = (text.is_empty(), stream) {
                 leading = false;
-                (self.on_text)(stream, text);
+                (self.on_text)(stream, part, text);
             }
         };
-        let mut critique =
-            self.engine.generate_from(sequence, &prompt, &options, &mut on_text, self.control).await?;
-        critique.text = critique.text.trim().to_string();
-        Ok(critique)
+        self.engine.generate_from(sequence, prompt, options, &mut on_text, self.control).await
     }
 
     /// The prompt up to the verdict, and every way to write each label behind it: with and without a space, and
     /// numbers in all the pieces that the vocabulary has for them.
-    fn paths(
-        &self,
-        messages: &[Message],
-        answer: &str,
-        labels: &[String],
-    ) -> Result<(Vec<u32>, Vec<LabelPath>)> {
-        let mut answers = vec![answer.to_string()];
-        for label in labels {
-            answers.extend([format!("{answer} {label}"), format!("{answer}{label}")]);
-        }
-        let mut prompts = self.engine.chat_prompts(messages, &answers)?.into_iter();
-        let prompt = prompts.next().unwrap_or_default();
+    fn paths(&self, lead: &Lead, answer: &str, labels: &[String]) -> Result<(Vec<u32>, Vec<LabelPath>)> {
+        let with = |answer: &str| lead.prompt(self.engine.tokenizer(), answer);
+        let prompt = with(answer)?;
         let mut paths = Vec::new();
         for (i, label) in labels.iter().enumerate() {
             let mut found = false;
-            for tokens in prompts.by_ref().take(2) {
+            for answer in [format!("{answer} {label}"), format!("{answer}{label}")] {
+                let tokens = with(&answer)?;
                 // Where a label melts into the marker, another way of writing it is the one to read.
                 let Some(tail) = tokens.strip_prefix(&prompt[..]).filter(|tail| !tail.is_empty()) else {
                     continue;
@@ -201,11 +253,12 @@ impl Reader<'_> {
         labels: &[String],
         build: impl Fn(&Texts) -> Result<Vec<Message>>,
     ) -> Result<(Vec<Message>, usize)> {
-        let room = verdict_room(self.engine, &self.template, labels)?;
+        let room = self.room(labels)?;
         let limit = self.engine.context_length();
         let count = |texts: &Texts| {
             let messages = build(texts)?;
-            let tokens = self.engine.chat_prompt(&messages, &self.template.reasoning_marker)?.len();
+            let lead = self.engine.chat_lead(&messages, &self.plan.thoughts)?;
+            let tokens = lead.prompt(self.engine.tokenizer(), &self.template.reasoning_marker)?.len();
             Ok::<_, Error>((messages, tokens))
         };
         let (messages, tokens) = count(texts)?;
@@ -214,7 +267,8 @@ impl Reader<'_> {
         }
         let overflow = Error::ContextOverflow { tokens: tokens + room, limit };
         let Some(field) = self.options.truncate else { return Err(overflow) };
-        let goal = limit.saturating_sub(room + self.options.critique_room(self.engine));
+        let goal = limit
+            .saturating_sub(room + self.options.critique_room(self.engine) + self.plan.room(self.engine));
         let mut texts = texts.clone();
         let mut removed = 0;
         // A cut changes a few tokens around it, so that it may take more than one.
@@ -233,6 +287,14 @@ impl Reader<'_> {
             left = tokens;
         }
         Err(overflow)
+    }
+
+    /// Tokens that must be free behind a prompt: for what closes a thought, if there is one, and for the verdict.
+    fn room(&self, labels: &[String]) -> Result<usize> {
+        let verdict = verdict_room(self.engine, &self.template, labels)?;
+        let Some((thinking, _)) = &self.plan.budget else { return Ok(verdict) };
+        let closing = format!("{}{}", thinking.closing(), self.template.reasoning_marker);
+        Ok(verdict + self.engine.tokenizer().encode(&closing, true)?.len() + SLACK)
     }
 
     /// Cuts about `excess` tokens off the end of a field; returns how many it found to cut.
@@ -259,11 +321,12 @@ impl Reader<'_> {
 /// Stands where a text was cut off, so that the judge does not take the cut for the author's.
 const CUT: &str = " […]";
 
+/// Where texts meet, a few tokens more may come out than each has by itself.
+const SLACK: usize = 4;
+
 /// Tokens that the verdict needs behind a critique: its marker and the longest label.
 fn verdict_room(engine: &Engine, template: &Template, labels: &[String]) -> Result<usize> {
     let longest = labels.iter().max_by_key(|label| label.len()).map_or("", String::as_str);
     let tail = format!("\n\n{} {longest}", template.result_marker);
-    // Where texts meet, a few tokens more may come out than each has by itself.
-    const SLACK: usize = 4;
     Ok(engine.tokenizer().encode(&tail, false)?.len() + SLACK)
 }

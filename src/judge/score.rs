@@ -31,6 +31,9 @@ pub struct ScoreVerdict {
     pub distribution: Vec<(i64, f64)>,
     /// The probability that lies outside the scale.
     pub outside: f64,
+    /// What was thought before the critique, where the judge thinks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<String>,
     pub critique: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reliability: Option<Reliability>,
@@ -51,6 +54,9 @@ pub struct ClassVerdict {
     pub distribution: Vec<(String, f64)>,
     /// The probability that is no label's.
     pub outside: f64,
+    /// What was thought before the critique, where the judge thinks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<String>,
     pub critique: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reliability: Option<Reliability>,
@@ -106,6 +112,7 @@ impl Judge<'_> {
             expected: weighted / inside,
             distribution: scores().zip(tally.distribution.iter().copied()).collect(),
             outside: tally.outside,
+            thinking: tally.thinking,
             critique: tally.critique,
             reliability: tally.reliability,
             truncated_tokens,
@@ -128,6 +135,7 @@ impl Judge<'_> {
             label: labels[tally.winner].clone(),
             distribution: tally.named(&labels),
             outside: tally.outside,
+            thinking: tally.thinking,
             critique: tally.critique,
             reliability: tally.reliability,
             truncated_tokens,

@@ -1,14 +1,14 @@
 //! Prompt templates: data that anyone can write, in the format of the published prompts of Selene Mini.
 
 use super::field::{Field, Part};
-use crate::tokenizer::Message;
+use crate::tokenizer::{Message, ThoughtMarks};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// A prompt with placeholders such as `{user_input}`, and the markers of the answer that it asks for.
 ///
 /// As YAML (or JSON) it has `user_template`, and optionally `system_template`, `reasoning_marker`, `result_marker`
-/// and `rubric: first` or `last`. `{#name}…{/name}` is kept only where the task has `name`. Values are put in once and
+/// `rubric: first` or `last`, and `thinking: { open, close }`. `{#name}…{/name}` is kept only where the task has `name`. Values are put in once and
 /// are never looked at again, so that a value that holds a placeholder stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all(serialize = "camelCase"), deny_unknown_fields)]
@@ -23,6 +23,9 @@ pub struct Template {
     /// What the verdict follows.
     #[serde(default = "result_marker", alias = "resultMarker")]
     pub result_marker: String,
+    /// What a thought before the reply begins and ends with, for models that think because the template asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<ThoughtMarks>,
     /// Where it says that the rubric stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rubric: Option<Place>,
@@ -48,6 +51,9 @@ const MAX_BYTES: usize = 1 << 20;
 /// Nor near this, with the values in their places: a template may name one a hundred thousand times.
 const MAX_PROMPT_BYTES: usize = 64 << 20;
 
+/// Of what opens or closes a thought.
+const MAX_MARK_BYTES: usize = 256;
+
 impl Template {
     /// From YAML or JSON.
     pub fn parse(text: &str) -> Result<Template> {
@@ -65,6 +71,22 @@ impl Template {
         {
             if marker.trim().is_empty() || marker.contains('\n') {
                 return Err(wrong(format!("`{name}` must be one line with something on it")));
+            }
+        }
+        if let Some(ThoughtMarks { open, close }) = &self.thinking {
+            for (name, mark) in [("thinking.open", open), ("thinking.close", close)] {
+                if mark.trim() != mark
+                    || mark.is_empty()
+                    || mark.contains('\n')
+                    || mark.len() > MAX_MARK_BYTES
+                {
+                    return Err(wrong(format!(
+                        "`{name}` must be a short text on one line, without white space around it"
+                    )));
+                }
+            }
+            if open == close {
+                return Err(wrong("`thinking.open` and `thinking.close` must differ".into()));
             }
         }
         for text in self.texts() {

@@ -24,6 +24,8 @@ pub struct ReadingReport {
     #[serde(serialize_with = "as_object")]
     pub distribution: Vec<(String, f64)>,
     pub outside: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking: Option<String>,
     pub critique: Option<String>,
 }
 
@@ -34,7 +36,8 @@ pub(super) struct Tally {
     /// The mean probability of each label.
     pub distribution: Vec<f64>,
     pub outside: f64,
-    /// That of the first reading that chose the winner.
+    /// Those of the first reading that chose the winner.
+    pub thinking: Option<String>,
     pub critique: Option<String>,
     /// `None` for a single reading.
     pub reliability: Option<Reliability>,
@@ -60,6 +63,7 @@ impl Tally {
         Tally {
             winner,
             outside: mean(&|reading| reading.outside),
+            thinking: chosen.and_then(|reading| reading.thinking.clone()),
             critique: chosen.and_then(|reading| reading.critique.clone()),
             usage: sum(readings.iter().map(|reading| reading.usage)),
             decode_ms: readings.iter().map(|reading| reading.decode_ms).fold(0.0, f64::max),
@@ -87,6 +91,7 @@ fn reliability(labels: &[String], votes: &[usize], readings: Vec<Reading>) -> Re
                 vote: labels[reading.vote()].clone(),
                 distribution: labels.iter().cloned().zip(reading.probabilities.iter().copied()).collect(),
                 outside: reading.outside,
+                thinking: reading.thinking,
                 critique: reading.critique,
             })
             .collect(),
@@ -122,6 +127,7 @@ mod tests {
         Reading {
             probabilities: probabilities.to_vec(),
             outside: 1.0 - probabilities.iter().sum::<f64>(),
+            thinking: None,
             critique: Some(critique.into()),
             usage: Usage { prompt_tokens: 10, cached_tokens: 4, completion_tokens: 1 },
             decode_ms: 2.0,

@@ -7,6 +7,7 @@ pub mod golden;
 pub mod hollow;
 pub mod peers;
 pub mod split;
+pub mod thinking;
 pub mod tiny;
 
 use lunette::engine::{Engine, LoadOptions};
