@@ -65,8 +65,10 @@ export type {
   Standing,
   StorageUsage,
   Template,
+  Thinking,
   Timing,
   TokenLogprob,
+  TokenPlace,
   Usage,
   VerdictBase,
 } from "./types/index.js";

@@ -58,6 +58,9 @@ describe("scoreTask", () => {
 describe("options", () => {
   it("leave out what is undefined", () => {
     expect(inputs.judgeOptions({ critique: false, seed: undefined }, "options")).toEqual({ critique: false });
+    for (const thinking of ["off", "auto", { maxTokens: 9 }]) {
+      expect(inputs.compareOptions({ thinking }, "options")).toEqual({ thinking });
+    }
   });
 
   it.each<[string, () => unknown, string]>([
@@ -75,6 +78,14 @@ describe("options", () => {
     ["a likeliest token and a half", () => inputs.generateOptions({ topLogprobs: 1.5 }, "options"), "topLogprobs"],
     ["a negative count", () => inputs.judgeOptions({ maxTokens: -1 }, "options"), "a whole number"],
     ["no number", () => inputs.judgeOptions({ temperature: NaN }, "options"), "a finite number, but is NaN"],
+    ["a way of thinking that is none", () => inputs.judgeOptions({ thinking: "on" }, "options"), "{ maxTokens }"],
+    ["a thought without a limit", () => inputs.judgeOptions({ thinking: {} }, "options"), "options.thinking.maxTokens"],
+    ["a thought of null", () => inputs.judgeOptions({ thinking: null }, "options"), "options.thinking must be"],
+    [
+      "half of a thought's marks",
+      () => inputs.judgeOptions({ template: { userTemplate: "", thinking: { open: "<think>" } } }, "options"),
+      "options.template.thinking.close",
+    ],
     [
       "a callback that is none",
       () => inputs.judgeOptions({ onToken: "log" }, "options"),

@@ -87,7 +87,7 @@ describe("Panel", () => {
   it("says which judge a piece of a critique is from", async () => {
     const judges = [(await judgeThatSays()).judge, (await judgeThatSays()).judge];
     const heard = new Set<string>();
-    await Panel.of(judges).score(TASK, { onToken: (text, judge) => heard.add(`${judge}:${text}`) });
+    await Panel.of(judges).score(TASK, { onToken: (text, { index }) => heard.add(`${index}:${text}`) });
     expect([...heard].sort()).toEqual(["0: enough.", "0:Fair", "1: enough.", "1:Fair"]);
   });
 

@@ -113,6 +113,23 @@ describe("judge.score", () => {
     expect(engine.judge.mock.calls[0]?.slice(0, 3)).toEqual(["score", TASK, { seed: 1 }]);
   });
 
+  it("streams a thought apart from the critique", async () => {
+    const judge = await loadJudge();
+    engine.judge.mockImplementationOnce((_kind, _task, _options, onToken) => {
+      onToken?.("Hm.", 0, "thinking");
+      onToken?.("Fair.", 0, "critique");
+      return Promise.resolve({ ...verdict(3, "Fair."), thinking: "Hm." });
+    });
+    const onToken = vi.fn();
+    const result = await judge.score(TASK, { thinking: { maxTokens: 40 }, onToken });
+    expect(result.thinking).toBe("Hm.");
+    expect(onToken.mock.calls).toEqual([
+      ["Hm.", { part: "thinking", index: 0 }],
+      ["Fair.", { part: "critique", index: 0 }],
+    ]);
+    expect(engine.judge.mock.calls[0]?.[2]).toEqual({ thinking: { maxTokens: 40 } });
+  });
+
   it("asks for no tokens when nobody listens", async () => {
     const judge = await loadJudge();
     await judge.score(TASK, { critique: false });
@@ -203,8 +220,8 @@ describe("the judge's other tasks", () => {
     const onToken = vi.fn();
     await judge.scoreMany({ ...subject, rubrics: [scale, scale] }, { onToken });
     expect(onToken.mock.calls).toEqual([
-      ["Fair", 0],
-      [" enough.", 1],
+      ["Fair", { part: "critique", index: 0 }],
+      [" enough.", { part: "critique", index: 1 }],
     ]);
   });
 

@@ -131,7 +131,8 @@ expectTypeOf<lunette.JudgeOptions>().toEqualTypeOf<{
   rubricOrders?: number;
   template?: "selene" | "rubric-first" | (string & {}) | lunette.Template;
   truncate?: "response" | "context";
-  onToken?: (text: string, index: number) => void;
+  thinking?: "off" | "auto" | { maxTokens: number };
+  onToken?: (text: string, place: { part: "thinking" | "critique"; index: number }) => void;
   signal?: AbortSignal;
 }>();
 expectTypeOf<lunette.ScoreVerdict>().toEqualTypeOf<{
@@ -140,6 +141,7 @@ expectTypeOf<lunette.ScoreVerdict>().toEqualTypeOf<{
   calibrated?: number;
   distribution: Record<string, number>;
   outside: number;
+  thinking?: string;
   critique: string | null;
   usage: { promptTokens: number; cachedTokens: number; completionTokens: number };
   reliability?: lunette.Reliability;

@@ -74,7 +74,7 @@ for (const backend of BACKENDS) {
       const { verdicts, heard } = await page.evaluate(
         async ([task, options]) => {
           const heard = task.rubrics.map(() => "");
-          const onToken = (text, index) => (heard[index] += text);
+          const onToken = (text, { index }) => (heard[index] += text);
           return { verdicts: await judge.scoreMany(task, { ...options, onToken }), heard };
         },
         [

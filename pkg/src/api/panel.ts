@@ -91,8 +91,8 @@ export class Panel {
     const calls = this.judges.map((judge, index) => {
       const own = { ...options, signal };
       if (onToken !== undefined) {
-        own.onToken = (text) => {
-          onToken(text, index);
+        own.onToken = (text, { part }) => {
+          onToken(text, { part, index });
         };
       }
       return call(judge, own);

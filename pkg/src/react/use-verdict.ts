@@ -10,6 +10,7 @@ import type {
   PreferenceVerdict,
   ScoreTask,
   ScoreVerdict,
+  TokenPlace,
 } from "../types/index.js";
 import { asError, refuse } from "./shared.js";
 
@@ -26,6 +27,8 @@ export type VerdictKind = keyof VerdictTasks;
 /** The state of a verdict. */
 export interface VerdictState<K extends VerdictKind> {
   state: "idle" | "running" | "done" | "error" | "canceled";
+  /** What the judge thought so far, where it does. */
+  thinking: string;
   /** The critique so far. */
   critique: string;
   /** Set when `state` is `"done"`. */
@@ -48,7 +51,7 @@ export interface UseVerdict<K extends VerdictKind> extends VerdictState<K> {
   cancel: () => void;
 }
 
-const IDLE = { state: "idle", critique: "", verdict: undefined, error: undefined } as const;
+const IDLE = { state: "idle", thinking: "", critique: "", verdict: undefined, error: undefined } as const;
 
 /**
  * One verdict at a time, with its critique as it is written. It is canceled when the component is unmounted or gets another
@@ -75,21 +78,21 @@ export function useVerdict<K extends VerdictKind = "score">(
       const become = (next: VerdictState<K>) => {
         if (running.current === stopping) setState(next);
       };
-      let critique = "";
-      const onToken = (text: string) => {
-        critique += text;
-        become({ ...IDLE, state: "running", critique });
+      const written = { thinking: "", critique: "" };
+      const onToken = (text: string, { part }: TokenPlace) => {
+        written[part] += text;
+        become({ ...IDLE, ...written, state: "running" });
       };
       become({ ...IDLE, state: "running" });
       try {
         refuse(options ?? {}, "onToken", "signal");
         const watched = { ...options, onToken, signal: stopping.signal } as CompareOptions & JudgeOptions;
         const verdict = await judgeTask(judge, kind, task, watched);
-        become({ ...IDLE, state: "done", critique, verdict });
+        become({ ...IDLE, ...written, state: "done", verdict });
         return verdict;
       } catch (error) {
-        if (stopping.signal.aborted) become({ ...IDLE, state: "canceled", critique });
-        else become({ ...IDLE, state: "error", critique, error: asError(error) });
+        if (stopping.signal.aborted) become({ ...IDLE, ...written, state: "canceled" });
+        else become({ ...IDLE, ...written, state: "error", error: asError(error) });
         return undefined;
       }
     },

@@ -96,8 +96,24 @@ export interface Template {
   reasoningMarker?: string;
   /** The text before the verdict. Default `"**Result:**"`. */
   resultMarker?: string;
+  /**
+   * What a thought before the reply begins and ends with, as `{ open: "<think>", close: "</think>" }`. For judges that think
+   * because the prompt asks for it. What the model's own chat template shows of thoughts needs no entry here.
+   */
+  thinking?: { open: string; close: string };
   /** Whether the rubric comes before or after the task's texts. Checked against `userTemplate`. */
   rubric?: "first" | "last";
+}
+
+/** Whether a judge thinks before it answers: {@link JudgeOptions.thinking}. */
+export type Thinking = "off" | "auto" | { maxTokens: number };
+
+/** What a piece of streamed text belongs to. */
+export interface TokenPlace {
+  /** A thought comes first, then the critique. */
+  part: "thinking" | "critique";
+  /** The number of the rubric in `scoreMany` and `classifyMany`, of the comparison in `rank`, of the judge in a panel; else 0. */
+  index: number;
 }
 
 /** How a verdict is reached. */
@@ -106,13 +122,24 @@ export interface JudgeOptions {
   critique?: boolean;
   /** Limit of the critique's tokens. The verdict is read in any case. Default 512. */
   maxTokens?: number;
+  /**
+   * Whether a model that can think does so before its critique. The verdict is always read behind the thought.
+   *
+   * - `"off"`: a thought that the chat template opens is closed at once, as the model's own switch does.
+   * - `"auto"` (the default): thinks, for at most 1024 tokens, where the chat template opens a thought in every prompt (as
+   *   DeepSeek R1's) or the judge's template has marks for one. Models with a switch (as Qwen 3) do not think, and nothing does
+   *   with `critique: false`.
+   * - `{ maxTokens }`: thinks, with or without a critique. A thought that does not end by itself is closed at this limit. Rejects
+   *   with `invalid-argument` where neither template shows how a thought begins.
+   */
+  thinking?: Thinking;
   /** Default 0: greedy, always the likeliest token. */
   temperature?: number;
   /** Seed of the sampler, for a `temperature` above 0. */
   seed?: number;
   /**
-   * Independent critiques, each with a verdict, which then vote (self-consistency). Default 1. More need a `temperature` above
-   * 0.
+   * Independent critiques (with `critique: false`: thoughts), each with a verdict, which then vote (self-consistency). Default
+   * 1. More need a `temperature` above 0.
    */
   samples?: number;
   /**
@@ -131,10 +158,9 @@ export interface JudgeOptions {
    */
   truncate?: "response" | "context";
   /**
-   * Called with each new piece of the critique. `index` is the number of the rubric in `scoreMany` and `classifyMany`, else 0.
-   * Where a verdict has several readings, only the first is streamed.
+   * Called with each new piece of a thought or critique. Where a verdict has several readings, only the first is streamed.
    */
-  onToken?: (text: string, index: number) => void;
+  onToken?: (text: string, place: TokenPlace) => void;
   /** Cancels the call. Its promise rejects with code `"aborted"`, and the judge stays usable. */
   signal?: AbortSignal;
 }
@@ -151,6 +177,8 @@ export interface CompareOptions extends Omit<JudgeOptions, "rubricOrders"> {
 export interface VerdictBase {
   /** Probability of all text other than the rubric's scores or labels. */
   outside: number;
+  /** What the judge thought before the critique, where it did: {@link JudgeOptions.thinking}. */
+  thinking?: string;
   /** The critique; `null` when none was asked for. */
   critique: string | null;
   /** Tokens that {@link JudgeOptions.truncate} cut off the task's texts. */
@@ -190,7 +218,13 @@ export interface Reliability {
   /** Entropy of the votes in bits: 0 where all agree. */
   entropy: number;
   /** Each reading. */
-  readings: { vote: string; distribution: Record<string, number>; outside: number; critique: string | null }[];
+  readings: {
+    vote: string;
+    distribution: Record<string, number>;
+    outside: number;
+    thinking?: string;
+    critique: string | null;
+  }[];
 }
 
 /** A preference between two responses, with the data that it comes from. */
@@ -224,6 +258,7 @@ export interface Comparison {
   winner: "a" | "b" | "tie";
   probabilityA: number;
   consistent: boolean | null;
+  thinking?: string;
   critique: string | null;
 }
 
@@ -234,6 +269,7 @@ export interface OrderVerdict {
   winner: "a" | "b" | "tie";
   probabilityA: number;
   outside: number;
+  thinking?: string;
   critique: string | null;
   reliability?: Reliability;
 }

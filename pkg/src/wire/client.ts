@@ -1,6 +1,6 @@
 import { fromWire, LunetteError } from "./errors.js";
 import type { Call, Calls, Method, Reply, Request } from "./protocol.js";
-import type { ModelInfo, Progress, Recovery } from "../types/index.js";
+import type { ModelInfo, Progress, Recovery, TokenPlace } from "../types/index.js";
 
 /** The page's end of a message channel to a host. */
 export interface Transport {
@@ -14,7 +14,7 @@ export interface Transport {
 export interface Watch {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
-  onToken?: ((text: string, index: number) => void) | undefined;
+  onToken?: ((text: string, place: TokenPlace) => void) | undefined;
 }
 
 interface Pending extends Watch {
@@ -109,7 +109,7 @@ export class Client {
         notify(() => this.#pending.get(reply.id)?.onProgress?.(reply.progress));
         return;
       case "token":
-        notify(() => this.#pending.get(reply.id)?.onToken?.(reply.text, reply.index));
+        notify(() => this.#pending.get(reply.id)?.onToken?.(reply.text, reply.place));
         return;
       case "recovery":
         notify(() => this.onRecovery?.(reply.event));

@@ -37,6 +37,7 @@ import type {
   ScoreRubric,
   ScoreTask,
   Template,
+  Thinking,
 } from "../types/index.js";
 import type { Prompt } from "./wasm-contract.js";
 
@@ -85,15 +86,25 @@ const templateSpec = settings<Template>({
   systemTemplate: optional(text),
   reasoningMarker: optional(text),
   resultMarker: optional(text),
+  thinking: optional(settings<{ open: string; close: string }>({ open: text, close: text })),
   rubric: optional(oneOf("first", "last")),
 });
 
 const template: Check<string | Template> = (value, where) =>
   typeof value === "string" ? text(value, where) : templateSpec(value, where);
 
+const thoughtBudget = settings<{ maxTokens: number }>({ maxTokens: count });
+
+const thinking: Check<Thinking> = (value, where) => {
+  if (value === "off" || value === "auto") return value;
+  if (typeof value === "object") return thoughtBudget(value, where);
+  throw wrong(where, '"off", "auto" or { maxTokens }', value);
+};
+
 const readingOptions = {
   critique: optional(flag),
   maxTokens: optional(count),
+  thinking: optional(thinking),
   temperature: optional(finite),
   seed: optional(whole),
   samples: optional(count),

@@ -13,6 +13,7 @@ import type {
   Progress,
   Recovery,
   StorageUsage,
+  TokenPlace,
 } from "../types/index.js";
 import type { ClassBallot, JudgeKind, JudgeTasks, PreferenceBallot, ScoreBallot } from "./tasks.js";
 import type { Prompt, WasmGenerateOptions, WasmJudgeOptions, WasmLoadOptions } from "./wasm-contract.js";
@@ -60,7 +61,7 @@ export type Reply =
   | { type: "progress"; id: number; progress: Progress }
   | { type: "recovery"; event: Recovery }
   | { type: "info"; info: ModelInfo }
-  | { type: "token"; id: number; text: string; index: number }
+  | { type: "token"; id: number; text: string; place: TokenPlace }
   | { type: "result"; id: number; value: Calls[Method]["result"] }
   | { type: "error"; id: number; error: WireError };
 

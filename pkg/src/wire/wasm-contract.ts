@@ -23,6 +23,7 @@ import type {
   Recovery,
   ScoreRubric,
   Template,
+  TokenPlace,
 } from "../types/index.js";
 
 /** The exports of the generated `wasm/lunette.js` that this package uses. */
@@ -116,8 +117,8 @@ export interface Control {
 }
 
 export type Prompt = string | Uint32Array | ChatMessage[];
-/** `index`: the number of the verdict that the text belongs to, in a call with several. */
-export type OnToken = ((text: string, index?: number) => void) | undefined;
+/** `index`: the number of the verdict that the text belongs to, in a call with several; `part`: what of it the text is. */
+export type OnToken = ((text: string, index?: number, part?: TokenPlace["part"]) => void) | undefined;
 
 export interface WasmLoadOptions {
   backend?: Backend;

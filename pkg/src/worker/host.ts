@@ -7,7 +7,7 @@ import { codeOf, LunetteError, toWire } from "../wire/errors.js";
 import { arrive, completePlan } from "./loading.js";
 import { Meter } from "./meter.js";
 import type { Calls, Method, Reply, Request, WireSource, WireUrl } from "../wire/protocol.js";
-import type { CachedModel, LoadPlan, ModelInfo, Progress, Recovery } from "../types/index.js";
+import type { CachedModel, LoadPlan, ModelInfo, Progress, Recovery, TokenPlace } from "../types/index.js";
 import type { OnToken, WasmEngine, WasmLoadOptions, WasmModule } from "../wire/wasm-contract.js";
 import { requestSubgroups } from "./webgpu.js";
 
@@ -84,8 +84,8 @@ class Host {
       await Promise.resolve();
       if (this.#dead !== undefined) throw this.#dead;
       const onToken = request.stream
-        ? (text: string, index = 0) => {
-            this.#reply({ type: "token", id, text, index });
+        ? (text: string, index = 0, part: TokenPlace["part"] = "critique") => {
+            this.#reply({ type: "token", id, text, place: { part, index } });
           }
         : undefined;
       const value = await this.#call(request, onToken, control);
