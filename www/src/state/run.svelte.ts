@@ -1,17 +1,19 @@
-import type { Judge } from "lunette";
+import type { Judge, JudgeOptions, TokenPlace } from "lunette";
 import { faultOf, isAbort, isFatal } from "../data/faults";
 import type { Fault } from "../data/faults";
 import type { JudgeState } from "./judge.svelte";
 
-type OnToken = (text: string) => void;
+type OnToken = NonNullable<JudgeOptions["onToken"]>;
 type Work<V> = (judge: Judge, watch: { signal: AbortSignal; onToken: OnToken }) => Promise<V>;
 
 /** One judgement in a tab, from the button to the verdict. */
 export class Run<V> {
   judging = $state(false);
+  /** The thought before the critique so far, of judges that think. */
+  thinking = $state("");
   /** The critique so far. */
   critique = $state("");
-  /** Number of its tokens. */
+  /** Number of the tokens of both. */
   written = $state(0);
   /** Whole seconds since the start. */
   elapsed = $state(0);
@@ -32,7 +34,7 @@ export class Run<V> {
     const clock = setInterval(() => (this.elapsed += 1), 1000);
     try {
       const { signal } = this.#control;
-      this.verdict = await work(engine, { signal, onToken: (text) => this.#write(text) });
+      this.verdict = await work(engine, { signal, onToken: (text, { part }) => this.#write(text, part) });
       this.status = tell(this.verdict);
     } catch (error) {
       this.status = isAbort(error) ? "Cancelled." : "No verdict was reached.";
@@ -52,6 +54,7 @@ export class Run<V> {
   clear(): void {
     this.cancel();
     this.verdict = undefined;
+    this.thinking = "";
     this.critique = "";
     this.fault = undefined;
     this.status = "";
@@ -61,15 +64,17 @@ export class Run<V> {
     this.judging = true;
     this.verdict = undefined;
     this.fault = undefined;
+    this.thinking = "";
     this.critique = "";
     this.written = 0;
     this.elapsed = 0;
     this.status = "The judge is reading.";
   }
 
-  #write(text: string): void {
-    if (this.written === 0) this.status = "The judge is writing its critique.";
-    this.critique += text;
+  #write(text: string, part: TokenPlace["part"]): void {
+    if (part === "critique" && this.critique === "") this.status = "The judge is writing its critique.";
+    if (part === "thinking" && this.thinking === "") this.status = "The judge is thinking.";
+    this[part] += text;
     this.written += 1;
   }
 }
