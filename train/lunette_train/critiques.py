@@ -1,4 +1,4 @@
-"""Stage `critiques`: several critiques of each row by a model; those that lead to people's verdict are chosen, others rejected."""
+"""Stage `critiques`: several critiques of each row by a model. Those that lead to people's verdict are chosen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Stage `judge`: DPO with an NLL term on critique and verdict together, by TRL; rows without a critique keep quick verdicts good."""
+"""Stage `judge`: DPO with an NLL term on critique and verdict together, by TRL.
+
+Examples without a critique are mixed in, so that a verdict that is read at once stays good.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class Prompt:
         """What this prompt calls a label of the row."""
         if label not in ("a", "b"):
             return label
-        return "BA"["ab".index(label)] if self.swapped else "AB"["ab".index(label)]
+        return "B" if (label == "b") != self.swapped else "A"
 
 
 @dataclass

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_lunette(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--lunette", type=Path, required=True, help="the program, as `cargo build --release -p lunette-cli` makes it")
+    parser.add_argument("--lunette", type=Path, required=True, help="the program: target/release/lunette")
     parser.add_argument("--base", type=Path, required=True, help="the model's GGUF file")
     parser.add_argument("--template", default="selene", help="as `lunette --template` takes it")
     parser.add_argument("--context", type=int, default=4096, help="tokens that the model holds at once")

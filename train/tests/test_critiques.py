@@ -40,7 +40,10 @@ def test_what_is_dropped():
     assert unfit(GOOD, row) is None
     assert unfit(f"{GOOD} Result: A is better.", row) == "verdict within"
     assert unfit(f"{GOOD} {GOOD}", row) == "repetition"
-    assert unfit("Die erste Antwort ist besser, weil sie auf die Frage eingeht, während die zweite Antwort von etwas ganz "
-                 "anderem spricht und dabei auch noch Fehler macht.", row) == "language"  # fmt: skip
+    spanish = (
+        "La primera respuesta es mejor porque contesta a la pregunta que se le ha hecho, mientras que la segunda habla de "
+        "otra cosa y además contiene errores."
+    )
+    assert unfit(spanish, row) == "language"
     words = [f"w{n}" for n in range(30)]
     assert copied(words, " ".join(words)) and not copied(words[:20], " ".join(words))

@@ -96,12 +96,11 @@ def test_an_adapter_is_written_as_llama_cpp_reads_it(program, adapted, tmp_path)
     assert found["blk.29.attn_k.weight.lora_b"].shape.tolist() == [4, 192]
 
 
-def probabilities(program, rows):
+def probabilities(program, rows, folder):
     found = {}
     for task in ("score", "classify", "compare"):
-        out = program.model.with_suffix(f".{task}.jsonl")
-        out.unlink(missing_ok=True)
-        for line in program.verdicts(task, [row for row in rows if row.task == task], out, "--no-critique", "--batch", "1"):
+        of_task, out = [row for row in rows if row.task == task], folder / f"{task}.jsonl"
+        for line in program.verdicts(task, of_task, out, "--no-critique", "--batch", "1"):
             found[line["id"]] = orders(task, line["verdict"])
     return found
 
@@ -109,11 +108,11 @@ def probabilities(program, rows):
 def test_lunette_says_of_the_merged_file_what_pytorch_says_of_the_adapter(program, book, rows, adapted, tmp_path):
     file = run_export(program, adapted[1], tmp_path / "merged.gguf", "--merge", "--type", "q8_0")
     assert len(file.tensors) == len(gguf.GGUFReader(program.model).tensors)
-    chosen = rows[:4]
-    ours = {row.id: found for row, found in read(adapted[0], book) if row.id in {row.id for row in chosen}}
-    theirs = probabilities(Lunette(program.program, tmp_path / "merged.gguf", context=2048), chosen)
+    chosen, few = rows[:3], dataclasses.replace(book, rows=book.rows[:3])
+    ours = {row.id: found for row, found in read(adapted[0], few)}
+    theirs = probabilities(Lunette(program.program, tmp_path / "merged.gguf", context=2048), chosen, tmp_path)
     with adapted[0].disable_adapter():
-        plain = {row.id: found for row, found in read(adapted[0], book)}
+        plain = {row.id: found for row, found in read(adapted[0], few)}
     changed = 0.0
     for row in chosen:
         for one, other, before in zip(ours[row.id], theirs[row.id], plain[row.id], strict=True):
