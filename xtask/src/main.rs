@@ -25,6 +25,7 @@ mod stamp;
 mod suites;
 mod synth;
 mod test;
+mod train;
 mod verdict;
 mod wasm;
 

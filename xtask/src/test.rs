@@ -3,7 +3,7 @@
 use crate::run::{Run, cargo};
 use crate::setup::{browser as chrome, dawn, drivers, firefox, node};
 use crate::wasm::Profile;
-use crate::{adapters, alone, browser, check, fuzz, model, pkg, say, suites};
+use crate::{adapters, alone, browser, check, fuzz, model, pkg, say, suites, train};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use std::time::{Duration, Instant};
@@ -40,9 +40,11 @@ enum Step {
     Browser,
     /// The packed package as users have it: in example apps, in Node, in Firefox
     Packed,
+    /// The training of judges, in Python; only where asked for, since PyTorch takes minutes to install
+    Train,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step::Setup,
     Step::Build,
     Step::Check,
@@ -53,6 +55,7 @@ const STEPS: [Step; 10] = [
     Step::Adapters,
     Step::Browser,
     Step::Packed,
+    Step::Train,
 ];
 
 /// Tests, counted by their runners.
@@ -75,9 +78,11 @@ struct Outcome {
 /// Runs the steps, shows a table of them, and ends with the line `N passed, N failed`. Returns whether all is well.
 pub fn test(options: &Options) -> bool {
     let chosen = |step: &Step| {
-        let needed = matches!(step, Step::Setup)
+        // Training needs no browser, no driver and no Node.
+        let needed = matches!(step, Step::Setup) && options.only != [Step::Train]
             || matches!(step, Step::Build) && options.only.iter().any(|only| needs_build(*only));
-        options.only.is_empty() || options.only.contains(step) || needed
+        let usual = options.only.is_empty() && *step != Step::Train;
+        usual || options.only.contains(step) || needed
     };
     let mut outcomes: Vec<Outcome> = Vec::new();
     for step in STEPS.into_iter().filter(chosen) {
@@ -153,6 +158,7 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
             };
             counted(if quick { script.env("LUNETTE_QUICK", "1") } else { script }, count)
         }
+        Step::Train => counted(train::tests()?, count),
     }
 }
 
@@ -178,7 +184,7 @@ fn plain(line: &str) -> String {
 }
 
 impl Count {
-    /// Adds what a test runner's summary line says: cargo's, node's or vitest's.
+    /// Adds what a test runner's summary line says: cargo's, node's, vitest's or pytest's.
     fn add(&mut self, line: &str) {
         let line = line.trim();
         self.reasons.extend(skipped(line));
@@ -195,6 +201,9 @@ impl Count {
                 self.tally(number, kind);
             }
             return;
+        } else if let Some((counts, _)) = pytest(line) {
+            // 12 passed, 1 skipped in 3.21s
+            counts.split(',').collect()
         } else {
             return;
         };
@@ -216,6 +225,13 @@ impl Count {
             _ => {}
         }
     }
+}
+
+/// The counts and the time of pytest's last line, which may stand between rows of `=`.
+fn pytest(line: &str) -> Option<(&str, &str)> {
+    let (counts, took) = line.trim_matches(['=', ' ']).split_once(" in ")?;
+    let seconds = took.split_once('s')?.0.parse::<f64>().is_ok();
+    (seconds && counts.starts_with(|first: char| first.is_ascii_digit())).then_some((counts, took))
 }
 
 /// The test that a runner's line says was skipped, and why: cargo's, node's or vitest's.
@@ -281,6 +297,9 @@ mod tests {
             ("# fail 1", (0, 1, 0)),
             ("ℹ duration_ms 1234.5", (0, 0, 0)),
             ("running 5 tests", (0, 0, 0)),
+            ("12 passed in 3.21s", (12, 0, 0)),
+            ("=== 1 failed, 4 passed, 2 skipped, 6 warnings in 440.74s (0:07:20) ===", (4, 1, 2)),
+            ("3 passed in a row", (0, 0, 0)),
         ];
         for (line, (passed, failed, skipped)) in table {
             let mut count = Count::default();
