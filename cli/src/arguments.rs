@@ -359,6 +359,21 @@ mod tests {
     }
 
     #[test]
+    fn a_thought_has_a_limit_or_a_name() {
+        let choices = [
+            ("off", ThinkingChoice::Off),
+            ("auto", ThinkingChoice::Auto),
+            ("40", ThinkingChoice::MaxTokens(40)),
+        ];
+        for (text, choice) in choices {
+            assert_eq!(thinking(text), Ok(choice));
+        }
+        for text in ["on", "0", "-1", "1.5", ""] {
+            assert!(thinking(text).is_err_and(|why| why.contains("auto")), "{text}");
+        }
+    }
+
+    #[test]
     fn shards_divide_the_rows() {
         let shards: Vec<Shard> = ["0/3", "1/3", "2/3"].iter().map(|text| text.parse().unwrap()).collect();
         for row in 0..20 {

@@ -1,10 +1,10 @@
 //! The judge: tasks in, verdicts with their probability distributions out.
 //!
-//! A task's texts and its rubric become the fields of a template (`field`, `template`), a reading of the rendered
-//! prompt gives a thought, a critique and a distribution over the labels (`thinking`, `reading`, `distribution`), and one or more readings
-//! become a verdict (`verdict`, `score`, `compare`, `rank`). `prompt` shows what the model would be given. What needs no
-//! model stands beside it: rankings (`ranking`, `bradley_terry`, `schedule`), panels of several judges (`panel`),
-//! calibration to people's labels (`calibration`, `isotonic`).
+//! A task's texts and its rubric become the fields of a template (`field`, `template`), a reading of the rendered prompt
+//! gives a thought, a critique and a distribution over the labels (`thinking`, `reading`, `distribution`), and one or
+//! more readings become a verdict (`verdict`, `score`, `compare`, `rank`). `prompt` shows what the model would be given.
+//! What needs no model stands beside it: rankings (`ranking`, `bradley_terry`, `schedule`), panels of several judges
+//! (`panel`), calibration to people's labels (`calibration`, `isotonic`).
 
 mod bradley_terry;
 mod calibration;

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// A prompt with placeholders such as `{user_input}`, and the markers of the answer that it asks for.
 ///
-/// As YAML (or JSON) it has `user_template`, and optionally `system_template`, `reasoning_marker`, `result_marker`
-/// `rubric: first` or `last`, and `thinking: { open, close }`. `{#name}…{/name}` is kept only where the task has `name`. Values are put in once and
-/// are never looked at again, so that a value that holds a placeholder stays as it is.
+/// As YAML (or JSON) it has `user_template`, and optionally `system_template`, `reasoning_marker`, `result_marker`,
+/// `rubric: first` or `last`, and `thinking: { open, close }`. `{#name}…{/name}` is kept only where the task has `name`.
+/// Values are put in once and are never looked at again, so that a value that holds a placeholder stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all(serialize = "camelCase"), deny_unknown_fields)]
 pub struct Template {

@@ -89,6 +89,29 @@ for (const backend of BACKENDS) {
       assert.ok(heard.every((text) => text.length > 0));
     });
 
+    test("a thought is told apart from the critique", minutes(3), async () => {
+      const { page } = await judgeOn(backend);
+      const { verdict, heard } = await page.evaluate(
+        async ([task, options]) => {
+          const heard = { thinking: "", critique: "" };
+          const onToken = (text, { part }) => (heard[part] += text);
+          return { verdict: await judge.score(task, { ...options, onToken }), heard };
+        },
+        [
+          { input, response, rubric: rubrics[0] },
+          {
+            template: `${template}\nthinking: { open: <think>, close: </think> }`,
+            thinking: { maxTokens: 6 },
+            maxTokens: 4,
+          },
+        ],
+      );
+      isDistribution(verdict, ["1", "2"]);
+      assert.deepEqual([heard.thinking.trim(), heard.critique.trim()], [verdict.thinking, verdict.critique]);
+      assert.ok(verdict.thinking.length > 0);
+      assert.ok(verdict.usage.completionTokens > 6 && verdict.usage.completionTokens <= 10, "six, and up to four");
+    });
+
     test("a template that would hide the response is refused", minutes(1), async () => {
       const { page } = await judgeOn(backend);
       const { code, message } = await page.evaluate(
