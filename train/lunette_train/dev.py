@@ -72,17 +72,11 @@ def by_lunette(rows: list[Row], program: Lunette, out: Path, file: Path) -> None
 def orders(task: str, verdict: dict) -> list[dict[str, float]]:
     """The probabilities that a verdict of `lunette` stands on, outside included by what is missing."""
     if task != "compare":
-        return [{str(label): p for label, p in _pairs(verdict["distribution"])}]
+        return [verdict["distribution"]]
     return [
         {"a": order["probabilityA"] * (1 - order["outside"]), "b": (1 - order["probabilityA"]) * (1 - order["outside"])}
         for order in verdict["orders"]
     ]
-
-
-def _pairs(distribution: dict | list) -> list[tuple[object, float]]:
-    if isinstance(distribution, dict):
-        return list(distribution.items())
-    return [(entry["label"], entry["probability"]) if isinstance(entry, dict) else tuple(entry) for entry in distribution]
 
 
 def by_torch(rows: list[Row], program: Lunette, options: argparse.Namespace, file: Path) -> None:
