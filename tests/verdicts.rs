@@ -1,5 +1,5 @@
 //! Verdicts against llama.cpp: 20 tasks whose distributions were computed from its full logits, over the weights
-//! dequantized exactly, with `f32` activations and KV cache (tests/verdicts/README.md). `LUNETTE_MODEL` and
+//! dequantized exactly, with `f32` activations and KV cache (tests/verdicts/README.md). `LUNETTE_OTHER_MODEL` and
 //! `LUNETTE_GOLDEN` name another model and its values (`cargo xtask golden --check NAME --verdicts`): each task then has
 //! both templates.
 
@@ -41,7 +41,7 @@ fn read<T: for<'a> Deserialize<'a>>(name: &str) -> T {
 
 /// Another model than the default one, if the environment names it.
 fn other_model() -> Option<PathBuf> {
-    std::env::var_os("LUNETTE_MODEL").map(PathBuf::from)
+    std::env::var_os("LUNETTE_OTHER_MODEL").map(PathBuf::from)
 }
 
 fn cases() -> Vec<Case> {

@@ -96,7 +96,7 @@ fn check(name: &str, verdicts: bool, program: &Path, backends: &Path) -> Result<
     let (prompts, golden) = (work.join("real-prompts.json"), work.join("real-verdicts.json"));
     let test = |which: &[&str]| {
         let test = cargo().args(["test", "--quiet", "--test", "verdicts", "--", "--nocapture"]).args(which);
-        test.env("LUNETTE_MODEL", &model)
+        test.env("LUNETTE_OTHER_MODEL", &model)
     };
     if verdicts {
         say!("golden: llama.cpp's verdicts");
