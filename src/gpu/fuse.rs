@@ -229,6 +229,11 @@ mod tests {
         Node::Add { a: a.clone(), b: b.clone(), y: y.clone() }
     }
 
+    fn attention(of: [&Value; 3], y: &Value) -> Node<Rows> {
+        let [q, k, v] = of.map(Columns::all);
+        Node::Attention { layer: 0, q, k, v, rotation: None, how: Attention::plain(4), y: y.clone() }
+    }
+
     /// A short name for each node.
     fn shape(nodes: &[Node<Rows>]) -> String {
         let names = nodes.iter().map(|node| match node {
@@ -305,15 +310,7 @@ mod tests {
                 linear(wv, &x, &v),
                 rope(&q, tables[0]),
                 rope(&k, tables[1]),
-                Node::Attention {
-                    layer: 0,
-                    q: Columns::all(&q),
-                    k: Columns::all(&k),
-                    v: Columns::all(&v),
-                    rotation: None,
-                    how: Attention::plain(4),
-                    y: y.clone(),
-                },
+                attention([&q, &k, &v], &y),
             ]
         };
         let stack = || [w(0, 0..8), w(0, 8..12), w(0, 12..16)];
@@ -349,16 +346,8 @@ mod tests {
             eps: 1e-6,
             y: y.clone(),
         };
-        let attention = Node::Attention {
-            layer: 0,
-            q: Columns::all(&q2),
-            k: Columns::all(&k2),
-            v: Columns::all(&v),
-            rotation: None,
-            how: Attention::plain(4),
-            y: y.clone(),
-        };
-        normed.splice(3.., [norm(&q, &q2), norm(&k, &k2), rope(&q2, 0), rope(&k2, 0), attention]);
+        let turned = [rope(&q2, 0), rope(&k2, 0), attention([&q2, &k2, &v], &y)];
+        normed.splice(3.., [norm(&q, &q2), norm(&k, &k2)].into_iter().chain(turned));
         assert_eq!(shape(&fuse(&normed, &[])), "linear 0..16, norm 0 of 16, norm 8 of 16, turn 0 0 12");
         normed[4] = norm(&v, &k2);
         assert_eq!(shape(&fuse(&normed, &[])).matches("rope").count(), 2);

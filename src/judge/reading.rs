@@ -101,15 +101,10 @@ impl Reader<'_> {
         let Some((thinking, budget)) = &self.plan.budget else { return Ok(None) };
         let tokenizer = self.engine.tokenizer();
         let prompt = lead.prompt(tokenizer, "")?;
-        let needed = prompt.len() + self.room(labels)?;
-        let limit = self.engine.context_length();
-        if needed >= limit {
-            return Err(Error::ContextOverflow { tokens: needed + 1, limit });
-        }
+        let left = self.left(prompt.len() + self.room(labels)?)?;
         // A critique has its share of what is left.
-        let critique =
-            if self.options.critique { self.options.max_tokens.min((limit - needed) / 2) } else { 0 };
-        let mut options = self.generation(sample, (*budget).min(limit - needed - critique));
+        let critique = if self.options.critique { self.options.max_tokens.min(left / 2) } else { 0 };
+        let mut options = self.generation(sample, (*budget).min(left - critique));
         stop_at(self.engine, &thinking.marks.close, &mut options);
         let generation = self.generate(sequence, &prompt, &options, TextPart::Thinking, stream).await?;
         let (tokens, unfinished) =
@@ -133,18 +128,23 @@ impl Reader<'_> {
     ) -> Result<Generation> {
         let Template { reasoning_marker, result_marker, .. } = &self.template;
         let prompt = lead.prompt(self.engine.tokenizer(), reasoning_marker)?;
-        let needed = prompt.len() + verdict_room(self.engine, &self.template, labels)?;
-        let limit = self.engine.context_length();
-        if needed >= limit {
-            return Err(Error::ContextOverflow { tokens: needed + 1, limit });
-        }
-        let mut options = self.generation(sample, self.options.max_tokens.min(limit - needed));
+        let left = self.left(prompt.len() + verdict_room(self.engine, &self.template, labels)?)?;
+        let mut options = self.generation(sample, self.options.max_tokens.min(left));
         // Models vary the marker's end: `**Result**:` is the same marker.
         options.stop.push(result_marker.trim_end_matches([':', '*', ' ']).to_string());
         self.plan.stop_at_thoughts(self.engine, &mut options);
         let mut critique = self.generate(sequence, &prompt, &options, TextPart::Critique, stream).await?;
         critique.text = critique.text.trim().to_string();
         Ok(critique)
+    }
+
+    /// Tokens that can be written beside `needed` others: at least one.
+    fn left(&self, needed: usize) -> Result<usize> {
+        let limit = self.engine.context_length();
+        match limit.checked_sub(needed) {
+            None | Some(0) => Err(Error::ContextOverflow { tokens: needed + 1, limit }),
+            Some(left) => Ok(left),
+        }
     }
 
     /// How the text of a sample is drawn.

@@ -29,7 +29,7 @@ pub struct Config {
     pub rotations: Vec<Rotation>,
     pub layers: Vec<LayerConfig>,
     /// Whether LongRoPE's factors for long contexts apply: see [`Config::for_context`].
-    pub long: bool,
+    pub(super) long: bool,
     original_context: f64,
 }
 

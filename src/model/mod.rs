@@ -1,4 +1,5 @@
-//! Models: an architecture is a page of equations over the ops of a backend; loading streams its weights there.
+//! Models: one page of equations over the ops of a backend, and a table of what tells architectures apart; loading streams
+//! the weights there.
 
 mod architecture;
 mod config;

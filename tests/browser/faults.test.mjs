@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
-import { IQ1_S, gguf, string, tinyMetadata, tinyTensors } from "./gguf.mjs";
+import { NVFP4, gguf, string, tinyMetadata, tinyTensors } from "./gguf.mjs";
 import { minutes, packagePage, server } from "./session.mjs";
 
 const metadata = tinyMetadata();
@@ -51,10 +51,10 @@ const FAULTS = [
     "an unsupported block type",
     gguf(
       metadata,
-      tensors.map((tensor, i) => (i === 3 ? { ...tensor, type: IQ1_S } : tensor)),
+      tensors.map((tensor, i) => (i === 3 ? { ...tensor, type: NVFP4 } : tensor)),
     ).file,
     ["unsupported-tensor-type"],
-    new RegExp(`${tensors[3].name.replaceAll(".", "\\.")}.*IQ1_S`),
+    new RegExp(`${tensors[3].name.replaceAll(".", "\\.")}.*NVFP4`),
   ],
 ];
 

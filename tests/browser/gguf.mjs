@@ -3,8 +3,8 @@
 const VERSION = 3;
 const ALIGNMENT = 32;
 export const F32 = 0;
-/** A block type that Lunette does not support: it needs lookup tables, and no judge is published in it. */
-export const IQ1_S = 19;
+/** A block type that Lunette does not support: it needs a scale outside of its blocks. */
+export const NVFP4 = 40;
 
 const [UINT32, INT32, FLOAT32, STRING, ARRAY, UINT64] = [4, 5, 6, 8, 9, 10];
 
