@@ -68,14 +68,20 @@ pub fn generate(options: &Options) -> Result<()> {
 /// Those of a tiny model of each architecture, which the tests make.
 fn architectures(work: &Path, program: &Path, out: &Path) -> Result<()> {
     say!("golden: architectures");
-    let tiny = work.join("architectures");
-    let _ = fs::remove_dir_all(&tiny);
-    fs::create_dir_all(&tiny)?;
+    let tiny = tiny_models(work)?;
+    llama("tests/architectures/generate.mjs", &[program, &tiny, out])
+}
+
+/// Writes the tiny models of all architectures, which a test makes, into a folder in `work`.
+pub fn tiny_models(work: &Path) -> Result<PathBuf> {
+    let folder = work.join("architectures");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder)?;
     cargo()
         .args(["test", "--quiet", "--test", "architectures", "every_architecture_has_a_model"])
-        .env("LUNETTE_ARCHITECTURES", &tiny)
+        .env("LUNETTE_ARCHITECTURES", &folder)
         .run()?;
-    llama("tests/architectures/generate.mjs", &[program, &tiny, out])
+    Ok(folder)
 }
 
 /// A script that asks llama.cpp.

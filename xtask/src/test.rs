@@ -3,7 +3,7 @@
 use crate::run::{Run, cargo};
 use crate::setup::{browser as chrome, dawn, drivers, firefox, node};
 use crate::wasm::Profile;
-use crate::{adapters, alone, browser, check, fuzz, model, pkg, say, suites, train};
+use crate::{adapters, alone, browser, check, fuzz, golden, model, pkg, repo, say, suites, train};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use std::time::{Duration, Instant};
@@ -147,7 +147,8 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
         Step::Package => counted(node::npm("pkg").args(["test"]), count),
         Step::Adapters => counted(adapters::tests()?, count),
         Step::Browser => {
-            let script = browser::script("index.mjs")?;
+            let models = golden::tiny_models(&repo::target())?;
+            let script = browser::script("index.mjs")?.env("LUNETTE_ARCHITECTURES", models);
             counted(if quick { script.env("LUNETTE_QUICK", "1") } else { script }, count)
         }
         Step::Packed => {

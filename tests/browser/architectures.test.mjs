@@ -1,0 +1,51 @@
+// Tiny models of some architectures against llama.cpp, in a real browser: those with kernels that the default model lacks.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { root } from "./lib.mjs";
+import { divergence } from "./numbers.mjs";
+import { BACKENDS, minutes, packagePage, server } from "./session.mjs";
+
+/** With a KV cache in half precision. */
+const KL_LIMIT = 1e-4;
+
+/** Norms of heads; windows, caps and GELU; two rotations; joined matrices, and rotation of a part of a head; scales. */
+const SAMPLE = ["qwen3", "gemma2", "gemma3+pattern", "phi3+long", "granite"];
+
+const models = process.env.LUNETTE_ARCHITECTURES;
+const goldens = JSON.parse(readFileSync(join(root, "tests/architectures/golden.json"), "utf8"));
+
+describe("architectures", () => {
+  for (const name of SAMPLE) {
+    for (const backend of BACKENDS) {
+      test(`${name} on ${backend} has llama.cpp's logits`, minutes(5), async (t) => {
+        assert.ok(models, "LUNETTE_ARCHITECTURES must name the folder of the tiny models, as `cargo xtask test` does");
+        const { origin, files } = await server();
+        files.set(`${name}.gguf`, readFileSync(join(models, `${name}.gguf`)));
+        t.after(() => files.delete(`${name}.gguf`));
+        const prompts = goldens[name].filter(({ tokens }) => tokens.length <= 40);
+        const page = await packagePage();
+        const logits = await page.evaluate(
+          async ([url, backend, prompts]) => {
+            const judge = await lunette.Judge.load(url, { backend, cache: false });
+            try {
+              const all = [];
+              for (const tokens of prompts) all.push(Array.from(await judge.engine.logits(new Uint32Array(tokens))));
+              return all;
+            } finally {
+              await judge.dispose();
+            }
+          },
+          [`${origin}/files/${name}.gguf`, backend, prompts.map(({ tokens }) => tokens)],
+        );
+        for (const [i, { tokens, logits: theirs }] of prompts.entries()) {
+          const kl = divergence(theirs, logits[i]);
+          t.diagnostic(`${tokens.length} tokens: KL ${kl.toExponential(1)}`);
+          assert.ok(kl <= KL_LIMIT, `${tokens.length} tokens: KL ${kl}`);
+        }
+      });
+    }
+  }
+});
