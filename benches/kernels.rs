@@ -231,8 +231,12 @@ impl Place for Device {
 
     fn seconds(&mut self, weights: &Self::Weight, trial: &mut Trial, x: &Tensor) -> Result<f64> {
         let slots = (0..x.rows as u32).map(|i| Row { token: 0, position: i, slot: i, sequence: 0 });
-        let step =
-            Step { rows: slots.collect(), tables: vec![(0..KV.blocks as u32).collect()], outputs: vec![] };
+        let step = Step {
+            rows: slots.collect(),
+            tables: vec![(0..KV.blocks as u32).collect()],
+            outputs: vec![],
+            ..Step::default()
+        };
         let round = steady(&self.gpu, |times| pollster::block_on(trial.seconds(&step, &[&x.data], times)))?;
         Ok(round / weights.len() as f64)
     }

@@ -4,6 +4,7 @@
 mod common;
 mod gpu_support;
 
+use common::adapters::{self, ADAPTERS};
 use common::fixtures::{self, FIXTURES};
 use common::golden::kl;
 use common::root;
@@ -80,7 +81,7 @@ fn logits_on_the_gpu_are_those_of_llama_cpp() {
     }
 }
 
-/// Where `LUNETTE_ARCHITECTURES` names a folder, the models are written there, for llama.cpp to read.
+/// Where `LUNETTE_ARCHITECTURES` names a folder, the models and their adapters are written there, for llama.cpp to read.
 #[test]
 fn every_architecture_has_a_model() {
     let folder = var_os("LUNETTE_ARCHITECTURES");
@@ -93,5 +94,9 @@ fn every_architecture_has_a_model() {
     for (fixture, folder) in FIXTURES.into_iter().zip(folder.iter().cycle()) {
         let file = fixtures::file(fixture, BlockType::F32);
         std::fs::write(Path::new(folder).join(format!("{fixture}.gguf")), file).unwrap();
+    }
+    for ((fixture, name, ..), folder) in ADAPTERS.into_iter().zip(folder.iter().cycle()) {
+        let path = Path::new(folder).join(format!("{fixture}.{name}.lora"));
+        std::fs::write(path, adapters::file(fixture, name)).unwrap();
     }
 }

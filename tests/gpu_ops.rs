@@ -5,7 +5,7 @@ mod gpu_support;
 use gpu_support::*;
 use lunette::cpu::{CpuOps, KvCache, Tensor};
 use lunette::gpu::{Gpu, KvType};
-use lunette::model::{Activation, Attention, KvShape, Ops, Output, RopeStyle, Rotation, Row, Step};
+use lunette::model::{Activation, Attention, Chosen, KvShape, Ops, Output, RopeStyle, Rotation, Row, Step};
 use lunette::quant::BlockType;
 use pollster::block_on;
 
@@ -112,6 +112,10 @@ fn elementwise() {
             let mut step = rows(n);
             step.outputs = [n as u32 - 1, 0, n as u32 / 2].map(Output::logits).to_vec();
             step.outputs.truncate(n.min(3));
+            step.tables = vec![step.tables[0].clone(); 3];
+            step.rows.iter_mut().enumerate().for_each(|(i, row)| row.sequence = i as u32 % 3);
+            step.adapters =
+                vec![Some(Chosen { adapter: 1, scale: 0.5 }), None, Some(Chosen { adapter: 0, scale: -2.0 })];
             let mut kv = KvCache::new(NO_KV, KvType::F32);
             let mut ops = CpuOps { step: &step, kv: &mut kv };
             let (ta, tb) = (Tensor::new(n, cols, a.clone()), Tensor::new(n, cols, b.clone()));
@@ -119,6 +123,7 @@ fn elementwise() {
             let cases = [
                 ("swiglu", ops.glu(Activation::Silu, &ta, &tb)),
                 ("geglu", ops.glu(Activation::Gelu, &ta, &tb)),
+                ("choose", ops.choose(ta.clone(), cols / 2 - 1)),
                 ("scale", ops.scale(ta.clone(), 0.22)),
                 ("soft_cap", ops.soft_cap(ta.clone(), 3.0)),
                 ("add", sum.clone()),
@@ -128,6 +133,7 @@ fn elementwise() {
                 let mut trial = trial(&gpu, NO_KV, 64, &[cols, cols], |o, x| match name {
                     "swiglu" => o.glu(Activation::Silu, &x[0], &x[1]),
                     "geglu" => o.glu(Activation::Gelu, &x[0], &x[1]),
+                    "choose" => o.choose(x[0].clone(), cols / 2 - 1),
                     "scale" => o.scale(x[0].clone(), 0.22),
                     "soft_cap" => o.soft_cap(x[0].clone(), 3.0),
                     "add" => o.add(&x[0], &x[1]),

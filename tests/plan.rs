@@ -4,6 +4,8 @@
 mod common;
 mod gpu_support;
 
+use common::adapters;
+use common::fixtures;
 use common::hollow::Hollow;
 use common::tiny;
 use lunette::engine::{Backend, Engine, LoadOptions, LoadPlan, Verdict};
@@ -142,6 +144,27 @@ fn buffers_are_as_planned() {
         assert_eq!((plan.backend, plan.verdict, plan.context_length), ("webgpu", Verdict::Fits, context));
         assert_eq!(plan.adapter, engine.info().backend.adapter);
         assert_planned(plan.memory.total, taken, name);
+    }
+}
+
+/// Adapters count too: their matrices, and on the CPU their files, which stay.
+#[test]
+fn adapters_are_planned() {
+    let _alone = alone();
+    let _driver = gpu_support::gpu(None, &[], KvType::F16);
+    let model = || Rc::new(MemoryModel::new(fixtures::file("llama", BlockType::F32)));
+    let adapters: Vec<Rc<dyn ModelBytes>> = ["wide", "narrow"]
+        .map(|name| Rc::new(MemoryModel::new(adapters::file("llama", name))) as Rc<dyn ModelBytes>)
+        .to_vec();
+    for backend in [Backend::Webgpu, Backend::Wasm] {
+        let without = options(backend, 256);
+        let with = LoadOptions { adapters: adapters.clone(), ..without.clone() };
+        let [plain, planned] = [&without, &with].map(|options| plan(&*model(), options).unwrap());
+        assert!(planned.memory.weights > plain.memory.weights, "{:?}, {:?}", plain.memory, planned.memory);
+        let engine = load(model(), &with).unwrap();
+        if backend == Backend::Webgpu {
+            assert_planned(planned.memory.total, engine.info().backend.gpu_bytes, "tiny with adapters");
+        }
     }
 }
 

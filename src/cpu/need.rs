@@ -133,6 +133,14 @@ impl Ops for Activations {
         self.tensor(gate.rows, gate.cols)
     }
 
+    fn adapts(&self) -> bool {
+        true
+    }
+
+    fn choose(&mut self, x: Counted, _: usize) -> Counted {
+        x
+    }
+
     fn scale(&mut self, x: Counted, _: f32) -> Counted {
         x
     }

@@ -111,6 +111,21 @@ impl Ops for CpuOps<'_> {
         y
     }
 
+    fn adapts(&self) -> bool {
+        !self.step.adapters.is_empty()
+    }
+
+    fn choose(&mut self, mut x: Tensor, width: usize) -> Tensor {
+        for (row, values) in self.step.rows.iter().zip(x.data.chunks_exact_mut(x.cols)) {
+            let chosen = self.step.adapter(row);
+            for (i, columns) in values.chunks_mut(width).enumerate() {
+                let scale = chosen.filter(|own| own.adapter as usize == i).map_or(0.0, |own| own.scale);
+                columns.iter_mut().for_each(|v| *v *= scale);
+            }
+        }
+        x
+    }
+
     fn scale(&mut self, mut x: Tensor, factor: f32) -> Tensor {
         x.data.iter_mut().for_each(|v| *v *= factor);
         x

@@ -4,11 +4,18 @@
 //! before it, so that a path from the root *is* a prefix, and a sequence that begins with one shares its blocks. Nodes
 //! that no sequence uses stay until room is needed; then the one that was used longest ago goes, leaves first.
 
-use crate::model::KvShape;
+use crate::model::{Chosen, KvShape};
 use std::collections::HashMap;
 
 /// Index of a node in the tree.
 pub(super) type NodeId = usize;
+
+/// Under which root of the tree a sequence's blocks are: K and V depend on the adapter, and on the bits of its scale.
+pub(super) type Root = Option<(u32, u32)>;
+
+pub(super) fn root(adapter: Option<Chosen>) -> Root {
+    adapter.map(|chosen| (chosen.adapter, chosen.scale.to_bits()))
+}
 
 pub(super) struct Cache {
     /// How often the backend has lost its content.
@@ -21,7 +28,7 @@ pub(super) struct Cache {
     nodes: Vec<Node>,
     /// Evicted nodes, for reuse.
     vacant: Vec<NodeId>,
-    roots: HashMap<Box<[u32]>, NodeId>,
+    roots: HashMap<Root, HashMap<Box<[u32]>, NodeId>>,
     /// The most nodes without users that are kept.
     idle_limit: usize,
     idle: usize,
@@ -31,6 +38,7 @@ pub(super) struct Cache {
 struct Node {
     tokens: Box<[u32]>,
     block: u32,
+    root: Root,
     parent: Option<NodeId>,
     children: HashMap<Box<[u32]>, NodeId>,
     /// Sequences whose path holds this node.
@@ -86,10 +94,10 @@ impl Cache {
         self.nodes[node].block
     }
 
-    /// The longest path of whole blocks that `tokens` begins with.
-    pub fn find(&self, tokens: &[u32]) -> Vec<NodeId> {
+    /// The longest path of whole blocks under `root` that `tokens` begins with.
+    pub fn find(&self, root: Root, tokens: &[u32]) -> Vec<NodeId> {
         let mut path = Vec::new();
-        let mut children = &self.roots;
+        let Some(mut children) = self.roots.get(&root) else { return path };
         for key in tokens.chunks_exact(self.block_len) {
             let Some(&node) = children.get(key) else { break };
             path.push(node);
@@ -113,10 +121,10 @@ impl Cache {
         self.free.insert(at, block);
     }
 
-    /// Puts a full block under `parent` and returns its node, which gains a user. Where the tree has such a block
+    /// Puts a full block under `parent`, or else under `root`, and returns its node, which gains a user. Where the tree has such a block
     /// already, that one is used and `block` is free again.
-    pub fn insert(&mut self, parent: Option<NodeId>, tokens: &[u32], block: u32) -> NodeId {
-        let known = self.children(parent).get(tokens).copied();
+    pub fn insert(&mut self, root: Root, parent: Option<NodeId>, tokens: &[u32], block: u32) -> NodeId {
+        let known = self.children(root, parent).get(tokens).copied();
         if let Some(node) = known {
             self.release_block(block);
             self.acquire(node);
@@ -126,6 +134,7 @@ impl Cache {
         let node = Node {
             tokens: tokens.into(),
             block,
+            root,
             parent,
             children: HashMap::new(),
             users: 1,
@@ -141,7 +150,7 @@ impl Cache {
                 self.nodes.len() - 1
             }
         };
-        self.children(parent).insert(tokens.into(), id);
+        self.children(root, parent).insert(tokens.into(), id);
         id
     }
 
@@ -162,10 +171,10 @@ impl Cache {
         while self.idle > self.idle_limit && self.evict() {}
     }
 
-    fn children(&mut self, parent: Option<NodeId>) -> &mut HashMap<Box<[u32]>, NodeId> {
+    fn children(&mut self, root: Root, parent: Option<NodeId>) -> &mut HashMap<Box<[u32]>, NodeId> {
         match parent {
             Some(parent) => &mut self.nodes[parent].children,
-            None => &mut self.roots,
+            None => self.roots.entry(root).or_default(),
         }
     }
 
@@ -178,8 +187,12 @@ impl Cache {
             (0..self.nodes.len()).filter(|&i| idle(&self.nodes[i])).min_by_key(|&i| self.nodes[i].last_used);
         let Some(id) = oldest else { return false };
         let tokens = std::mem::take(&mut self.nodes[id].tokens);
-        let (parent, block) = (self.nodes[id].parent, self.nodes[id].block);
-        self.children(parent).remove(&tokens);
+        let Node { root, parent, block, .. } = self.nodes[id];
+        self.children(root, parent).remove(&tokens);
+        // Else each scale that was ever used would leave something.
+        if self.roots.get(&root).is_some_and(HashMap::is_empty) {
+            self.roots.remove(&root);
+        }
         self.vacant.push(id);
         self.idle -= 1;
         self.release_block(block);

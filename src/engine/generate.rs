@@ -3,7 +3,7 @@
 use super::constraint::Constrained;
 use super::sample::{Sampler, Sampling};
 use super::work::Want;
-use super::{Constraint, Engine, Sequence};
+use super::{AdapterChoice, Constraint, Engine, Sequence};
 use crate::model::{Draw, Reading, Sampled};
 use crate::tokenizer::{Message, TextStream};
 use crate::{Control, Error, Result};
@@ -43,6 +43,7 @@ pub struct GenerateOptions {
     /// What the text must be. It is complete where the generation ends with [`FinishReason::Stop`], unless a stop text
     /// cut it.
     pub constraint: Option<Constraint>,
+    pub adapter: AdapterChoice,
 }
 
 impl Default for GenerateOptions {
@@ -59,6 +60,7 @@ impl Default for GenerateOptions {
             logprobs: false,
             top_logprobs: 0,
             constraint: None,
+            adapter: AdapterChoice::default(),
         }
     }
 }
@@ -136,7 +138,7 @@ impl Engine {
         control: &dyn Control,
     ) -> Result<Generation> {
         let tokens = self.prompt_tokens(prompt)?;
-        let mut sequence = self.sequence();
+        let mut sequence = self.sequence_with(self.adapter(&options.adapter)?);
         self.generate_from(&mut sequence, &tokens, options, on_text, control).await
     }
 

@@ -1,5 +1,5 @@
 use crate::gguf::Header;
-use crate::model::BackendInfo;
+use crate::model::{BackendInfo, Config};
 use crate::tokenizer::Tokenizer;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -21,6 +21,8 @@ pub struct ModelInfo {
     /// The licence that the file names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub license: Option<String>,
+    /// The names of the adapters that a call may choose.
+    pub lora_adapters: Vec<String>,
     /// What a person should know about the file, in whole sentences: that its text is cut into tokens by a guess, for one.
     pub warnings: Vec<String>,
     #[serde(flatten)]
@@ -30,6 +32,7 @@ pub struct ModelInfo {
 impl ModelInfo {
     pub(super) fn new(
         header: &Header,
+        config: &Config,
         context_length: usize,
         tokenizer: &Tokenizer,
         backend: BackendInfo,
@@ -43,6 +46,7 @@ impl ModelInfo {
             context_length,
             vocabulary_size: tokenizer.vocabulary_size(),
             license: text("general.license"),
+            lora_adapters: config.adapters.names().map(str::to_string).collect(),
             warnings: tokenizer.warnings().to_vec(),
             backend,
         }

@@ -211,7 +211,9 @@ impl Keeper {
     /// Reads the model's bytes again, if the file is unchanged.
     async fn open(&self) -> Result<(Header, Incoming<'_>)> {
         let (header, incoming) = Incoming::headers(&*self.bytes).await?;
-        let config = Config::from_header(&header)?.for_context(self.kv.slots());
+        let mut config = Config::from_header(&header)?.for_context(self.kv.slots());
+        // Those stay in memory.
+        config.adapters = self.config.adapters.clone();
         if config != self.config || header.tensors != self.tensors {
             return Err(Error::Source(
                 "it is another file than the one that was loaded. Load the model again".into(),

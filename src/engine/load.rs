@@ -2,11 +2,11 @@
 
 use super::cache::Cache;
 use super::keeper::Keeper;
-use super::options::{LoadOptions, chat_template, kv_shape};
+use super::options::{LoadOptions, chat_template, config, kv_shape};
 use super::plan::Planner;
 use super::schedule::{Limits, Scheduler};
 use super::{Engine, ModelInfo};
-use crate::model::{Config, Incoming, Phase, Progress};
+use crate::model::{Incoming, Phase, Progress};
 use crate::source::ModelBytes;
 use crate::tokenizer::Tokenizer;
 use crate::{Control, Result};
@@ -22,7 +22,7 @@ impl Engine {
         control: &dyn Control,
     ) -> Result<Engine> {
         let (header, mut incoming) = Incoming::headers(&*bytes).await?;
-        let config = Config::from_header(&header)?;
+        let config = config(&header, options).await?;
         let planner = Planner::new(&header, &config, &incoming, options)?;
         let (target, plan) = planner.choose().await?;
         plan.check()?;
@@ -33,7 +33,7 @@ impl Engine {
         let config = config.clone().for_context(kv.slots());
         let keeper = Keeper::new(bytes.clone(), options, &header, &config, kv);
         let runner = keeper.first(target, &header, &planner, &mut incoming, progress, control).await?;
-        let info = ModelInfo::new(&header, context, &tokenizer, runner.backend());
+        let info = ModelInfo::new(&header, &config, context, &tokenizer, runner.backend());
         progress(Progress { phase: Phase::Ready, loaded: incoming.loaded(), total: incoming.total() });
         drop(incoming);
         let limits = Limits { batch: max_batch, capacity: kv.slots(), steps_ahead: options.steps_ahead };

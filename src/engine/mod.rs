@@ -1,5 +1,6 @@
 //! Inference as the judge sees it: a model that was loaded, sequences that grow, logits and text that come out.
 
+mod adapter;
 mod cache;
 mod constraint;
 mod generate;
@@ -18,6 +19,7 @@ mod shown;
 mod work;
 
 pub use crate::model::log_sum_exp;
+pub use adapter::AdapterChoice;
 pub use constraint::Constraint;
 pub(crate) use generate::milliseconds;
 pub use generate::{FinishReason, GenerateOptions, Generation, Prompt, Timing, TokenLogprob, Usage};
@@ -30,7 +32,7 @@ pub use sequence::Sequence;
 pub use shown::ShownPrompt;
 
 use crate::gpu::Gpu;
-use crate::model::{Config, MOST_GATHERED, OutputKind, Reader, Reading};
+use crate::model::{Chosen, Config, MOST_GATHERED, OutputKind, Reader, Reading};
 use crate::source::ModelBytes;
 use crate::tokenizer::{ChatTemplate, Lead, Message, Thinking, Thoughts, Tokenizer};
 use crate::{Control, Error, Result};
@@ -105,9 +107,19 @@ impl Engine {
         self.chat.as_ref().ok_or_else(|| Error::ChatTemplate("the file has none".into()))
     }
 
-    /// An empty sequence.
+    /// An empty sequence, computed with the first adapter where the model was loaded with any.
     pub fn sequence(&self) -> Sequence {
-        Sequence::new(&self.cache)
+        self.sequence_with(self.adapter(&AdapterChoice::First).unwrap_or(None))
+    }
+
+    /// An empty sequence that is computed with an adapter, or without one (see [`Engine::adapter`]).
+    pub fn sequence_with(&self, adapter: Option<Chosen>) -> Sequence {
+        Sequence::new(&self.cache, adapter)
+    }
+
+    /// The adapter that is asked for, if the model was loaded with it.
+    pub fn adapter(&self, choice: &AdapterChoice) -> Result<Option<Chosen>> {
+        choice.among(&self.info.lora_adapters)
     }
 
     /// Makes `sequence` hold exactly `tokens`, computing only what neither it nor the prefix tree holds already, and
@@ -164,7 +176,7 @@ impl Engine {
         control: &dyn Control,
     ) -> Result<(Vec<Reading>, usize)> {
         self.check(tokens)?;
-        let held = std::mem::replace(sequence, self.sequence());
+        let held = std::mem::replace(sequence, self.sequence_with(sequence.adapter()));
         let done = self.scheduler.run(held, tokens.to_vec(), want, control).await?;
         *sequence = done.sequence;
         Ok((done.readings, done.cached))

@@ -2,9 +2,11 @@
 
 use super::recovery::OnRecovery;
 use crate::gguf::Header;
-use crate::model::{Config, KvShape, KvType};
+use crate::model::{Adapter, Config, KvShape, KvType};
+use crate::source::ModelBytes;
 use crate::tokenizer::{ChatTemplate, Date};
 use crate::{Error, Result};
+use std::rc::Rc;
 
 /// Where a model runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -31,6 +33,9 @@ pub struct LoadOptions {
     pub chat_template: Option<String>,
     /// The day that chat templates may print, as `YYYY-MM-DD`. Where not given it is always the same, so that verdicts repeat.
     pub date: Option<String>,
+    /// LoRA adapters, each of which a call may choose (see [`AdapterChoice`](super::AdapterChoice)).
+    #[serde(skip)]
+    pub adapters: Vec<Rc<dyn ModelBytes>>,
     /// Called when the device is lost and when the model runs again; it may be called during the load.
     #[serde(skip)]
     pub on_recovery: Option<OnRecovery>,
@@ -59,6 +64,16 @@ pub(super) fn chat_template(header: &Header, options: &LoadOptions) -> Result<Op
         Some(source) => ChatTemplate::new(source, date).map(Some),
         None => ChatTemplate::from_metadata(&header.metadata, date),
     }
+}
+
+/// What a file says of its model, with the adapters that are asked for.
+pub(super) async fn config(header: &Header, options: &LoadOptions) -> Result<Config> {
+    let config = Config::from_header(header)?;
+    let mut adapters = Vec::new();
+    for bytes in &options.adapters {
+        adapters.push(Adapter::read(&**bytes).await?);
+    }
+    config.with_adapters(header, adapters)
 }
 
 /// A cache for `context` positions.

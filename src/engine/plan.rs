@@ -4,7 +4,7 @@
 //! CPU the model's equations run on tensors that have only sizes.
 
 use super::info::quantization;
-use super::options::{Backend, LoadOptions, chat_template, context_length, kv_shape, max_batch};
+use super::options::{Backend, LoadOptions, chat_template, config, context_length, kv_shape, max_batch};
 use super::place::{Target, gpu};
 use crate::cpu::{CpuNeed, CpuRunner};
 use crate::gguf::Header;
@@ -101,7 +101,7 @@ impl LoadPlan {
     ) -> Result<LoadPlan> {
         let (header, incoming) = Incoming::headers(bytes).await?;
         checkpoint(control).await?;
-        let config = Config::from_header(&header)?;
+        let config = config(&header, options).await?;
         // Fail early with what would end the load anyway.
         Tokenizer::from_metadata(&header.metadata)?;
         chat_template(&header, options)?;
@@ -273,6 +273,7 @@ impl<'a> Planner<'a> {
     fn in_heap(&self, heap: Option<u64>) -> Result<LoadPlan> {
         let kv_type = self.options.kv_type;
         let CpuNeed { weights, kv, activations } = CpuNeed::of(self.header, self.config, self.kv, kv_type)?;
+        let weights = weights + self.config.adapters.bytes();
         let vocabulary = Tokenizer::memory(&self.header.metadata);
         let passing = self.header.metadata.memory() + PIECES;
         // Memory that only the load needs is free again before the cache is allocated.

@@ -1,4 +1,5 @@
-use super::cache::{Cache, NodeId};
+use super::cache::{Cache, NodeId, root};
+use crate::model::Chosen;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -8,6 +9,7 @@ use std::rc::Rc;
 /// block is its own.
 pub struct Sequence {
     cache: Rc<RefCell<Cache>>,
+    adapter: Option<Chosen>,
     /// The cache's epoch when it was filled. Blocks of an older epoch are gone (see [`Sequence::renew`]).
     epoch: u64,
     tokens: Vec<u32>,
@@ -40,9 +42,10 @@ struct Run {
 }
 
 impl Sequence {
-    pub(super) fn new(cache: &Rc<RefCell<Cache>>) -> Sequence {
+    pub(super) fn new(cache: &Rc<RefCell<Cache>>, adapter: Option<Chosen>) -> Sequence {
         Sequence {
             cache: cache.clone(),
+            adapter,
             epoch: cache.borrow().epoch(),
             tokens: Vec::new(),
             path: Vec::new(),
@@ -53,13 +56,18 @@ impl Sequence {
         }
     }
 
+    /// The adapter that its tokens are computed with.
+    pub fn adapter(&self) -> Option<Chosen> {
+        self.adapter
+    }
+
     pub fn tokens(&self) -> &[u32] {
         &self.tokens
     }
 
     /// A sequence with the same full blocks: nothing is copied or computed.
     pub fn fork(&self) -> Sequence {
-        let mut fork = Sequence::new(&self.cache);
+        let mut fork = Sequence::new(&self.cache, self.adapter);
         let whole = self.path.len() * self.block_len();
         if self.is_lost() {
             fork.epoch = self.epoch;
@@ -138,7 +146,7 @@ impl Sequence {
     /// Keeps, or finds in the tree, as much as possible of the beginning of `tokens`, and drops the rest.
     pub(super) fn seek(&mut self, tokens: &[u32]) {
         let shared = self.shared(tokens);
-        let found = self.cache.borrow().find(tokens);
+        let found = self.cache.borrow().find(root(self.adapter), tokens);
         if found.len() * self.block_len() > shared {
             let (mut runs, past) = (std::mem::take(&mut self.runs), std::mem::take(&mut self.past));
             self.clear();
@@ -204,7 +212,7 @@ impl Sequence {
         let len = cache.block_len();
         while (self.path.len() + 1) * len <= self.tokens.len() {
             let full = &self.tokens[self.path.len() * len..][..len];
-            let node = cache.insert(self.path.last().copied(), full, self.tail.remove(0));
+            let node = cache.insert(root(self.adapter), self.path.last().copied(), full, self.tail.remove(0));
             self.path.push(node);
         }
     }
@@ -312,7 +320,7 @@ mod tests {
         use Manner::{Few, Many};
         let cache = Rc::new(RefCell::new(Cache::new(&SHAPE, 8)));
         let text: Vec<u32> = (0..20).collect();
-        let mut sequence = Sequence::new(&cache);
+        let mut sequence = Sequence::new(&cache, None);
         compute(&mut sequence, &text[..6], Many);
         compute(&mut sequence, &text[6..9], Many);
         compute(&mut sequence, &text[9..10], Few(1));
@@ -342,13 +350,13 @@ mod tests {
             assert_eq!(replay(&mut fork, &text), [(9, Many), (10, Few(1))]);
         }
         drop(sequence);
-        assert_eq!(cache.borrow().find(&text).len(), 3);
+        assert_eq!(cache.borrow().find(None, &text).len(), 3);
     }
 
     #[test]
     fn another_kind_of_backend_computes_in_its_own_way() {
         let cache = Rc::new(RefCell::new(Cache::new(&SHAPE, 8)));
-        let mut sequence = Sequence::new(&cache);
+        let mut sequence = Sequence::new(&cache, None);
         compute(&mut sequence, &[1, 2, 3, 4, 5], Manner::Few(1));
         cache.borrow_mut().reset(8, false);
         cache.borrow_mut().reset(8, true);
@@ -359,10 +367,10 @@ mod tests {
     #[test]
     fn blocks_of_a_lost_cache_are_not_given_back_twice() {
         let cache = Rc::new(RefCell::new(Cache::new(&SHAPE, 8)));
-        let mut old = Sequence::new(&cache);
+        let mut old = Sequence::new(&cache, None);
         compute(&mut old, &[1, 2, 3, 4, 5], Manner::Many);
         cache.borrow_mut().reset(8, true);
-        let mut new = Sequence::new(&cache);
+        let mut new = Sequence::new(&cache, None);
         compute(&mut new, &[1, 2, 3, 4, 5], Manner::Many);
         drop(old);
         let mut all: Vec<u32> = std::iter::from_fn(|| cache.borrow_mut().allocate()).collect();

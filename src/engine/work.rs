@@ -96,6 +96,7 @@ impl Part {
         let (mine, theirs) = (&self.work, other);
         let start = mine.sequence.tokens().len();
         start == theirs.sequence.tokens().len()
+            && mine.sequence.adapter() == theirs.sequence.adapter()
             && mine.sequence.last_node() == theirs.sequence.last_node()
             && match (mine.sequence.next_block(&mine.tokens), theirs.sequence.next_block(&theirs.tokens)) {
                 (Some(a), Some(b)) => a == b,
@@ -285,12 +286,11 @@ impl Work {
 /// Adds rows of a sequence from position `start` on.
 fn add_rows(step: &mut Step, sequence: &Sequence, tokens: &[u32], start: usize) {
     let (table, len) = (sequence.table(), sequence.block_len());
-    let index = step.tables.len() as u32;
+    let index = step.add_sequence(table.clone(), sequence.adapter());
     step.rows.extend(tokens.iter().zip(start..).map(|(&token, position)| Row {
         token,
         position: position as u32,
         slot: table[position / len] * len as u32 + (position % len) as u32,
         sequence: index,
     }));
-    step.tables.push(table);
 }

@@ -142,6 +142,13 @@ impl<'a> Lowering<'a> {
                     elementwise(y.cols / 4, y.per),
                 );
             }
+            Node::Choose { x, width } => {
+                let kernel = Kernel::new("choose").set("COLS", x.cols).set("WIDTH", *width);
+                let chosen = (2, Access::Read, Operand::whole(&self.memory.step.adapters));
+                let operands = vec![self.count(x.per), self.write(1, x), chosen];
+                self.dispatch(kernel, operands, elementwise(x.cols, x.per));
+                self.unpack(x);
+            }
             Node::Scale { x, factor } => {
                 let kernel = Kernel::new("scale").set("COLS", x.cols).set_f32("FACTOR", *factor);
                 self.in_place(kernel, x);

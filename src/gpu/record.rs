@@ -96,6 +96,11 @@ pub(super) enum Node<M = Matrix> {
         y: Value,
     },
     /// In place.
+    Choose {
+        x: Value,
+        width: usize,
+    },
+    /// In place.
     Scale {
         x: Value,
         factor: f32,
@@ -125,6 +130,7 @@ impl<M> Node<M> {
             Node::Linear { x, .. }
             | Node::RmsNorm { x: Columns { value: x, .. }, .. }
             | Node::Rope { x, .. }
+            | Node::Choose { x, .. }
             | Node::Scale { x, .. }
             | Node::SoftCap { x, .. }
             | Node::Outputs { x, .. } => vec![x],
@@ -137,7 +143,7 @@ impl<M> Node<M> {
     /// The value that it makes, if that needs a buffer of its own.
     pub(super) fn makes(&self) -> Option<&Value> {
         match self {
-            Node::Rope { .. } | Node::Scale { .. } | Node::SoftCap { .. } => None,
+            Node::Rope { .. } | Node::Choose { .. } | Node::Scale { .. } | Node::SoftCap { .. } => None,
             Node::Embed { y, .. }
             | Node::Linear { y, .. }
             | Node::RmsNorm { y, .. }
@@ -157,12 +163,14 @@ pub(super) struct Rotations(pub Vec<model::Rotation>);
 pub struct Recorder<'a> {
     pub(super) nodes: Vec<Node>,
     rotations: &'a mut Rotations,
+    /// Whether it is recorded for steps with adapters.
+    adapts: bool,
     values: usize,
 }
 
 impl<'a> Recorder<'a> {
-    pub(super) fn new(rotations: &'a mut Rotations) -> Recorder<'a> {
-        Recorder { nodes: Vec::new(), rotations, values: 0 }
+    pub(super) fn new(rotations: &'a mut Rotations, adapts: bool) -> Recorder<'a> {
+        Recorder { nodes: Vec::new(), rotations, adapts, values: 0 }
     }
 
     fn linear_map(&mut self, w: &GpuWeight, x: &Value, epilogue: Epilogue) -> Value {
@@ -231,6 +239,15 @@ impl Ops for Recorder<'_> {
         let y = self.value(gate.cols, gate.per);
         self.nodes.push(Node::Glu { activation, gate: gate.clone(), up: up.clone(), y: y.clone() });
         y
+    }
+
+    fn adapts(&self) -> bool {
+        self.adapts
+    }
+
+    fn choose(&mut self, x: Value, width: usize) -> Value {
+        self.nodes.push(Node::Choose { x: x.clone(), width });
+        x
     }
 
     fn scale(&mut self, x: Value, factor: f32) -> Value {

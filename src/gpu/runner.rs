@@ -48,7 +48,7 @@ struct Prepared {
     step: StepBuffers,
     pipelines: Pipelines,
     scratch: Scratch,
-    /// For each class of row counts, then for each of output counts.
+    /// For each class of row counts (with adapters once more), then for each of output counts.
     drafts: Vec<Vec<Draft>>,
     row_classes: Vec<usize>,
     output_classes: Vec<usize>,
@@ -76,14 +76,17 @@ impl Prepared {
         // What each kind of step does …
         let mut rotations = Rotations::default();
         let mut recorded = Vec::new();
-        for &most_rows in &row_classes {
-            let mut recorder = Recorder::new(&mut rotations);
-            let x = body(model, &mut recorder);
-            let (nodes, kept) = (recorder.nodes, vec![(x, hidden.clone())]);
-            recorded.push(Recorded { nodes, kept, most_rows, most_outputs: max_outputs });
+        let adapts = !config.adapters.is_empty();
+        for adapts in [false, true].into_iter().take(1 + usize::from(adapts)) {
+            for &most_rows in &row_classes {
+                let mut recorder = Recorder::new(&mut rotations, adapts);
+                let x = body(model, &mut recorder);
+                let (nodes, kept) = (recorder.nodes, vec![(x, hidden.clone())]);
+                recorded.push(Recorded { nodes, kept, most_rows, most_outputs: max_outputs });
+            }
         }
         for &most_outputs in &output_classes {
-            let mut recorder = Recorder::new(&mut rotations);
+            let mut recorder = Recorder::new(&mut rotations, false);
             let x = recorder.value(config.width, Per::Row);
             let y = model.logits(&mut recorder, x.clone());
             let (nodes, kept) = (recorder.nodes, vec![(x, hidden.clone()), (y, logits.clone())]);
@@ -91,7 +94,7 @@ impl Prepared {
         }
 
         // … with which kernels, in which buffers …
-        let step = StepBuffers::new(gpu, &cache.shape, max_rows, rotations).await?;
+        let step = StepBuffers::new(gpu, &cache.shape, max_rows, rotations, adapts).await?;
         let (mut pipelines, mut scratch) = (Pipelines::new(gpu), Scratch::default());
         let mut uniforms = Uniforms::new(gpu);
         let mut drafts = Vec::new();
@@ -163,13 +166,14 @@ impl GpuRunner {
             sampler,
             staging,
         } = Prepared::new(&gpu, &model, &cache).await?;
-        let mut bodies: Vec<Plan> = row_classes
-            .iter()
-            .chain(&output_classes)
-            .zip(drafts)
-            .map(|(&most, drafts)| Plan::link(&gpu, &mut pipelines, &scratch, most, drafts))
-            .collect();
-        let tails = bodies.split_off(row_classes.len());
+        let mut drafts = drafts.into_iter();
+        let mut plans = |classes: &[usize]| -> Vec<Plan> {
+            let linked = classes.iter().zip(&mut drafts);
+            linked.map(|(&most, drafts)| Plan::link(&gpu, &mut pipelines, &scratch, most, drafts)).collect()
+        };
+        let bodies = plans(&row_classes);
+        let adapted = plans(if model.config.adapters.is_empty() { &[] } else { &row_classes });
+        let tails = plans(&output_classes);
         pipelines.compile(progress).await?;
         gpu.finished().await?;
 
@@ -177,8 +181,8 @@ impl GpuRunner {
         let (kv, staging, words) = (cache.shape, Some(staging), Vec::new());
         let steps_ahead = budget::steps_ahead(model.config.matmul_weights(), &gpu.capabilities);
         let pace = Pace::new(&gpu);
-        let largest = bodies.iter().map(Plan::largest).max().unwrap_or(0);
-        let stages = Stages { step, pipelines, bodies, tails, sampler };
+        let largest = bodies.iter().chain(&adapted).map(Plan::largest).max().unwrap_or(0);
+        let stages = Stages { step, pipelines, bodies, adapted, tails, sampler };
         Ok(GpuRunner { gpu, vocab, kv, max_rows, steps_ahead, stages, pace, largest, staging, words })
     }
 

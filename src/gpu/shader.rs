@@ -34,7 +34,7 @@ const FILES: &[(&str, &str)] = shaders! {
     "nibbles" "gather_rows" "quantize_activations" "probe_copy" "probe_fma" "dot_f32" "dot_packed"
     "sampler_request" "gather_logprobs" "logit_partials" "logit_row" "sampler" "reduce_shared"
     "reduce_subgroups" "rms_norm" "rms_norm_workgroup" "rope" "rope_store" "scales_k" "shape" "kv_splits"
-    "activations" "bounded_tanh" "glu" "scale" "soft_cap"
+    "activations" "bounded_tanh" "glu" "choose" "scale" "soft_cap"
 };
 
 /// The file that dequantizes a block type.

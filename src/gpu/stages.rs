@@ -15,6 +15,8 @@ pub(super) struct Stages {
     pub pipelines: Pipelines,
     /// From tokens to the last block's result, one plan for each class of row counts.
     pub bodies: Vec<Plan>,
+    /// The same for steps with adapters.
+    pub adapted: Vec<Plan>,
     /// From there to the logits of the outputs, one for each class of output counts.
     pub tails: Vec<Plan>,
     pub sampler: SamplerStage,
@@ -88,7 +90,8 @@ impl Stages {
             Some(step) => {
                 let positions = step.rows.iter().map(|row| u64::from(row.position) + 1).sum();
                 let rows = step.rows.len();
-                Some((class(&self.bodies, rows)?, Load { rows: rows as u32, outputs: 0, positions }))
+                let bodies = if step.adapters.is_empty() { &self.bodies } else { &self.adapted };
+                Some((class(bodies, rows)?, Load { rows: rows as u32, outputs: 0, positions }))
             }
             None => None,
         };

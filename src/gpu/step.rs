@@ -9,6 +9,9 @@ use crate::{Error, Result};
 /// WebGPU's coarsest alignment of a uniform binding.
 const UNIFORM_STRIDE: u64 = 256;
 
+/// The adapter of rows that have none.
+const NO_ADAPTER: u32 = u32::MAX;
+
 /// Sequences of a step that may each have a table as long as the cache.
 const SEQUENCES: usize = 64;
 
@@ -20,6 +23,8 @@ pub(super) struct StepBuffers {
     pub rows: Buffer,
     /// The block tables of the step's sequences, one after the other.
     pub tables: Buffer,
+    /// For each row (its adapter, the bits of its scale); [`NO_ADAPTER`] for none. One entry where a model has none.
+    pub adapters: Buffer,
     /// The rows whose logits are wanted.
     pub outputs: Buffer,
     /// For each rotation `[rows, half]` of (cos, sin).
@@ -38,6 +43,7 @@ impl StepBuffers {
         kv: &KvShape,
         max_rows: usize,
         rotates: Rotations,
+        adapts: bool,
     ) -> Result<StepBuffers> {
         use wgpu::BufferUsages as Usage;
         let storage = Usage::STORAGE | Usage::COPY_DST;
@@ -53,6 +59,9 @@ impl StepBuffers {
                 .await?,
             rows: gpu.buffer_checked("rows", max_rows as u64 * 16, storage).await?,
             tables: gpu.buffer_checked("block tables", room as u64 * 4, storage).await?,
+            adapters: gpu
+                .buffer_checked("adapters", if adapts { max_rows as u64 * 8 } else { 8 }, storage)
+                .await?,
             outputs: gpu.buffer_checked("outputs", max_rows as u64 * 4, storage).await?,
             rotations,
             rotates: rotates.0,
@@ -92,6 +101,15 @@ impl StepBuffers {
             self.host.extend([row.token, row.position, row.slot, self.starts[row.sequence as usize]]);
         }
         gpu.queue.write_buffer(&self.rows, 0, bytemuck::cast_slice(&self.host));
+
+        if !step.adapters.is_empty() {
+            self.host.clear();
+            for row in &step.rows {
+                let chosen = step.adapter(row).map(|own| [own.adapter, own.scale.to_bits()]);
+                self.host.extend(chosen.unwrap_or([NO_ADAPTER, 0]));
+            }
+            gpu.queue.write_buffer(&self.adapters, 0, bytemuck::cast_slice(&self.host));
+        }
 
         for (Rotation { frequencies, amplitude, .. }, buffer) in self.rotates.iter().zip(&self.rotations) {
             self.angles.clear();

@@ -40,13 +40,13 @@ impl Trial {
         use wgpu::BufferUsages as Usage;
         gpu.settle().await?;
         let mut rotations = Rotations::default();
-        let mut recorder = Recorder::new(&mut rotations);
+        let mut recorder = Recorder::new(&mut rotations, true);
         let values: Vec<Value> = cols.iter().map(|&cols| recorder.value(cols, Per::Row)).collect();
         let value = build(&mut recorder, &values);
         let nodes = recorder.nodes;
 
         let cache = KvBuffers::new(gpu, kv).await?;
-        let step = StepBuffers::new(gpu, &kv, most, rotations).await?;
+        let step = StepBuffers::new(gpu, &kv, most, rotations, true).await?;
         let (mut pipelines, mut scratch) = (Pipelines::new(gpu), Scratch::default());
         let bytes = value_bytes(most, value.cols);
         let usage = Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC;

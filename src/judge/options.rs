@@ -2,7 +2,7 @@
 
 use super::template::Template;
 use super::thinking::ThinkingChoice;
-use crate::engine::{Engine, Sampling};
+use crate::engine::{AdapterChoice, Engine, Sampling};
 use crate::{Error, Result};
 use serde::Deserialize;
 
@@ -22,6 +22,8 @@ pub struct JudgeOptions {
     /// Orders in which the rubric's levels or labels are listed: as given, reversed, then random ones.
     pub rubric_orders: usize,
     pub template: TemplateChoice,
+    /// Which of the adapters that the model was loaded with judges.
+    pub adapter: AdapterChoice,
     /// What to shorten where the task is too long for the model. Default: nothing, it is an error.
     pub truncate: Option<Truncate>,
     /// Comparisons: whether to judge both orders of the responses.
@@ -41,6 +43,7 @@ impl Default for JudgeOptions {
             samples: 1,
             rubric_orders: 1,
             template: TemplateChoice::default(),
+            adapter: AdapterChoice::default(),
             truncate: None,
             both_orders: true,
             ties: false,

@@ -44,7 +44,7 @@ impl Reader<'_> {
         sample: usize,
         stream: Option<usize>,
     ) -> Result<Reading> {
-        let mut sequence = self.engine.sequence();
+        let mut sequence = self.engine.sequence_with(self.engine.adapter(&self.options.adapter)?);
         let opened = self.engine.chat_lead(messages, &self.plan.thoughts)?;
         let thought = self.think(&mut sequence, &opened, labels, sample, stream).await?;
         let lead = thought.as_ref().map_or(&opened, |thought| &thought.lead);

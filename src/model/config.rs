@@ -1,6 +1,8 @@
+use super::adapter::{Adapter, Adapters};
 use super::architecture::{self as keys, Architecture, Windows};
 use super::ops::Attention;
 use super::rope::{RopeMetadata, Rotation, unscaled};
+use super::tensors::expected;
 use crate::gguf::{Header, Metadata, Value};
 use crate::tokenizer::MAX_VOCABULARY;
 use crate::{Error, Result};
@@ -28,6 +30,8 @@ pub struct Config {
     /// The rotations that layers use.
     pub rotations: Vec<Rotation>,
     pub layers: Vec<LayerConfig>,
+    /// What stands beside its matrices.
+    pub adapters: Adapters,
     /// Whether LongRoPE's factors for long contexts apply: see [`Config::for_context`].
     pub(super) long: bool,
     original_context: f64,
@@ -171,11 +175,18 @@ impl Config {
             logit_cap: keys.applied(keys::LOGIT_CAP)?,
             rotations,
             layers,
+            adapters: Adapters::default(),
             long: false,
             original_context: rope.original_context(),
             architecture,
         }
         .for_context(context_length))
+    }
+
+    /// With adapters beside its matrices, if they belong to this model. Fails with the first that does not.
+    pub fn with_adapters(mut self, header: &Header, adapters: Vec<Adapter>) -> Result<Config> {
+        self.adapters = Adapters::new(adapters, header, &expected(header, &self)?)?;
+        Ok(self)
     }
 
     /// For a cache of so many positions, which decides on LongRoPE's factors.

@@ -4,7 +4,7 @@ use super::config::Config;
 use super::incoming::Incoming;
 use super::ops::{CHUNK_BLOCKS, WeightStore};
 use super::rope;
-use super::tensors::{BIAS, Tensors, addressable, assemble, expected, groups};
+use super::tensors::{BIAS, Tensors, addressable, assemble, beside, expected, groups};
 use super::transformer::Model;
 use crate::gguf::{Header, TensorInfo};
 use crate::quant::BlockType;
@@ -55,6 +55,15 @@ pub fn allocate<S: WeightStore>(header: &Header, config: &Config, store: &mut S)
             // A bias is a column, so that those of matrices that lie one behind the other can lie so too.
             let (rows, cols) = if name.ends_with(BIAS) { (wanted.cols, 1) } else { (*rows, wanted.cols) };
             weights.insert(name.clone(), store.allocate(name, block_type, rows, cols)?);
+        }
+    }
+    let columns = config.adapters.columns();
+    for beside in beside(&config.adapters, &tensors) {
+        let [a, b] = beside.names;
+        let shapes = [(columns, beside.cols), (beside.rows, columns)];
+        for (name, (rows, cols)) in [a, b].into_iter().zip(shapes) {
+            let weight = store.allocate(&name, BlockType::F32, rows, cols)?;
+            weights.insert(name, weight);
         }
     }
     Ok(Room { weights, tensors })
@@ -109,6 +118,17 @@ pub async fn fill<S: WeightStore>(
             }
         }
         progress(arrived(incoming));
+        checkpoint(control).await?;
+    }
+    for beside in beside(&config.adapters, &tensors) {
+        let values = [
+            config.adapters.a(&beside.tensor, beside.cols)?,
+            config.adapters.b(&beside.tensor, beside.first, beside.rows)?,
+        ];
+        for (name, values) in beside.names.iter().zip(values) {
+            let Some(weight) = weights.get_mut(name) else { continue };
+            store.write(weight, 0, bytemuck::cast_slice(&values))?;
+        }
         checkpoint(control).await?;
     }
     let mut model = assemble(config, weights)?;

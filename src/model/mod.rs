@@ -1,6 +1,7 @@
 //! Models: one page of equations over the ops of a backend, and a table of what tells architectures apart; loading streams
 //! the weights there.
 
+mod adapter;
 mod architecture;
 mod config;
 mod header;
@@ -12,6 +13,7 @@ mod rope;
 mod tensors;
 pub mod transformer;
 
+pub use adapter::{Adapter, Adapters, Chosen};
 pub use architecture::{ARCHITECTURES, Architecture};
 pub use config::{Config, LayerConfig};
 pub use header::{parse_header, read_header};
@@ -25,4 +27,4 @@ pub use output::{
 };
 pub use rope::{RopeStyle, Rotation};
 pub use tensors::check_tensors;
-pub use transformer::{Layer, Model};
+pub use transformer::{Adapted, Layer, Linear, Model};

@@ -4,6 +4,7 @@
 //! once. The CPU backend does just that; the GPU backend records each call into a plan and runs the plan later, so
 //! an op may depend on the *shapes* of a step but never on its values.
 
+use super::adapter::Chosen;
 use super::output::{Output, Reading};
 use super::rope::Rotation;
 use crate::quant::BlockType;
@@ -75,6 +76,13 @@ pub trait Ops {
 
     /// `activation(gate) · up`
     fn glu(&mut self, activation: Activation, gate: &Self::Tensor, up: &Self::Tensor) -> Self::Tensor;
+
+    /// Whether a sequence of the step has an adapter. Where none has, a model leaves them out.
+    fn adapts(&self) -> bool;
+
+    /// Of each row of `x [n, columns]`, `width` columns for each adapter, keeps those of its sequence's adapter, times the
+    /// sequence's scale, and makes the others zero.
+    fn choose(&mut self, x: Self::Tensor, width: usize) -> Self::Tensor;
 
     /// `factor · x`
     fn scale(&mut self, x: Self::Tensor, factor: f32) -> Self::Tensor;
@@ -187,6 +195,8 @@ pub struct Step {
     pub rows: Vec<Row>,
     /// For each sequence its KV blocks in order: position `p` is at slot `table[p / block_len] · block_len + p % block_len`.
     pub tables: Vec<Vec<u32>>,
+    /// For each sequence its adapter, if any has one; else empty.
+    pub adapters: Vec<Option<Chosen>>,
     /// The rows whose next-token distributions are wanted, and what of them.
     pub outputs: Vec<Output>,
 }
@@ -269,6 +279,24 @@ pub struct BackendInfo {
 }
 
 impl Step {
+    /// Adds a sequence with its block table, and returns its index.
+    pub fn add_sequence(&mut self, table: Vec<u32>, adapter: Option<Chosen>) -> u32 {
+        let index = self.tables.len();
+        self.tables.push(table);
+        if adapter.is_some() {
+            self.adapters.resize(index, None);
+        }
+        if adapter.is_some() || !self.adapters.is_empty() {
+            self.adapters.push(adapter);
+        }
+        index as u32
+    }
+
+    /// The adapter of a row's sequence.
+    pub fn adapter(&self, row: &Row) -> Option<Chosen> {
+        self.adapters.get(row.sequence as usize).copied().flatten()
+    }
+
     /// Checks what a backend relies on, so that no index from a step can reach outside a buffer.
     pub fn validate(&self, vocab: usize, kv: &KvShape, max_rows: usize) -> Result<()> {
         let internal = |what: &str| Err(Error::Internal(format!("malformed step: {what}")));

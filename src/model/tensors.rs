@@ -1,8 +1,9 @@
 //! The tensors of an architecture: their names and shapes in a file, and their places in a model.
 
+use super::adapter::Adapters;
 use super::config::Config;
 use super::rope::{FACTORS, LONG_FACTORS, SHORT_FACTORS};
-use super::transformer::{Layer, Model};
+use super::transformer::{Adapted, Layer, Linear, Model};
 use crate::gguf::{Header, TensorInfo};
 use crate::quant::BlockType;
 use crate::{Error, Result};
@@ -38,6 +39,41 @@ fn weight(block: usize, part: &str) -> String {
 
 fn bias(block: usize, part: &str) -> String {
     format!("blk.{block}.{part}{BIAS}")
+}
+
+/// The matrices that can have adapters beside them: those of blocks.
+pub(super) fn adaptable(tensor: &str) -> bool {
+    tensor.starts_with("blk.") && !tensor.ends_with(BIAS) && !tensor.contains("norm")
+}
+
+/// What stands behind the name of a weight for the matrices of its adapters.
+const ADAPTERS_A: &str = ".adapters_a";
+const ADAPTERS_B: &str = ".adapters_b";
+
+/// Some rows of a tensor that has adapters: a weight of the model.
+pub(super) struct Beside {
+    pub tensor: String,
+    /// The first of the rows.
+    pub first: usize,
+    pub rows: usize,
+    pub cols: usize,
+    /// The names of its two matrices among the weights.
+    pub names: [String; 2],
+}
+
+/// The weights of a model that have adapters beside them.
+pub(super) fn beside(adapters: &Adapters, tensors: &Tensors) -> Vec<Beside> {
+    let mut all = Vec::new();
+    for (tensor, wanted) in tensors.iter().filter(|(tensor, _)| adapters.change(tensor)) {
+        let mut first = 0;
+        for (weight, rows) in &wanted.weights {
+            let names = [ADAPTERS_A, ADAPTERS_B].map(|end| format!("{weight}{end}"));
+            all.push(Beside { tensor: tensor.clone(), first, rows: *rows, cols: wanted.cols, names });
+            first += rows;
+        }
+    }
+    all.sort_by(|a, b| a.names.cmp(&b.names));
+    all
 }
 
 /// Fails with the first tensor that the architecture needs and the file lacks or has in another shape.
@@ -180,13 +216,18 @@ pub(super) fn assemble<W>(config: &Config, mut weights: HashMap<String, W>) -> R
     };
     let mut layers = Vec::with_capacity(config.layers.len());
     for i in 0..config.layers.len() {
-        let (mut biases, mut head_norms) = (None, None);
+        let mut head_norms = None;
         let (mut attention_norm_behind, mut mlp_norm_behind) = (None, None);
-        let [a, b, c] = QKV.map(|part| take(bias(i, part)));
-        if let (Ok(a), Ok(b), Ok(c)) = (a, b, c) {
-            biases = Some([a, b, c]);
-        }
         let extra = config.architecture.tensors;
+        let mut linear = |part: &str| -> Result<Linear<W>> {
+            let name = weight(i, part);
+            let [a, b] = [ADAPTERS_A, ADAPTERS_B].map(|end| take(format!("{name}{end}")).ok());
+            let adapters = a.zip(b).map(|(a, b)| Adapted { a, b, width: config.adapters.width() });
+            Ok(Linear { w: take(name)?, bias: take(bias(i, part)).ok(), adapters })
+        };
+        let [q, k, v] = QKV.map(&mut linear);
+        let [gate, up] = GATE_UP.map(&mut linear);
+        let [o, down] = ["attn_output", "ffn_down"].map(&mut linear);
         let mut part = |name: &str| take(weight(i, name));
         if extra.head_norms {
             let [q, k] = HEAD_NORMS.map(&mut part);
@@ -198,17 +239,16 @@ pub(super) fn assemble<W>(config: &Config, mut weights: HashMap<String, W>) -> R
         }
         layers.push(Layer {
             attention_norm: part("attn_norm")?,
-            q: part(QKV[0])?,
-            k: part(QKV[1])?,
-            v: part(QKV[2])?,
-            biases,
+            q: q?,
+            k: k?,
+            v: v?,
             head_norms,
-            o: part("attn_output")?,
+            o: o?,
             attention_norm_behind,
             mlp_norm: part("ffn_norm")?,
-            gate: part(GATE_UP[0])?,
-            up: part(GATE_UP[1])?,
-            down: part("ffn_down")?,
+            gate: gate?,
+            up: up?,
+            down: down?,
             mlp_norm_behind,
         });
     }

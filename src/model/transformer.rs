@@ -18,22 +18,38 @@ pub struct Model<W> {
     pub rotations: Vec<Rotation>,
 }
 
+/// A matrix `[out, in]`, and what stands beside it.
+pub struct Linear<W> {
+    pub w: W,
+    /// `[out, 1]` (Q, K and V of Qwen 2).
+    pub bias: Option<W>,
+    pub adapters: Option<Adapted<W>>,
+}
+
+/// The matrices of all adapters: see [`super::Adapters`].
+pub struct Adapted<W> {
+    /// `[columns, in]`
+    pub a: W,
+    /// `[out, columns]`
+    pub b: W,
+    /// Columns of each adapter.
+    pub width: usize,
+}
+
 pub struct Layer<W> {
     pub attention_norm: W,
-    pub q: W,
-    pub k: W,
-    pub v: W,
-    /// Of Q, K and V, each `[out, 1]` (Qwen 2).
-    pub biases: Option<[W; 3]>,
+    pub q: Linear<W>,
+    pub k: Linear<W>,
+    pub v: Linear<W>,
     /// Norms of each head of Q and of K, each `[head_dim]` (Qwen 3, Gemma 3).
     pub head_norms: Option<[W; 2]>,
-    pub o: W,
+    pub o: Linear<W>,
     /// Of what attention makes (Gemma 2 and 3).
     pub attention_norm_behind: Option<W>,
     pub mlp_norm: W,
-    pub gate: W,
-    pub up: W,
-    pub down: W,
+    pub gate: Linear<W>,
+    pub up: Linear<W>,
+    pub down: Linear<W>,
     /// Of what the MLP makes.
     pub mlp_norm_behind: Option<W>,
 }
@@ -66,9 +82,9 @@ impl<W> Model<W> {
         let x = o.add(&x, &a);
 
         let h = o.rms_norm(&x, &layer.mlp_norm, eps);
-        let (gate, up) = (o.linear(&layer.gate, &h), o.linear(&layer.up, &h));
+        let (gate, up) = (linear(o, &layer.gate, &h), linear(o, &layer.up, &h));
         let m = o.glu(architecture.activation, &gate, &up);
-        let m = o.linear(&layer.down, &m);
+        let m = linear(o, &layer.down, &m);
         let m = normed(o, m, &layer.mlp_norm_behind, eps);
         let m = scaled(o, m, residual_scale);
         o.add(&x, &m)
@@ -78,20 +94,13 @@ impl<W> Model<W> {
     fn attention<O: Ops<Weight = W>>(&self, o: &mut O, index: usize, h: &O::Tensor) -> O::Tensor {
         let LayerConfig { rotation, attention } = self.config.layers[index];
         let (layer, rotation) = (&self.layers[index], &self.rotations[rotation]);
-        let (mut q, mut k, v) = match &layer.biases {
-            None => (o.linear(&layer.q, h), o.linear(&layer.k, h), o.linear(&layer.v, h)),
-            Some([q, k, v]) => (
-                o.linear_with_bias(&layer.q, q, h),
-                o.linear_with_bias(&layer.k, k, h),
-                o.linear_with_bias(&layer.v, v, h),
-            ),
-        };
+        let (mut q, mut k, v) = (linear(o, &layer.q, h), linear(o, &layer.k, h), linear(o, &layer.v, h));
         if let Some([of_q, of_k]) = &layer.head_norms {
             (q, k) = (o.rms_norm(&q, of_q, self.config.eps), o.rms_norm(&k, of_k, self.config.eps));
         }
         let (q, k) = (o.rope(q, rotation), o.rope(k, rotation));
         let a = o.attention(index, &q, &k, &v, &attention);
-        o.linear(&layer.o, &a)
+        linear(o, &layer.o, &a)
     }
 
     /// From the last block's `x` to the logits of the rows that are wanted.
@@ -106,6 +115,19 @@ impl<W> Model<W> {
             None => logits,
         }
     }
+}
+
+/// `W x + b`, and what the adapters of the step's sequences add.
+fn linear<O: Ops>(o: &mut O, map: &Linear<O::Weight>, x: &O::Tensor) -> O::Tensor {
+    let y = match &map.bias {
+        Some(bias) => o.linear_with_bias(&map.w, bias, x),
+        None => o.linear(&map.w, x),
+    };
+    let Some(Adapted { a, b, width }) = map.adapters.as_ref().filter(|_| o.adapts()) else { return y };
+    let thin = o.linear(a, x);
+    let thin = o.choose(thin, *width);
+    let more = o.linear(b, &thin);
+    o.add(&y, &more)
 }
 
 fn scaled<O: Ops>(o: &mut O, x: O::Tensor, factor: Option<f32>) -> O::Tensor {

@@ -1,4 +1,5 @@
-// node generate.mjs REFERENCE MODELS OUT: llama.cpp's logits of the tiny models in a folder, after prompts of several lengths.
+// node generate.mjs REFERENCE MODELS OUT: llama.cpp's logits of the tiny models in a folder,
+// without and with each of their adapters, after prompts of several lengths.
 
 import { readdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -15,16 +16,28 @@ const LENGTHS = [1, 7, 40, 100];
 const VOCABULARY = 259;
 const tokens = (length) => Array.from({ length }, (_, i) => (i * 97 + 31) % VOCABULARY);
 
-const values = {};
-for (const file of readdirSync(models).filter((file) => file.endsWith(".gguf")).sort()) {
-  const llama = connect(program, join(models, file));
+async function logitsOf(llama) {
   const prompts = [];
   for (const length of LENGTHS) {
     const logits = floats(await llama.logits(tokens(length)));
     prompts.push({ tokens: tokens(length), logits: logits.map((logit) => Number(logit.toPrecision(8))) });
   }
+  return prompts;
+}
+
+const values = {};
+const files = readdirSync(models).sort();
+for (const file of files.filter((file) => file.endsWith(".gguf"))) {
+  const fixture = basename(file, ".gguf");
+  const llama = connect(program, join(models, file));
+  values[fixture] = await logitsOf(llama);
+  for (const adapter of files.filter((name) => name.startsWith(`${fixture}.`) && name.endsWith(".lora"))) {
+    for (const scale of [1, -0.5]) {
+      await llama.adapt(join(models, adapter), scale);
+      values[`${basename(adapter, ".lora")} ${scale}`] = await logitsOf(llama);
+    }
+  }
   llama.close();
-  values[basename(file, ".gguf")] = prompts;
 }
 const lines = Object.entries(values).map(([name, prompts]) => `${JSON.stringify(name)}: ${JSON.stringify(prompts)}`);
 writeFileSync(out, `{\n${lines.join(",\n")}\n}\n`);

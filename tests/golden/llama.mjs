@@ -18,6 +18,8 @@ export function connect(program, model, kv = "f32") {
     /** The bytes of every token, as a string of Latin-1. */
     vocabulary: async () => (await ask("vocabulary")).split(" ").map((hex) => Buffer.from(hex, "hex").toString("latin1")),
     tokenize: async (text) => numbers(await ask(`tokenize ${Buffer.from(text).toString("hex")}`)),
+    /** From here on the model has this LoRA adapter, times `scale`. */
+    adapt: (path, scale) => ask(`adapter ${scale} ${path}`),
     /** Next-token logits, as little-endian f32. */
     logits: async (tokens) => Buffer.from(await ask(`logits ${tokens.join(" ")}`), "hex"),
     /** Of each token but the first. */

@@ -4,6 +4,7 @@
 //   reference serve MODEL [KV]    answers each line on stdin with one line on stdout:
 //     vocabulary                  the bytes of every token, in hex, separated by spaces
 //     tokenize HEX                the token ids of a text; names of control tokens in it are those tokens
+//     adapter SCALE PATH          from here on the model has this LoRA adapter, and no other
 //     logits ID ID …              the f32 logits after the last token, little-endian, in hex
 //     logprobs ID ID …            the log-probability of each token but the first, given those before it
 //
@@ -73,6 +74,14 @@ struct Reference {
         context = llama_init_from_model(model, settings);
         if (!context) fail("the context cannot be made");
         vocab = llama_model_get_vocab(model);
+    }
+
+    std::string adapt(float scale, const std::string &path) {
+        llama_adapter_lora *adapter = llama_adapter_lora_init(model, path.c_str());
+        if (!adapter || llama_set_adapters_lora(context, &adapter, 1, &scale)) fail("the adapter cannot be loaded");
+        llama_memory_clear(llama_get_memory(context), true);
+        held.clear();
+        return path;
     }
 
     std::string vocabulary() const {
@@ -161,6 +170,11 @@ static int serve(const char *path, bool exact) {
             std::string text;
             words >> text;
             std::cout << reference.tokenize(unhex(text)) << std::endl;
+        } else if (what == "adapter") {
+            float scale = 1;
+            std::string path;
+            words >> scale >> path;
+            std::cout << reference.adapt(scale, path) << std::endl;
         } else if (what == "logits") {
             std::vector<llama_token> tokens;
             for (llama_token token; words >> token;) tokens.push_back(token);

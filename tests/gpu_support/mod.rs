@@ -120,7 +120,7 @@ pub const NO_KV: KvShape = KvShape { layers: 1, kv_heads: 1, head_dim: 4, block_
 /// A step of `n` rows whose positions matter to nobody.
 pub fn rows(n: usize) -> Step {
     let rows = (0..n as u32).map(|i| Row { token: i, position: i, slot: i, sequence: 0 }).collect();
-    Step { rows, tables: vec![(0..8).collect()], outputs: vec![] }
+    Step { rows, tables: vec![(0..8).collect()], outputs: vec![], ..Step::default() }
 }
 
 /// A few ops on the GPU, planned.

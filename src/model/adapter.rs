@@ -1,0 +1,254 @@
+//! LoRA adapters (Hu et al. 2021): beside a matrix `W` stand two thin ones, and a row of the adapter's sequence gets
+//! `W x + s · α/r · B (A x)`, where `A` is `[r, in]`, `B` is `[out, r]`, and `s` is the call's own scale.
+//!
+//! Those of several files lie one beside the other: the `A`s of a matrix one above the other, its `B`s side by side, so
+//! that two products serve rows of all adapters. In between each row keeps the columns of its own ([`Ops::choose`]).
+//!
+//! [`Ops::choose`]: super::Ops::choose
+
+use super::header::read_header;
+use super::tensors::{Tensors, Wanted, adaptable, addressable};
+use crate::gguf::Header;
+use crate::source::{Feed, ModelBytes};
+use crate::{Error, Result};
+use std::collections::HashSet;
+use std::rc::Rc;
+
+/// What stands behind the names of the two matrices.
+const A: &str = ".lora_a";
+const B: &str = ".lora_b";
+
+/// The longest file that is read: it stays in memory, so that a lost device can be filled again.
+const MAX_BYTES: u64 = 1 << 30;
+/// The largest rank that is read; few have more than 64.
+const MAX_RANK: usize = 512;
+/// Most adapters beside a model.
+const MAX_ADAPTERS: usize = 16;
+/// A row of what the `A`s make has whole groups of this many columns, as kernels want it.
+const GROUP: usize = 32;
+
+/// A sequence's adapter, by its place among those that were loaded, and the scale of what it adds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Chosen {
+    pub adapter: u32,
+    pub scale: f32,
+}
+
+/// One file, as llama.cpp's `convert_lora_to_gguf.py` writes it.
+pub struct Adapter {
+    name: String,
+    header: Header,
+    bytes: Vec<u8>,
+    /// α; where a file has none, products are not scaled by its rank.
+    alpha: Option<f32>,
+}
+
+impl Adapter {
+    /// Reads a whole file.
+    pub async fn read(bytes: &dyn ModelBytes) -> Result<Adapter> {
+        let mut feed = Feed::new(bytes.open(0).await?);
+        let header = read_header(&mut feed).await?;
+        let of_file = |key: &str| header.metadata.str(key).unwrap_or("").to_string();
+        let (kind, method) = (of_file("general.type"), of_file("adapter.type"));
+        if bytes.parts() > 1 || kind != "adapter" || method != "lora" {
+            return Err(Error::InvalidArgument(format!(
+                "`adapters` takes LoRA adapters in a single GGUF file; this one is {}",
+                match (&kind[..], bytes.parts()) {
+                    ("adapter", 1) => format!("an adapter of the type {method:?}"),
+                    ("adapter", _) => "split".into(),
+                    _ => "a model".into(),
+                }
+            )));
+        }
+        if let Some((key, _)) = header.metadata.iter().find(|(key, _)| key.starts_with("adapter.alora.")) {
+            return Err(Error::InvalidArgument(format!(
+                "the adapter has {key}: it acts behind certain tokens only, which is not supported"
+            )));
+        }
+        let end = header.bytes();
+        if end > MAX_BYTES {
+            return Err(Error::OutOfMemory(format!(
+                "an adapter of {} MiB was given, and at most {} MiB are read",
+                end >> 20,
+                MAX_BYTES >> 20
+            )));
+        }
+        let alpha = header.metadata.f64("adapter.lora.alpha").map(|alpha| alpha as f32).filter(|a| *a != 0.0);
+        if alpha.is_some_and(|alpha| !alpha.is_finite()) {
+            return Err(Error::InvalidFile("its adapter.lora.alpha is no number".into()));
+        }
+        let mut bytes = Vec::new();
+        let room = bytes.try_reserve_exact(end as usize);
+        room.map_err(|_| Error::OutOfMemory(format!("an adapter needs {} MiB", end.div_ceil(1 << 20))))?;
+        while (bytes.len() as u64) < end {
+            feed.require(1, "the adapter").await?;
+            let n = feed.available().len().min(end as usize - bytes.len());
+            bytes.extend_from_slice(&feed.available()[..n]);
+            feed.consume(n);
+        }
+        Ok(Adapter { name: of_file("general.name"), header, bytes, alpha })
+    }
+
+    /// Fails unless it belongs to the model of `base`, whose matrices that can have one beside them are `tensors`.
+    fn check(&self, base: &Header, tensors: &Tensors) -> Result<()> {
+        let text = |header: &Header, key: &str| header.metadata.str(key).unwrap_or("unnamed").to_string();
+        let other = |why: String| {
+            let of_base = text(base, "general.name");
+            Err(Error::InvalidArgument(format!(
+                "the adapter {:?} is none for the model {of_base:?}: {why}. Load the model that it was trained on",
+                self.name
+            )))
+        };
+        let [mine, theirs] = [&self.header, base].map(|header| text(header, "general.architecture"));
+        if mine != theirs {
+            return other(format!("it is for the architecture {mine}, and that is {theirs}"));
+        }
+        if self.header.tensors.is_empty() {
+            return other("it has no matrices".into());
+        }
+        for tensor in &self.header.tensors {
+            let target = tensor.name.strip_suffix(A).or(tensor.name.strip_suffix(B));
+            let Some(target) = target else { return other(format!("it has a tensor {:?}", tensor.name)) };
+            let Some(Wanted { rows, cols, .. }) = tensors.get(target).filter(|_| adaptable(target)) else {
+                return other(format!("it changes {target:?}, beside which nothing can stand here"));
+            };
+            let [a, b] = [A, B].map(|end| self.header.tensor(&format!("{target}{end}")));
+            let (Some(a), Some(b)) = (a, b) else {
+                return other(format!("{target:?} has one matrix of two"));
+            };
+            addressable(a)?;
+            addressable(b)?;
+            let ((rank, inputs), (outputs, same)) = (a.matrix(), b.matrix());
+            if (inputs, outputs) != (*cols, *rows) || rank != same || rank > MAX_RANK {
+                return other(format!(
+                    "its matrices for {target:?} are {rank} × {inputs} and {outputs} × {same}, and that is {rows} × {cols}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The rank of its widest matrix.
+    fn rank(&self) -> usize {
+        let of_a = self.header.tensors.iter().filter(|tensor| tensor.name.ends_with(A));
+        of_a.map(|tensor| tensor.matrix().0).max().unwrap_or(0)
+    }
+
+    /// The values of one of its matrices, if it has that.
+    fn values(&self, name: &str) -> Result<Option<(usize, Vec<f32>)>> {
+        let Some(tensor) = self.header.tensor(name) else { return Ok(None) };
+        let start = tensor.offset as usize;
+        let data = self.bytes.get(start..start + addressable(tensor)?);
+        let data = data.ok_or_else(|| Error::Internal("an adapter is shorter than its header".into()))?;
+        let mut values = vec![0.0; tensor.elements() as usize];
+        tensor.block_type()?.dequantize(data, &mut values);
+        Ok(Some((tensor.matrix().0, values)))
+    }
+}
+
+/// The adapters of a model.
+#[derive(Clone, Default)]
+pub struct Adapters(Rc<[Adapter]>);
+
+impl Adapters {
+    /// Fails with the first adapter that does not belong to the model, of which no more than the header is needed.
+    pub(super) fn new(adapters: Vec<Adapter>, base: &Header, tensors: &Tensors) -> Result<Adapters> {
+        if adapters.len() > MAX_ADAPTERS {
+            return Err(Error::InvalidArgument(format!(
+                "{} `adapters` were given, and at most {MAX_ADAPTERS} are held",
+                adapters.len()
+            )));
+        }
+        let (mut adapters, mut names) = (adapters, HashSet::new());
+        for (i, adapter) in adapters.iter_mut().enumerate() {
+            adapter.check(base, tensors)?;
+            // A name that another has too would choose neither.
+            if adapter.name.is_empty() || !names.insert(adapter.name.clone()) {
+                adapter.name = format!("adapter {}", i + 1);
+                names.insert(adapter.name.clone());
+            }
+        }
+        Ok(Adapters(adapters.into()))
+    }
+
+    /// By which they are chosen: those that the files give themselves, "adapter 1" and so on for files without one.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|adapter| &adapter.name[..])
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Bytes of the files, which stay in memory.
+    pub fn bytes(&self) -> u64 {
+        self.0.iter().map(|adapter| adapter.bytes.len() as u64).sum()
+    }
+
+    /// Columns of each adapter in what the `A`s make.
+    pub(super) fn width(&self) -> usize {
+        self.0.iter().map(Adapter::rank).max().unwrap_or(0)
+    }
+
+    /// Columns of all of them, and what fills them up to whole groups.
+    pub(super) fn columns(&self) -> usize {
+        (self.0.len() * self.width()).next_multiple_of(GROUP)
+    }
+
+    /// Whether any has matrices for this tensor.
+    pub(super) fn change(&self, tensor: &str) -> bool {
+        self.0.iter().any(|adapter| adapter.header.tensor(&format!("{tensor}{A}")).is_some())
+    }
+
+    /// The `A`s of a tensor, `[columns, cols]`.
+    pub(super) fn a(&self, tensor: &str, cols: usize) -> Result<Vec<f32>> {
+        let mut all = zeros(self.columns() * cols)?;
+        for (adapter, rows) in self.0.iter().zip(all.chunks_exact_mut(self.width() * cols)) {
+            if let Some((_, values)) = adapter.values(&format!("{tensor}{A}"))? {
+                rows[..values.len()].copy_from_slice(&values);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Rows `first ..` of its `B`s times α/r, `[rows, columns]`.
+    pub(super) fn b(&self, tensor: &str, first: usize, rows: usize) -> Result<Vec<f32>> {
+        let (columns, width) = (self.columns(), self.width());
+        let mut all = zeros(rows * columns)?;
+        for (i, adapter) in self.0.iter().enumerate() {
+            let Some((outputs, values)) = adapter.values(&format!("{tensor}{B}"))? else { continue };
+            let rank = values.len() / outputs;
+            let scale = adapter.alpha.map_or(1.0, |alpha| alpha / rank as f32);
+            let own = values.chunks_exact(rank).skip(first);
+            for (row, values) in all.chunks_exact_mut(columns).zip(own) {
+                row[i * width..].iter_mut().zip(values).for_each(|(to, value)| *to = scale * value);
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn zeros(count: usize) -> Result<Vec<f32>> {
+    let mut values = Vec::new();
+    values.try_reserve_exact(count).map_err(|_| {
+        Error::OutOfMemory(format!(
+            "the adapters of one matrix need {} MiB",
+            (count as u64 * 4).div_ceil(1 << 20)
+        ))
+    })?;
+    values.resize(count, 0.0);
+    Ok(values)
+}
+
+/// The same files, not files that are alike.
+impl PartialEq for Adapters {
+    fn eq(&self, other: &Adapters) -> bool {
+        Rc::ptr_eq(&self.0, &other.0) || self.is_empty() && other.is_empty()
+    }
+}
+
+impl std::fmt::Debug for Adapters {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_list().entries(self.names()).finish()
+    }
+}
