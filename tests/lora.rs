@@ -10,7 +10,7 @@ use common::golden::{kl, root};
 use futures::future::join_all;
 use lunette::engine::{AdapterChoice, Backend, Engine, LoadOptions};
 use lunette::gguf::Value;
-use lunette::model::KvType;
+use lunette::model::{Adapter, KvType};
 use lunette::quant::BlockType;
 use lunette::source::{MemoryModel, ModelBytes};
 use lunette::{Error, Uninterrupted};
@@ -46,7 +46,8 @@ fn bytes(file: Vec<u8>) -> Rc<dyn ModelBytes> {
 }
 
 fn load(fixture: &str, adapters: Vec<Vec<u8>>, options: LoadOptions) -> Result<Engine, Error> {
-    let adapters = adapters.into_iter().map(bytes).collect();
+    let read = |file| block_on(Adapter::read(&*bytes(file))).map(Rc::new);
+    let adapters = adapters.into_iter().map(read).collect::<Result<_, _>>()?;
     let options = LoadOptions { adapters, ..options };
     let model = bytes(fixtures::file(fixture, BlockType::F32));
     block_on(Engine::load(model, &options, &mut |_| (), &Uninterrupted))
@@ -58,8 +59,7 @@ fn all_of(fixture: &str) -> Vec<Vec<u8>> {
 }
 
 async fn logits(engine: &Engine, choice: &AdapterChoice, tokens: &[u32]) -> Vec<f32> {
-    let mut sequence = engine.sequence_with(engine.adapter(choice).unwrap());
-    engine.advance(&mut sequence, tokens, &Uninterrupted).await.unwrap().0
+    engine.logits_with(choice, tokens, &Uninterrupted).await.unwrap()
 }
 
 fn agrees(fixture: &str, options: LoadOptions) {
@@ -135,7 +135,7 @@ fn the_first_is_taken_unless_another_is_named() {
     let tokens = [5, 6, 7];
     let named = |name: &str, scale| AdapterChoice::Named { name: name.into(), scale };
     let of = |choice: AdapterChoice| block_on(logits(&engine, &choice, &tokens));
-    assert_eq!(of(AdapterChoice::First), of(named("wide", 1.0)));
+    assert_eq!(of(AdapterChoice::default()), of(named("wide", 1.0)));
     assert_eq!(block_on(engine.logits(&tokens, &Uninterrupted)).unwrap(), of(named("wide", 1.0)));
     assert_eq!(of(named("narrow", 0.0)), of(AdapterChoice::None));
     assert_ne!(of(named("narrow", 1.0)), of(AdapterChoice::None));

@@ -153,9 +153,8 @@ fn adapters_are_planned() {
     let _alone = alone();
     let _driver = gpu_support::gpu(None, &[], KvType::F16);
     let model = || Rc::new(MemoryModel::new(fixtures::file("llama", BlockType::F32)));
-    let adapters: Vec<Rc<dyn ModelBytes>> = ["wide", "narrow"]
-        .map(|name| Rc::new(MemoryModel::new(adapters::file("llama", name))) as Rc<dyn ModelBytes>)
-        .to_vec();
+    let read = |name| block_on(Adapter::read(&MemoryModel::new(adapters::file("llama", name)))).unwrap();
+    let adapters = ["wide", "narrow"].map(|name| Rc::new(read(name))).to_vec();
     for backend in [Backend::Webgpu, Backend::Wasm] {
         let without = options(backend, 256);
         let with = LoadOptions { adapters: adapters.clone(), ..without.clone() };

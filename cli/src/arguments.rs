@@ -159,6 +159,9 @@ pub struct ModelArguments {
     /// A Jinja chat template, in place of the file's own or for a file without one
     #[arg(long, value_name = "FILE")]
     pub chat_template: Option<PathBuf>,
+    /// A LoRA adapter for the model, to judge with: a GGUF file as llama.cpp's converter writes it
+    #[arg(long, value_name = "FILE")]
+    pub adapter: Option<PathBuf>,
     /// The day that a chat template may print, as YYYY-MM-DD [default: always the same, so that verdicts repeat]
     #[arg(long, value_name = "DATE")]
     pub date: Option<String>,
@@ -225,6 +228,9 @@ pub struct ReadingArguments {
     /// `selene`, `rubric-first` (shares most where one rubric is used on many rows), or a YAML file
     #[arg(long, value_name = "NAME|FILE", default_value = "selene")]
     pub template: String,
+    /// What the adapter adds is multiplied by this
+    #[arg(long, value_name = "SCALE", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub adapter_scale: f32,
     /// What to shorten where a row is too long for the model [default: nothing, it is an error]
     #[arg(long, value_name = "FIELD")]
     pub truncate: Option<Cut>,

@@ -12,8 +12,9 @@ use crate::rows::{self, Row};
 use crate::task::{Failure, Task};
 use futures::stream::StreamExt;
 use lunette::Control;
-use lunette::engine::{Engine, LoadOptions, ModelInfo};
+use lunette::engine::{AdapterChoice, Engine, LoadOptions, ModelInfo};
 use lunette::judge::{AUTO_TOKENS, Judge, JudgeOptions, Rubric, Template, TemplateChoice, ThinkingChoice};
+use lunette::model::Adapter;
 use lunette::source::FileModel;
 use serde_json::{Map, Value, json};
 use std::fs;
@@ -171,13 +172,14 @@ impl Run {
 
     fn fingerprint(&self, info: &ModelInfo, load: &LoadOptions) -> Result<Fingerprint, Stop> {
         let JudgeOptions { rubric_orders, both_orders, ties, .. } = self.options;
-        let chat = (&load.chat_template, &load.date);
+        let adapters: Vec<String> = load.adapters.iter().map(|adapter| adapter.sha256()).collect();
+        let beside = (&load.chat_template, &load.date, adapters);
         Fingerprint::new(&Settings {
             version: env!("CARGO_PKG_VERSION"),
             task: self.task.name(),
             rubric: self.task.rubric(),
             template: &self.template,
-            reading: (&self.arguments.reading, rubric_orders, both_orders, ties, chat),
+            reading: (&self.arguments.reading, rubric_orders, both_orders, ties, beside),
             context: info.context_length,
             keep: &self.arguments.keep,
             model: json!([info.name, info.architecture, info.quantization, info.parameters]),
@@ -195,8 +197,14 @@ pub fn load_options(arguments: &ModelArguments) -> Result<LoadOptions, Stop> {
         context_length: arguments.context,
         chat_template: arguments.chat_template.as_ref().map(read).transpose()?,
         date: arguments.date.clone(),
+        adapters: arguments.adapter.iter().map(adapter).collect::<Result<_, _>>()?,
         ..Default::default()
     })
+}
+
+fn adapter(path: &PathBuf) -> Result<Rc<Adapter>, Stop> {
+    let read = FileModel::open(path).and_then(|file| pollster::block_on(Adapter::read(&file)));
+    read.map(Rc::new).map_err(|error| Stop::Fault(format!("--adapter {}: {error}", path.display())))
 }
 
 /// Loads the model, and says which it is.
@@ -227,6 +235,7 @@ pub fn options(reading: &ReadingArguments) -> Result<(JudgeOptions, String), Sto
         samples: reading.samples,
         truncate: reading.truncate.map(Into::into),
         template,
+        adapter: AdapterChoice::First { scale: reading.adapter_scale },
         ..Default::default()
     };
     Ok((options, text))

@@ -4,6 +4,7 @@
 mod support;
 
 use serde_json::{Value, json};
+use std::collections::HashSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
@@ -42,6 +43,38 @@ fn lines_come_in_the_order_of_their_rows() {
         assert!(answer["verdict"]["critique"].is_string() && answer["verdict"].get("timing").is_none());
     }
     assert!(whole.stderr.contains("24 rows judged"), "{}", whole.stderr);
+}
+
+#[test]
+fn an_adapter_judges_and_is_part_of_what_a_line_answers() {
+    let place = Workplace::new("adapter");
+    fs::write(place.path("wide.gguf"), support::adapters::file("llama", "wide")).unwrap();
+    fs::write(place.path("joined.gguf"), support::adapters::file("phi3", "joined")).unwrap();
+    let judge = |more: &[&str]| {
+        let args = [&["score", "--no-critique", "--rubric=score.yaml"], more].concat();
+        let run = place.run(&args, &text(&rows(2)));
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        lines(&run.stdout)
+    };
+    let plain = judge(&[]);
+    let adapted = judge(&["--adapter=wide.gguf"]);
+    let halved = judge(&["--adapter=wide.gguf", "--adapter-scale=0.5"]);
+    let none = judge(&["--adapter=wide.gguf", "--adapter-scale=0"]);
+    for i in 0..2 {
+        let (verdict, hash) = (|of: &[Value]| of[i]["verdict"].clone(), |of: &[Value]| of[i]["hash"].clone());
+        assert_eq!(verdict(&none)["distribution"], verdict(&plain)["distribution"]);
+        assert_ne!(verdict(&adapted)["distribution"], verdict(&plain)["distribution"]);
+        assert_ne!(verdict(&adapted)["distribution"], verdict(&halved)["distribution"]);
+        let hashes = HashSet::from([&plain, &adapted, &halved, &none].map(|lines| hash(lines).to_string()));
+        assert_eq!(hashes.len(), 4);
+    }
+    for (file, why) in
+        [("joined.gguf", "it is for the architecture phi3"), ("tiny.gguf", "this one is a model")]
+    {
+        let run = place.run(&["score", "--rubric=score.yaml", "--adapter", file], "");
+        assert_eq!(run.code, 2);
+        assert!(run.stderr.contains(why), "{}", run.stderr);
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ function otherSide() {
   return { transport, close, sent, calls, answer: (reply: Reply) => answer(reply) };
 }
 
-const logits = (client: Client, signal?: AbortSignal) => client.call("logits", [Uint32Array.of(1)], { signal });
+const logits = (client: Client, signal?: AbortSignal) => client.call("logits", [Uint32Array.of(1), {}], { signal });
 const value = Float32Array.of(1);
 
 describe("calls that overlap", () => {

@@ -81,6 +81,10 @@ describe("options", () => {
     ["a way of thinking that is none", () => inputs.judgeOptions({ thinking: "on" }, "options"), "{ maxTokens }"],
     ["a thought without a limit", () => inputs.judgeOptions({ thinking: {} }, "options"), "options.thinking.maxTokens"],
     ["a thought of null", () => inputs.judgeOptions({ thinking: null }, "options"), "options.thinking must be"],
+    ["an adapter by its place", () => inputs.judgeOptions({ adapter: 0 }, "options"), "{ name, scale }"],
+    ["an adapter without a name", () => inputs.generateOptions({ adapter: { scale: 2 } }, "options"), "adapter.name"],
+    ["a scale that is none", () => inputs.judgeOptions({ adapter: { name: "a", scale: NaN } }, "options"), "scale"],
+    ["one adapter where several go", () => inputs.loadOptions({ adapters: "a.gguf" }, "options"), "an array"],
     [
       "half of a thought's marks",
       () => inputs.judgeOptions({ template: { userTemplate: "", thinking: { open: "<think>" } } }, "options"),
@@ -93,7 +97,7 @@ describe("options", () => {
     ],
     [
       "a signal that is none",
-      () => inputs.callOptions({ signal: {} }, "options"),
+      () => inputs.readOptions({ signal: {} }, "options"),
       "options.signal must be an AbortSignal",
     ],
     ["null", () => inputs.loadOptions(null, "options"), "options must be an object, but is null"],

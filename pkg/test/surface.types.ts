@@ -85,10 +85,10 @@ expectTypeOf<Engine["tokenize"]>().toEqualTypeOf<
 >();
 expectTypeOf<Engine["detokenize"]>().toEqualTypeOf<(tokens: Uint32Array) => Promise<string>>();
 expectTypeOf<Engine["logits"]>().toEqualTypeOf<
-  (tokens: Uint32Array, options?: lunette.CallOptions) => Promise<Float32Array>
+  (tokens: Uint32Array, options?: lunette.ReadOptions) => Promise<Float32Array>
 >();
 expectTypeOf<Engine["logprobs"]>().toEqualTypeOf<
-  (tokens: Uint32Array, options?: lunette.CallOptions) => Promise<Float32Array>
+  (tokens: Uint32Array, options?: lunette.ReadOptions) => Promise<Float32Array>
 >();
 expectTypeOf<Engine["generate"]>().toEqualTypeOf<
   (
@@ -107,6 +107,7 @@ expectTypeOf<lunette.LoadOptions>().toEqualTypeOf<{
   maxBatch?: number;
   chatTemplate?: string;
   date?: string;
+  adapters?: readonly lunette.ModelSource[];
   worker?: boolean | (() => Worker);
   cache?: boolean;
   sha256?: string;
@@ -125,6 +126,7 @@ expectTypeOf<lunette.ScoreRubric>().toEqualTypeOf<{ objective: string; scale: Re
 expectTypeOf<lunette.JudgeOptions>().toEqualTypeOf<{
   critique?: boolean;
   maxTokens?: number;
+  adapter?: string | null | { name: string; scale?: number };
   temperature?: number;
   seed?: number;
   samples?: number;
@@ -156,6 +158,7 @@ expectTypeOf<Engine["chatPrompt"]>().toEqualTypeOf<
 >();
 expectTypeOf<lunette.GenerateOptions>().toEqualTypeOf<{
   maxTokens?: number;
+  adapter?: string | null | { name: string; scale?: number };
   temperature?: number;
   topK?: number;
   topP?: number;

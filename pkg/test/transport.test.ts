@@ -33,9 +33,11 @@ afterEach(() => {
 
 describe("a worker", () => {
   const load = async () => {
+    const before = StubWorker.last;
     const loading = Engine.load(new Blob(["GGUF"]));
     loading.catch(() => undefined);
     await vi.waitFor(() => {
+      expect(StubWorker.last).not.toBe(before);
       expect(StubWorker.last.posted).toHaveLength(1);
     });
     return { loading, worker: StubWorker.last };

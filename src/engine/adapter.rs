@@ -6,17 +6,24 @@ use serde::Deserialize;
 
 /// One of the adapters that the model was loaded with: by its name, `null` for none of them, or with the scale of what it
 /// adds (1 where not given; 0 adds nothing, and more than 1 or less than 0 is possible).
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(from = "Option<Named>")]
 pub enum AdapterChoice {
-    /// The first that was loaded, if any was.
-    #[default]
-    First,
+    /// The first that was loaded, if any was: what a call takes that does not say.
+    First {
+        scale: f32,
+    },
     None,
     Named {
         name: String,
         scale: f32,
     },
+}
+
+impl Default for AdapterChoice {
+    fn default() -> Self {
+        AdapterChoice::First { scale: 1.0 }
+    }
 }
 
 #[derive(Deserialize)]
@@ -46,24 +53,27 @@ impl From<Option<Named>> for AdapterChoice {
 
 impl AdapterChoice {
     pub(super) fn among(&self, names: &[String]) -> Result<Option<Chosen>> {
-        match self {
-            AdapterChoice::First => Ok((!names.is_empty()).then_some(Chosen { adapter: 0, scale: 1.0 })),
-            AdapterChoice::None => Ok(None),
-            AdapterChoice::Named { scale, .. } if !scale.is_finite() => {
-                Err(Error::InvalidArgument("`adapter.scale` must be a number".into()))
-            }
+        let (at, scale) = match self {
+            AdapterChoice::None => return Ok(None),
+            AdapterChoice::First { scale } => (Some(0).filter(|_| !names.is_empty()), *scale),
             AdapterChoice::Named { name, scale } => match names.iter().position(|known| known == name) {
-                // With the scale 0 it is the model itself, and its cache too.
-                Some(_) if *scale == 0.0 => Ok(None),
-                Some(at) => Ok(Some(Chosen { adapter: at as u32, scale: *scale })),
-                None => Err(Error::InvalidArgument(format!(
-                    "there is no adapter {name:?}; {}",
-                    match names {
-                        [] => "the model was loaded without any: see `adapters` of its load".into(),
-                        names => format!("loaded are {names:?}"),
-                    }
-                ))),
+                None => return Err(unknown(name, names)),
+                at => (at, *scale),
             },
+        };
+        if !scale.is_finite() {
+            return Err(Error::InvalidArgument("`adapter.scale` must be a number".into()));
         }
+        // With the scale 0 it is the model itself, and its cache too.
+        Ok(at.filter(|_| scale != 0.0).map(|at| Chosen { adapter: at as u32, scale }))
     }
+}
+
+fn unknown(name: &str, names: &[String]) -> Error {
+    Error::InvalidArgument(match names {
+        [] => format!(
+            "there is no adapter {name:?}: the model was loaded without any, see `adapters` of its load"
+        ),
+        names => format!("there is no adapter {name:?}; loaded are {names:?}"),
+    })
 }

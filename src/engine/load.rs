@@ -2,11 +2,11 @@
 
 use super::cache::Cache;
 use super::keeper::Keeper;
-use super::options::{LoadOptions, chat_template, config, kv_shape};
+use super::options::{LoadOptions, chat_template, kv_shape};
 use super::plan::Planner;
 use super::schedule::{Limits, Scheduler};
 use super::{Engine, ModelInfo};
-use crate::model::{Incoming, Phase, Progress};
+use crate::model::{Config, Incoming, Phase, Progress};
 use crate::source::ModelBytes;
 use crate::tokenizer::Tokenizer;
 use crate::{Control, Result};
@@ -22,7 +22,7 @@ impl Engine {
         control: &dyn Control,
     ) -> Result<Engine> {
         let (header, mut incoming) = Incoming::headers(&*bytes).await?;
-        let config = config(&header, options).await?;
+        let config = Config::from_header(&header)?.with_adapters(&header, &options.adapters)?;
         let planner = Planner::new(&header, &config, &incoming, options)?;
         let (target, plan) = planner.choose().await?;
         plan.check()?;

@@ -109,7 +109,7 @@ impl Engine {
 
     /// An empty sequence, computed with the first adapter where the model was loaded with any.
     pub fn sequence(&self) -> Sequence {
-        self.sequence_with(self.adapter(&AdapterChoice::First).unwrap_or(None))
+        self.sequence_with(self.adapter(&AdapterChoice::default()).unwrap_or(None))
     }
 
     /// An empty sequence that is computed with an adapter, or without one (see [`Engine::adapter`]).
@@ -184,18 +184,40 @@ impl Engine {
 
     /// Next-token logits `[vocab]` after the last of `tokens`.
     pub async fn logits(&self, tokens: &[u32], control: &dyn Control) -> Result<Vec<f32>> {
-        Ok(self.advance(&mut self.sequence(), tokens, control).await?.0)
+        self.logits_with(&AdapterChoice::default(), tokens, control).await
+    }
+
+    /// As [`Engine::logits`], with an adapter of the caller's choice.
+    pub async fn logits_with(
+        &self,
+        adapter: &AdapterChoice,
+        tokens: &[u32],
+        control: &dyn Control,
+    ) -> Result<Vec<f32>> {
+        let mut sequence = self.sequence_with(self.adapter(adapter)?);
+        Ok(self.advance(&mut sequence, tokens, control).await?.0)
     }
 
     /// log p(token[i + 1] | token[..= i]) for each token but the first: `tokens.len() - 1` natural logarithms.
     pub async fn logprobs(&self, tokens: &[u32], control: &dyn Control) -> Result<Vec<f32>> {
+        self.logprobs_with(&AdapterChoice::default(), tokens, control).await
+    }
+
+    /// As [`Engine::logprobs`], with an adapter of the caller's choice.
+    pub async fn logprobs_with(
+        &self,
+        adapter: &AdapterChoice,
+        tokens: &[u32],
+        control: &dyn Control,
+    ) -> Result<Vec<f32>> {
+        let sequence = self.sequence_with(self.adapter(adapter)?);
         self.check(tokens)?;
         let [text @ .., last] = tokens else { return Ok(Vec::new()) };
         if text.is_empty() {
             return Ok(Vec::new());
         }
         let want = Want::Each { last: *last };
-        let done = self.scheduler.run(self.sequence(), text.to_vec(), want, control).await?;
+        let done = self.scheduler.run(sequence, text.to_vec(), want, control).await?;
         let each = done.readings.into_iter().map(Reading::into_logprobs).collect::<Result<Vec<_>>>()?;
         Ok(each.concat())
     }

@@ -3,7 +3,6 @@
 use super::recovery::OnRecovery;
 use crate::gguf::Header;
 use crate::model::{Adapter, Config, KvShape, KvType};
-use crate::source::ModelBytes;
 use crate::tokenizer::{ChatTemplate, Date};
 use crate::{Error, Result};
 use std::rc::Rc;
@@ -35,7 +34,7 @@ pub struct LoadOptions {
     pub date: Option<String>,
     /// LoRA adapters, each of which a call may choose (see [`AdapterChoice`](super::AdapterChoice)).
     #[serde(skip)]
-    pub adapters: Vec<Rc<dyn ModelBytes>>,
+    pub adapters: Vec<Rc<Adapter>>,
     /// Called when the device is lost and when the model runs again; it may be called during the load.
     #[serde(skip)]
     pub on_recovery: Option<OnRecovery>,
@@ -64,16 +63,6 @@ pub(super) fn chat_template(header: &Header, options: &LoadOptions) -> Result<Op
         Some(source) => ChatTemplate::new(source, date).map(Some),
         None => ChatTemplate::from_metadata(&header.metadata, date),
     }
-}
-
-/// What a file says of its model, with the adapters that are asked for.
-pub(super) async fn config(header: &Header, options: &LoadOptions) -> Result<Config> {
-    let config = Config::from_header(header)?;
-    let mut adapters = Vec::new();
-    for bytes in &options.adapters {
-        adapters.push(Adapter::read(&**bytes).await?);
-    }
-    config.with_adapters(header, adapters)
 }
 
 /// A cache for `context` positions.

@@ -4,7 +4,7 @@
 //! CPU the model's equations run on tensors that have only sizes.
 
 use super::info::quantization;
-use super::options::{Backend, LoadOptions, chat_template, config, context_length, kv_shape, max_batch};
+use super::options::{Backend, LoadOptions, chat_template, context_length, kv_shape, max_batch};
 use super::place::{Target, gpu};
 use crate::cpu::{CpuNeed, CpuRunner};
 use crate::gguf::Header;
@@ -101,7 +101,7 @@ impl LoadPlan {
     ) -> Result<LoadPlan> {
         let (header, incoming) = Incoming::headers(bytes).await?;
         checkpoint(control).await?;
-        let config = config(&header, options).await?;
+        let config = Config::from_header(&header)?.with_adapters(&header, &options.adapters)?;
         // Fail early with what would end the load anyway.
         Tokenizer::from_metadata(&header.metadata)?;
         chat_template(&header, options)?;

@@ -1,7 +1,8 @@
 use super::convert::{argument, plain, promise, thrown};
 use super::host::{HostControl, HostModel, text_callback};
 use crate::Error;
-use crate::engine::{Engine, GenerateOptions, LoadOptions, LoadPlan, OnRecovery, Prompt};
+use crate::engine::{AdapterChoice, Engine, GenerateOptions, LoadOptions, LoadPlan, OnRecovery, Prompt};
+use crate::model::Adapter;
 use crate::tokenizer::{Message, Tokenizer};
 use js_sys::{Float32Array, Function, Object, Promise, Reflect, Uint32Array};
 use std::rc::Rc;
@@ -16,7 +17,7 @@ pub struct WasmEngine {
 
 #[wasm_bindgen]
 impl WasmEngine {
-    /// Loads a model; `on_progress` is given `{ phase, loaded, total }`, `on_recovery` what becomes of a lost device:
+    /// Loads a model with adapters beside it; `on_progress` is given `{ phase, loaded, total }`, `on_recovery` what becomes of a lost device:
     /// `{ phase, reason, losses, backend }`.
     #[wasm_bindgen(unchecked_return_type = "Promise<WasmEngine>")]
     pub fn load(
@@ -25,9 +26,10 @@ impl WasmEngine {
         on_progress: Function,
         on_recovery: Option<Function>,
         control: HostControl,
+        adapters: Vec<WasmAdapter>,
     ) -> Promise {
         promise(async move {
-            let mut options: LoadOptions = argument(options, "options")?;
+            let mut options = load_options(options, adapters)?;
             options.on_recovery = on_recovery.map(|on_recovery| {
                 OnRecovery::new(move |event| {
                     if let Ok(event) = plain(event) {
@@ -79,19 +81,21 @@ impl WasmEngine {
     }
 
     #[wasm_bindgen(unchecked_return_type = "Promise<Float32Array>")]
-    pub fn logits(&self, tokens: Vec<u32>, control: HostControl) -> Promise {
+    pub fn logits(&self, tokens: Vec<u32>, control: HostControl, options: JsValue) -> Promise {
         let engine = self.engine.clone();
         promise(async move {
-            let logits = engine.logits(&tokens, &control).await?;
+            let ReadOptions { adapter } = argument(options, "options")?;
+            let logits = engine.logits_with(&adapter, &tokens, &control).await?;
             Ok(Float32Array::from(&logits[..]).into())
         })
     }
 
     #[wasm_bindgen(unchecked_return_type = "Promise<Float32Array>")]
-    pub fn logprobs(&self, tokens: Vec<u32>, control: HostControl) -> Promise {
+    pub fn logprobs(&self, tokens: Vec<u32>, control: HostControl, options: JsValue) -> Promise {
         let engine = self.engine.clone();
         promise(async move {
-            let logprobs = engine.logprobs(&tokens, &control).await?;
+            let ReadOptions { adapter } = argument(options, "options")?;
+            let logprobs = engine.logprobs_with(&adapter, &tokens, &control).await?;
             Ok(Float32Array::from(&logprobs[..]).into())
         })
     }
@@ -127,11 +131,45 @@ impl WasmEngine {
     }
 }
 
+/// How tokens are read.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct ReadOptions {
+    adapter: AdapterChoice,
+}
+
+fn load_options(options: JsValue, adapters: Vec<WasmAdapter>) -> crate::Result<LoadOptions> {
+    let options: LoadOptions = argument(options, "options")?;
+    Ok(LoadOptions { adapters: adapters.into_iter().map(|adapter| adapter.0).collect(), ..options })
+}
+
+/// A LoRA adapter, read whole.
+#[wasm_bindgen]
+pub struct WasmAdapter(Rc<Adapter>);
+
+#[wasm_bindgen]
+impl WasmAdapter {
+    #[wasm_bindgen(unchecked_return_type = "Promise<WasmAdapter>")]
+    pub fn read(file: HostModel) -> Promise {
+        promise(async move { Ok(WasmAdapter(Rc::new(Adapter::read(&file).await?)).into()) })
+    }
+
+    /// Another handle of the same adapter: a load takes the one that it is given.
+    pub fn share(&self) -> WasmAdapter {
+        WasmAdapter(self.0.clone())
+    }
+}
+
 /// What loading a model would need, from its headers alone: `WasmLoadPlan`.
 #[wasm_bindgen(js_name = planLoad)]
-pub fn plan_load(model: HostModel, options: JsValue, control: HostControl) -> Promise {
+pub fn plan_load(
+    model: HostModel,
+    options: JsValue,
+    control: HostControl,
+    adapters: Vec<WasmAdapter>,
+) -> Promise {
     promise(async move {
-        let options: LoadOptions = argument(options, "options")?;
+        let options = load_options(options, adapters)?;
         plain(&LoadPlan::new(&model, &options, &control).await?)
     })
 }

@@ -9,7 +9,7 @@
 use super::header::read_header;
 use super::tensors::{Tensors, Wanted, adaptable, addressable};
 use crate::gguf::Header;
-use crate::source::{Feed, ModelBytes};
+use crate::source::{Feed, ModelBytes, ResumableSha256};
 use crate::{Error, Result};
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -89,6 +89,13 @@ impl Adapter {
         Ok(Adapter { name: of_file("general.name"), header, bytes, alpha })
     }
 
+    /// SHA-256 of the file, in hexadecimal digits.
+    pub fn sha256(&self) -> String {
+        let mut hash = ResumableSha256::new();
+        hash.update(&self.bytes);
+        hash.digest()
+    }
+
     /// Fails unless it belongs to the model of `base`, whose matrices that can have one beside them are `tensors`.
     fn check(&self, base: &Header, tensors: &Tensors) -> Result<()> {
         let text = |header: &Header, key: &str| header.metadata.str(key).unwrap_or("unnamed").to_string();
@@ -146,34 +153,37 @@ impl Adapter {
     }
 }
 
-/// The adapters of a model.
+/// The adapters of a model, each with the name that it is chosen by.
 #[derive(Clone, Default)]
-pub struct Adapters(Rc<[Adapter]>);
+pub struct Adapters(Rc<[(String, Rc<Adapter>)]>);
 
 impl Adapters {
     /// Fails with the first adapter that does not belong to the model, of which no more than the header is needed.
-    pub(super) fn new(adapters: Vec<Adapter>, base: &Header, tensors: &Tensors) -> Result<Adapters> {
+    pub(super) fn new(adapters: &[Rc<Adapter>], base: &Header, tensors: &Tensors) -> Result<Adapters> {
         if adapters.len() > MAX_ADAPTERS {
             return Err(Error::InvalidArgument(format!(
                 "{} `adapters` were given, and at most {MAX_ADAPTERS} are held",
                 adapters.len()
             )));
         }
-        let (mut adapters, mut names) = (adapters, HashSet::new());
-        for (i, adapter) in adapters.iter_mut().enumerate() {
+        let (mut named, mut names) = (Vec::new(), HashSet::new());
+        for (i, adapter) in adapters.iter().enumerate() {
             adapter.check(base, tensors)?;
             // A name that another has too would choose neither.
-            if adapter.name.is_empty() || !names.insert(adapter.name.clone()) {
-                adapter.name = format!("adapter {}", i + 1);
-                names.insert(adapter.name.clone());
-            }
+            let own = (!adapter.name.is_empty() && names.insert(adapter.name.clone()))
+                .then(|| adapter.name.clone());
+            named.push((own.unwrap_or_else(|| format!("adapter {}", i + 1)), adapter.clone()));
         }
-        Ok(Adapters(adapters.into()))
+        Ok(Adapters(named.into()))
     }
 
     /// By which they are chosen: those that the files give themselves, "adapter 1" and so on for files without one.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|adapter| &adapter.name[..])
+        self.0.iter().map(|(name, _)| &name[..])
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Adapter> {
+        self.0.iter().map(|(_, adapter)| &**adapter)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -182,12 +192,12 @@ impl Adapters {
 
     /// Bytes of the files, which stay in memory.
     pub fn bytes(&self) -> u64 {
-        self.0.iter().map(|adapter| adapter.bytes.len() as u64).sum()
+        self.all().map(|adapter| adapter.bytes.len() as u64).sum()
     }
 
     /// Columns of each adapter in what the `A`s make.
     pub(super) fn width(&self) -> usize {
-        self.0.iter().map(Adapter::rank).max().unwrap_or(0)
+        self.all().map(Adapter::rank).max().unwrap_or(0)
     }
 
     /// Columns of all of them, and what fills them up to whole groups.
@@ -197,13 +207,13 @@ impl Adapters {
 
     /// Whether any has matrices for this tensor.
     pub(super) fn change(&self, tensor: &str) -> bool {
-        self.0.iter().any(|adapter| adapter.header.tensor(&format!("{tensor}{A}")).is_some())
+        self.all().any(|adapter| adapter.header.tensor(&format!("{tensor}{A}")).is_some())
     }
 
     /// The `A`s of a tensor, `[columns, cols]`.
     pub(super) fn a(&self, tensor: &str, cols: usize) -> Result<Vec<f32>> {
         let mut all = zeros(self.columns() * cols)?;
-        for (adapter, rows) in self.0.iter().zip(all.chunks_exact_mut(self.width() * cols)) {
+        for (adapter, rows) in self.all().zip(all.chunks_exact_mut(self.width() * cols)) {
             if let Some((_, values)) = adapter.values(&format!("{tensor}{A}"))? {
                 rows[..values.len()].copy_from_slice(&values);
             }
@@ -215,7 +225,7 @@ impl Adapters {
     pub(super) fn b(&self, tensor: &str, first: usize, rows: usize) -> Result<Vec<f32>> {
         let (columns, width) = (self.columns(), self.width());
         let mut all = zeros(rows * columns)?;
-        for (i, adapter) in self.0.iter().enumerate() {
+        for (i, adapter) in self.all().enumerate() {
             let Some((outputs, values)) = adapter.values(&format!("{tensor}{B}"))? else { continue };
             let rank = values.len() / outputs;
             let scale = adapter.alpha.map_or(1.0, |alpha| alpha / rank as f32);
@@ -244,6 +254,12 @@ fn zeros(count: usize) -> Result<Vec<f32>> {
 impl PartialEq for Adapters {
     fn eq(&self, other: &Adapters) -> bool {
         Rc::ptr_eq(&self.0, &other.0) || self.is_empty() && other.is_empty()
+    }
+}
+
+impl std::fmt::Debug for Adapter {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "the adapter {:?}", self.name)
     }
 }
 

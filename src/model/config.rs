@@ -6,6 +6,7 @@ use super::tensors::expected;
 use crate::gguf::{Header, Metadata, Value};
 use crate::tokenizer::MAX_VOCABULARY;
 use crate::{Error, Result};
+use std::rc::Rc;
 
 /// The hyper-parameters of a model, read from its metadata and checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -184,7 +185,7 @@ impl Config {
     }
 
     /// With adapters beside its matrices, if they belong to this model. Fails with the first that does not.
-    pub fn with_adapters(mut self, header: &Header, adapters: Vec<Adapter>) -> Result<Config> {
+    pub fn with_adapters(mut self, header: &Header, adapters: &[Rc<Adapter>]) -> Result<Config> {
         self.adapters = Adapters::new(adapters, header, &expected(header, &self)?)?;
         Ok(self)
     }

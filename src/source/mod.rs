@@ -37,9 +37,3 @@ pub trait ModelBytes {
     /// The bytes of a file, from its first on; `part` counts from 0.
     fn open(&self, part: usize) -> LocalBoxFuture<'_, Result<Box<dyn ByteStream>>>;
 }
-
-impl std::fmt::Debug for dyn ModelBytes {
-    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        write!(f, "the bytes of {} files", self.parts())
-    }
-}

@@ -49,3 +49,46 @@ describe("architectures", () => {
     }
   }
 });
+
+describe("adapters", () => {
+  for (const backend of BACKENDS) {
+    test(`two at once on ${backend} have llama.cpp's logits`, minutes(5), async (t) => {
+      assert.ok(models, "LUNETTE_ARCHITECTURES must name the folder of the tiny models, as `cargo xtask test` does");
+      const { origin, files } = await server();
+      const names = ["llama.gguf", "llama.wide.lora", "llama.narrow.lora"];
+      for (const name of names) files.set(name, readFileSync(join(models, name)));
+      t.after(() => names.forEach((name) => files.delete(name)));
+      // Each with its golden values: the model alone, and adapters with their scales.
+      const calls = [
+        [null, goldens["llama"]],
+        ["wide", goldens["llama.wide 1"]],
+        [{ name: "narrow" }, goldens["llama.narrow 1"]],
+        [{ name: "wide", scale: -0.5 }, goldens["llama.wide -0.5"]],
+      ].map(([adapter, prompts]) => ({ adapter, ...prompts[2] }));
+      const page = await packagePage();
+      const { logits, info, refused } = await page.evaluate(
+        async ([urls, backend, calls]) => {
+          const [url, ...adapters] = urls;
+          const judge = await lunette.Judge.load(url, { adapters, backend, cache: false });
+          try {
+            const read = ({ tokens, adapter }) => judge.engine.logits(new Uint32Array(tokens), { adapter });
+            const logits = (await Promise.all(calls.map(read))).map((values) => Array.from(values));
+            const refused = await read({ tokens: [1], adapter: "other" }).catch((error) => [error.code, error.message]);
+            return { logits, info: judge.info, refused };
+          } finally {
+            await judge.dispose();
+          }
+        },
+        [names.map((name) => `${origin}/files/${name}`), backend, calls],
+      );
+      assert.deepEqual(info.loraAdapters, ["wide", "narrow"]);
+      assert.equal(refused[0], "invalid-argument");
+      assert.match(refused[1], /"other".*"narrow"/);
+      for (const [i, { adapter, logits: theirs }] of calls.entries()) {
+        const kl = divergence(theirs, logits[i]);
+        t.diagnostic(`${JSON.stringify(adapter)}: KL ${kl.toExponential(1)}`);
+        assert.ok(kl <= KL_LIMIT, `${JSON.stringify(adapter)}: KL ${kl}`);
+      }
+    });
+  }
+});

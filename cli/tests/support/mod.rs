@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+#[path = "../../../tests/common/adapters.rs"]
+pub mod adapters;
 #[path = "../../../tests/common/split.rs"]
 pub mod split;
 #[path = "../../../tests/common/tiny.rs"]

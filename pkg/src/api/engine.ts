@@ -4,10 +4,9 @@ import type { Transport } from "../wire/client.js";
 import * as inputs from "../wire/inputs.js";
 import { askToPersist } from "./persist.js";
 import { platform } from "../platform.js";
-import { describeSource, withChatTemplate } from "./source.js";
+import { describeAdapters, describeSource, withChatTemplate } from "./source.js";
 import { opened } from "./handle.js";
 import type {
-  CallOptions,
   ChatMessage,
   ChatPrompt,
   GenerateOptions,
@@ -15,6 +14,7 @@ import type {
   LoadOptions,
   ModelInfo,
   ModelSource,
+  ReadOptions,
 } from "../types/index.js";
 import { AdmissionControl } from "../wire/admission.js";
 
@@ -60,6 +60,7 @@ export class Engine {
       worker,
       cache = true,
       sha256,
+      adapters: given,
       onProgress,
       onRecovery,
       signal,
@@ -67,6 +68,7 @@ export class Engine {
     } = inputs.loadOptions(options, "options");
     const from = await opened(model);
     const source = describeSource(from, sha256);
+    const adapters = await describeAdapters(from, given);
     // Do not await this: a browser may ask the user, and the load does not depend on the answer.
     if (cache && source.kind === "url") void askToPersist();
     const client = new Client(new AdmissionControl(await connect(worker)));
@@ -74,7 +76,10 @@ export class Engine {
     try {
       return new Engine(
         client,
-        await client.call("load", [source, withChatTemplate(from, settings), { cache }], { onProgress, signal }),
+        await client.call("load", [source, withChatTemplate(from, settings), { cache, adapters }], {
+          onProgress,
+          signal,
+        }),
       );
     } catch (error) {
       void client.dispose();
@@ -112,9 +117,9 @@ export class Engine {
    *
    * @throws {LunetteError} `context-overflow` when there are more tokens than `info.contextLength`.
    */
-  async logits(tokens: Uint32Array, options: CallOptions = {}): Promise<Float32Array> {
-    const watch = inputs.callOptions(options, "options");
-    return this.#client.call("logits", [checkTokens(tokens, "tokens")], watch);
+  async logits(tokens: Uint32Array, options: ReadOptions = {}): Promise<Float32Array> {
+    const { signal, ...settings } = inputs.readOptions(options, "options");
+    return this.#client.call("logits", [checkTokens(tokens, "tokens"), settings], { signal });
   }
 
   /**
@@ -123,9 +128,9 @@ export class Engine {
    *
    * @throws {LunetteError} `context-overflow` when there are more tokens than `info.contextLength`.
    */
-  async logprobs(tokens: Uint32Array, options: CallOptions = {}): Promise<Float32Array> {
-    const watch = inputs.callOptions(options, "options");
-    return this.#client.call("logprobs", [checkTokens(tokens, "tokens")], watch);
+  async logprobs(tokens: Uint32Array, options: ReadOptions = {}): Promise<Float32Array> {
+    const { signal, ...settings } = inputs.readOptions(options, "options");
+    return this.#client.call("logprobs", [checkTokens(tokens, "tokens"), settings], { signal });
   }
 
   /**

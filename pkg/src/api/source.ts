@@ -4,9 +4,10 @@ import { LunetteError } from "../wire/errors.js";
 import { modelRef } from "../wire/inputs.js";
 import { platform } from "../platform.js";
 import type { WireSource, WireUrl } from "../wire/protocol.js";
+import { opened } from "./handle.js";
 import type { OpenedSource } from "./handle.js";
 import { partBlobs, partUrls } from "../wire/split.js";
-import type { ModelRef } from "../types/index.js";
+import type { ModelRef, ModelSource } from "../types/index.js";
 
 /**
  * A source in a form that can be posted to a worker. Addresses become absolute, because the worker's base address differs
@@ -35,9 +36,21 @@ export function describeSource(model: OpenedSource, sha256?: string): WireSource
 
 /** `settings` with the chat template of a named model or a reference, unless they have one. */
 export function withChatTemplate<T extends { chatTemplate?: string }>(model: OpenedSource, settings: T): T {
-  const ref = typeof model === "string" ? entryOf(model) : (model as Partial<ModelRef>);
-  const chatTemplate = settings.chatTemplate ?? ref?.chatTemplate;
+  const chatTemplate = settings.chatTemplate ?? refOf(model)?.chatTemplate;
   return chatTemplate === undefined ? settings : { ...settings, chatTemplate };
+}
+
+/** The adapters that are asked for, else those of a named model or a reference. */
+export async function describeAdapters(
+  model: OpenedSource,
+  adapters: readonly ModelSource[] | undefined,
+): Promise<WireSource[]> {
+  const asked = adapters ?? refOf(model)?.adapters ?? [];
+  return Promise.all(asked.map(async (adapter) => describeSource(await opened(adapter))));
+}
+
+function refOf(model: OpenedSource): Partial<ModelRef> | undefined {
+  return typeof model === "string" ? entryOf(model) : (model as Partial<ModelRef>);
 }
 
 function describe(model: OpenedSource): WireSource {

@@ -1,3 +1,5 @@
+import type { AdapterChoice } from "./load.js";
+
 /** A message of a conversation, rendered through the model's own chat template. */
 export interface ChatMessage {
   role: "system" | "user" | "assistant";
@@ -50,6 +52,8 @@ export type Constraint =
 export interface GenerateOptions {
   /** Limit of generated tokens. Default 256. */
   maxTokens?: number;
+  /** The LoRA adapter to write with, of those in {@link LoadOptions.adapters}. Default: the first of them. */
+  adapter?: AdapterChoice;
   /** Default 0: greedy, always the likeliest token. */
   temperature?: number;
   /** Sample only from the k likeliest tokens. */
@@ -95,6 +99,12 @@ export interface Generation {
   finishReason: "stop" | "length";
   usage: Usage;
   timing: Timing;
+}
+
+/** How tokens are read. */
+export interface ReadOptions extends CallOptions {
+  /** The LoRA adapter to read with, of those in {@link LoadOptions.adapters}. Default: the first of them. */
+  adapter?: AdapterChoice;
 }
 
 /** What every long call accepts. */

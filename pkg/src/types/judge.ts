@@ -1,4 +1,5 @@
 import type { Ranking } from "./statistics.js";
+import type { AdapterChoice } from "./load.js";
 import type { Timing, Usage } from "./generate.js";
 
 /** A rubric for a score. */
@@ -133,6 +134,8 @@ export interface JudgeOptions {
    *   with `invalid-argument` where neither template shows how a thought begins.
    */
   thinking?: Thinking;
+  /** The LoRA adapter to judge with, of those in {@link LoadOptions.adapters}. Default: the first of them. */
+  adapter?: AdapterChoice;
   /** Default 0: greedy, always the likeliest token. */
   temperature?: number;
   /** Seed of the sampler, for a `temperature` above 0. */

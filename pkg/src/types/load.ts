@@ -24,6 +24,8 @@ export interface ModelRef {
   template?: BuiltInTemplate;
   /** A Jinja chat template that replaces the file's own. {@link LoadOptions.chatTemplate} takes precedence. */
   chatTemplate?: string;
+  /** LoRA adapters that make the model what the name says. {@link LoadOptions.adapters} takes precedence. */
+  adapters?: ModelRef[];
 }
 
 /** A named model of {@link Models.catalogue}, with all that is known of it before a download. */
@@ -86,6 +88,12 @@ export type Backend = "auto" | "webgpu" | "wasm";
  */
 export type Capability = "subgroups" | "f16" | "dp4a";
 
+/**
+ * A LoRA adapter by its name in {@link ModelInfo.loraAdapters}, `null` for the model without any, or a name with the scale of
+ * what the adapter adds (default 1).
+ */
+export type AdapterChoice = string | null | { name: string; scale?: number };
+
 /** How a model is loaded. */
 export interface LoadOptions {
   /** Default `"auto"`. */
@@ -103,6 +111,12 @@ export interface LoadOptions {
   chatTemplate?: string;
   /** The date that a chat template may print, as `"2024-07-26"`. Default: a fixed date, so that verdicts repeat. */
   date?: string;
+  /**
+   * LoRA adapters for this model: GGUF files as llama.cpp's converter writes them, at most 16. They are fetched first and stay
+   * in memory. Each call chooses one, and calls with different ones share their forward passes. Default: those of the
+   * {@link ModelRef}.
+   */
+  adapters?: readonly ModelSource[];
   /**
    * Default `true`: the engine runs in its own Web Worker, so the page never blocks. `false` runs it on the calling thread, for
    * environments without workers. A function starts the worker itself, as a module, from the script `lunette/worker`: for pages
@@ -238,6 +252,8 @@ export interface ModelInfo {
   contextLength: number;
   /** Number of distinct tokens: the length of {@link Engine.logits}. */
   vocabularySize: number;
+  /** Names of the LoRA adapters that a call may choose. */
+  loraAdapters: string[];
   /** What a person should know about the file, in whole sentences: that its tokenizer is a guess, for one. Mostly empty. */
   warnings: string[];
   /** The backend that was chosen. */

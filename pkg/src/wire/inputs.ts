@@ -19,7 +19,7 @@ import {
 import type { Check } from "./check.js";
 import { LunetteError } from "./errors.js";
 import type {
-  CallOptions,
+  AdapterChoice,
   CatalogueEntry,
   ChatMessage,
   ClassifyManyTask,
@@ -32,7 +32,9 @@ import type {
   JudgeOptions,
   LoadOptions,
   ModelRef,
+  ModelSource,
   RankTask,
+  ReadOptions,
   ScoreManyTask,
   ScoreRubric,
   ScoreTask,
@@ -66,6 +68,8 @@ const engineFields = {
 
 export const loadOptions = settings<LoadOptions>({
   ...engineFields,
+  // Each is looked at as a model's source is.
+  adapters: optional(listOf((value) => value as ModelSource)),
   worker: optional(workerChoice),
   cache: optional(flag),
   sha256: optional(sha256),
@@ -76,8 +80,6 @@ export const loadOptions = settings<LoadOptions>({
 
 /** The part of {@link loadOptions} that the engine reads. */
 export const engineOptions = record<Pick<LoadOptions, keyof typeof engineFields>>(engineFields);
-
-export const callOptions = settings<CallOptions>({ signal: optional(signal) });
 
 export const tokenizeOptions = settings<{ special?: boolean }>({ special: optional(flag) });
 
@@ -101,7 +103,19 @@ const thinking: Check<Thinking> = (value, where) => {
   throw wrong(where, '"off", "auto" or { maxTokens }', value);
 };
 
+const scaledAdapter = settings<{ name: string; scale?: number }>({ name: text, scale: optional(finite) });
+
+const adapter: Check<AdapterChoice> = (value, where) => {
+  if (typeof value === "string") return text(value, where);
+  if (value === null) return null;
+  if (typeof value === "object") return scaledAdapter(value, where);
+  throw wrong(where, "a name, null or { name, scale }", value);
+};
+
+export const readOptions = settings<ReadOptions>({ adapter: optional(adapter), signal: optional(signal) });
+
 const readingOptions = {
+  adapter: optional(adapter),
   critique: optional(flag),
   maxTokens: optional(count),
   thinking: optional(thinking),
@@ -157,6 +171,7 @@ export const generateOptions = settings<GenerateOptions>({
   logprobs: optional(flag),
   topLogprobs: optional(count),
   constraint: optional(constraint),
+  adapter: optional(adapter),
   onToken: optional(callback),
   signal: optional(signal),
 });
@@ -236,9 +251,10 @@ const refFields = {
   name: optional(text),
   template: optional(oneOf("selene", "rubric-first")),
   chatTemplate: optional(text),
+  adapters: optional<ModelRef[]>((value, where) => listOf(modelRef)(value, where)),
 };
 
-export const modelRef = record<ModelRef>(refFields);
+export const modelRef: Check<ModelRef> = (value, where) => record<ModelRef>(refFields)(value, where);
 
 export const catalogueEntry = record<CatalogueEntry>({
   ...refFields,

@@ -16,7 +16,13 @@ import type {
   TokenPlace,
 } from "../types/index.js";
 import type { ClassBallot, JudgeKind, JudgeTasks, PreferenceBallot, ScoreBallot } from "./tasks.js";
-import type { Prompt, WasmGenerateOptions, WasmJudgeOptions, WasmLoadOptions } from "./wasm-contract.js";
+import type {
+  Prompt,
+  WasmGenerateOptions,
+  WasmJudgeOptions,
+  WasmLoadOptions,
+  WasmReadOptions,
+} from "./wasm-contract.js";
 
 /** Every call that the page can make to the worker. */
 export interface Calls {
@@ -30,8 +36,8 @@ export interface Calls {
   tokenize: { args: [text: string, special: boolean]; result: Uint32Array };
   detokenize: { args: [tokens: Uint32Array]; result: string };
   chatPrompt: { args: [messages: ChatMessage[]]; result: ChatPrompt };
-  logits: { args: [tokens: Uint32Array]; result: Float32Array };
-  logprobs: { args: [tokens: Uint32Array]; result: Float32Array };
+  logits: { args: [tokens: Uint32Array, options: WasmReadOptions]; result: Float32Array };
+  logprobs: { args: [tokens: Uint32Array, options: WasmReadOptions]; result: Float32Array };
   generate: { args: [prompt: Prompt, options: WasmGenerateOptions]; result: Generation };
   judge: {
     args: [kind: JudgeKind, task: JudgeTasks[JudgeKind]["task"], options: WasmJudgeOptions];
@@ -89,4 +95,6 @@ export interface WireBlobs {
 /** Options of a load that the engine does not need. */
 export interface ArrivalOptions {
   cache: boolean;
+  /** Where the adapters are loaded from. */
+  adapters: WireSource[];
 }

@@ -1,5 +1,6 @@
 import type { ClassBallot, JudgeKind, JudgeTasks, PreferenceBallot, ScoreBallot } from "./tasks.js";
 import type {
+  AdapterChoice,
   Backend,
   CalibrationFit,
   CalibrationMap,
@@ -20,6 +21,7 @@ import type {
   Progress,
   Ranking,
   RankOptions,
+  ReadOptions,
   Recovery,
   ScoreRubric,
   Template,
@@ -32,7 +34,13 @@ export interface WasmModule {
   WasmEngine: WasmEngineClass;
   WasmSha256: WasmSha256Class;
   /** Reads headers only. */
-  planLoad: (model: ModelBytes, options: WasmLoadOptions, control: Control) => Promise<WasmLoadPlan>;
+  planLoad: (
+    model: ModelBytes,
+    options: WasmLoadOptions,
+    control: Control,
+    adapters: WasmAdapter[],
+  ) => Promise<WasmLoadPlan>;
+  WasmAdapter: { read(file: ModelBytes): Promise<WasmAdapter> };
   parseRubric(yaml: string): ScoreRubric | ClassRubric | string;
   parseTemplate(yaml: string): Template;
   rankResults(results: PairwiseResult[], options: RankOptions): Ranking;
@@ -50,7 +58,14 @@ export interface WasmEngineClass {
     onProgress: (progress: Progress) => void,
     onRecovery: (event: Recovery) => void,
     control: Control,
+    adapters: WasmAdapter[],
   ): Promise<WasmEngine>;
+}
+
+/** An adapter, read whole. A load takes the handle that it is given; `share` makes another of the same adapter. */
+export interface WasmAdapter {
+  share(): WasmAdapter;
+  free(): void;
 }
 
 /** Throws `Error` objects with a `code` of {@link ErrorCode}. Calls may overlap: the engine queues them. */
@@ -60,8 +75,8 @@ export interface WasmEngine {
   tokenize(text: string, special: boolean): Uint32Array;
   detokenize(tokens: Uint32Array): string;
   chatPrompt(messages: ChatMessage[]): ChatPrompt;
-  logits(tokens: Uint32Array, control: Control): Promise<Float32Array>;
-  logprobs(tokens: Uint32Array, control: Control): Promise<Float32Array>;
+  logits(tokens: Uint32Array, control: Control, options?: WasmReadOptions): Promise<Float32Array>;
+  logprobs(tokens: Uint32Array, control: Control, options?: WasmReadOptions): Promise<Float32Array>;
   generate(prompt: Prompt, options: WasmGenerateOptions, onToken: OnToken, control: Control): Promise<Generation>;
   judge(
     kind: JudgeKind,
@@ -131,12 +146,15 @@ export interface WasmLoadOptions {
 
 export type WasmJudgeOptions = Omit<JudgeOptions & CompareOptions, "onToken" | "signal">;
 
+export type WasmReadOptions = Omit<ReadOptions, "signal">;
+
 export interface WasmGenerateOptions {
   maxTokens?: number;
   temperature?: number;
   topK?: number;
   topP?: number;
   minP?: number;
+  adapter?: AdapterChoice;
   seed?: number;
   stop?: string[];
   logprobs?: boolean;

@@ -8,7 +8,7 @@ import { arrive, completePlan } from "./loading.js";
 import { Meter } from "./meter.js";
 import type { Calls, Method, Reply, Request, WireSource, WireUrl } from "../wire/protocol.js";
 import type { CachedModel, LoadPlan, ModelInfo, Progress, Recovery, TokenPlace } from "../types/index.js";
-import type { OnToken, WasmEngine, WasmLoadOptions, WasmModule } from "../wire/wasm-contract.js";
+import type { OnToken, WasmAdapter, WasmEngine, WasmLoadOptions, WasmModule } from "../wire/wasm-contract.js";
 import { requestSubgroups } from "./webgpu.js";
 
 /** The worker's own side of its message channel, or a `MessagePort` when there is no worker. */
@@ -121,9 +121,9 @@ class Host {
       case "chatPrompt":
         return this.#loaded.chatPrompt(...request.args);
       case "logits":
-        return this.#loaded.logits(...request.args, control);
+        return this.#loaded.logits(request.args[0], control, request.args[1]);
       case "logprobs":
-        return this.#loaded.logprobs(...request.args, control);
+        return this.#loaded.logprobs(request.args[0], control, request.args[1]);
       case "generate":
         return this.#loaded.generate(...request.args, onToken, control);
       case "judge":
@@ -146,7 +146,7 @@ class Host {
     return this.#engine;
   }
 
-  async #load(id: number, ...[from, options, { cache }, control]: LoadArgs): Promise<ModelInfo> {
+  async #load(id: number, ...[from, options, { cache, adapters }, control]: LoadArgs): Promise<ModelInfo> {
     const { WasmEngine, WasmSha256: Sha256 } = await this.loadWasm();
     const source = await this.prepare(from, options);
     requestSubgroups(!options.disable?.includes("subgroups"));
@@ -160,26 +160,59 @@ class Host {
       // During a download, progress counts the bytes that arrive.
       else if (!arrival.remote) meter.bytes("upload", progress.loaded, progress.total);
     };
-    const load = () => WasmEngine.load(arrival, options, onProgress, this.#onRecovery, control);
-    this.#engine = await arrive(arrival, control, meter, load);
+    const beside = await this.#adapters(adapters, options, cache, meter, control);
+    const load = () => WasmEngine.load(arrival, options, onProgress, this.#onRecovery, control, shared(beside));
+    try {
+      this.#engine = await arrive(arrival, control, meter, load);
+    } finally {
+      for (const adapter of beside) adapter.free();
+    }
     this.#arrival = arrival;
     this.#license = from.kind === "url" ? from.license : undefined;
     if (ready !== undefined) meter.step(ready);
     return this.#info();
   }
 
-  async #plan(...[from, options, { cache }, control]: LoadArgs): Promise<LoadPlan> {
+  async #plan(...[from, options, { cache, adapters }, control]: LoadArgs): Promise<LoadPlan> {
     const { planLoad, WasmSha256: Sha256 } = await this.loadWasm();
     const source = await this.prepare(from, options);
     const storage = source.kind === "url" ? await this.#openStorage() : undefined;
     const meter = new Meter(() => undefined);
     const arrival = new Arrival({ source, Sha256, meter, storage: cache ? storage : undefined, plan: true });
-    const plan = await arrive(arrival, control, meter, async () => {
-      const plan = await planLoad(arrival, options, control);
-      // This must be read while the files are open.
-      return { ...plan, cached: Math.min(arrival.arrived, plan.model.bytes) };
-    });
-    return completePlan(plan, source, storage);
+    const beside = await this.#adapters(adapters, options, cache, meter, control);
+    try {
+      const plan = await arrive(arrival, control, meter, async () => {
+        const plan = await planLoad(arrival, options, control, shared(beside));
+        // This must be read while the files are open.
+        return { ...plan, cached: Math.min(arrival.arrived, plan.model.bytes) };
+      });
+      return await completePlan(plan, source, storage);
+    } finally {
+      for (const adapter of beside) adapter.free();
+    }
+  }
+
+  /** Reads adapters whole. Each file is checked and cached for itself, as a model's is. */
+  async #adapters(
+    sources: WireSource[],
+    options: WasmLoadOptions,
+    cache: boolean,
+    meter: Meter,
+    control: CallControl,
+  ): Promise<WasmAdapter[]> {
+    const { WasmAdapter, WasmSha256: Sha256 } = await this.loadWasm();
+    const adapters: WasmAdapter[] = [];
+    for (const from of sources) {
+      const source = await this.prepare(from, options);
+      const storage = cache && source.kind === "url" ? await this.#storage(meter) : undefined;
+      const arrival = new Arrival({ source, Sha256, meter, storage });
+      try {
+        adapters.push(await arrive(arrival, control, meter, () => WasmAdapter.read(arrival)));
+      } finally {
+        await arrival.dispose();
+      }
+    }
+    return adapters;
   }
 
   async #import(file: Blob, source: WireUrl | undefined): Promise<CachedModel> {
@@ -256,6 +289,9 @@ class Host {
     this.port.postMessage(reply, transfer);
   }
 }
+
+/** Handles for one load, which takes them. */
+const shared = (adapters: WasmAdapter[]) => adapters.map((adapter) => adapter.share());
 
 /** Whether an error is a trap or a stack overflow of the wasm code. Both leave the instance in an unknown state. */
 function isTrap(error: unknown): error is Error {
