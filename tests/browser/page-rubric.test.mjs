@@ -127,6 +127,8 @@ describe("links to a case", () => {
     const { page, context } = await visit();
     await openTab(page, "classify");
     await part(page, "response").fill("Ünïcode, emoji 🌙 and \u202Eright to left\u202C");
+    await page.getByText("How it is judged").click();
+    await part(page, "thinking").selectOption({ label: "At most 1024 tokens" });
     await part(page, "share").click();
     const link = await part(page, "share-link").inputValue();
     await context.close();
@@ -137,10 +139,12 @@ describe("links to a case", () => {
     const { tab, draft } = JSON.parse(inflateRawSync(Buffer.from(url.hash.slice(PREFIX.length), "base64url")));
     assert.equal(tab, "classify");
     assert.match(draft.response, /🌙/);
+    assert.equal(draft.ways.thinking, 1024);
 
     const opened = await visit({ path: `/${url.hash}` });
     await part(opened.page, "link-status").filter({ hasText: "The case of the link is open" }).waitFor();
     assert.equal(await part(opened.page, "response").inputValue(), draft.response);
+    assert.equal(await part(opened.page, "thinking").inputValue(), "1024");
     assert.equal(new URL(opened.page.url()).hash, "", "the texts leave the address bar");
     const { requests } = opened;
     assert.ok(requests.length > 0 && !requests.some((request) => request.includes(url.hash.slice(12, 40))));
@@ -152,7 +156,9 @@ describe("links to a case", () => {
     const { page, context, troubles } = await visit();
     const before = await part(page, "input").inputValue();
     const good = await goodSetup(page);
+    const ways = (thinking) => ({ ...unpacked(good).draft.ways, thinking });
     const table = {
+      "a thought without end": packed({ tab: "score", draft: { ...unpacked(good).draft, ways: ways(1e9) } }),
       "not base64": `${PREFIX}<img src=x onerror=alert(1)>`,
       "not deflate": `${PREFIX}AAAA`,
       "not JSON": packed("{"),

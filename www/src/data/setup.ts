@@ -12,6 +12,8 @@ export interface Ways {
   critique: boolean;
   /** Tokens. */
   maxTokens: number;
+  /** Whether a judge that can think does so first: as its template has it, never, or for so many tokens. */
+  thinking: "auto" | "off" | number;
   /** Number of critiques that vote. */
   samples: number;
   /** Number of orders of the levels or labels. */
@@ -60,7 +62,14 @@ export type Setup = { [T in Tab]: { tab: T; draft: Drafts[T] } }[Tab];
 export const kindOf = { score: "scale", classify: "labels", compare: "criteria", rank: "criteria" } as const;
 
 /** A small judge repeats itself in critiques that are longer than this. */
-export const DEFAULT_WAYS: Ways = { critique: true, maxTokens: 128, samples: 1, orders: 1, bothOrders: true };
+export const DEFAULT_WAYS: Ways = {
+  critique: true,
+  maxTokens: 128,
+  thinking: "auto",
+  samples: 1,
+  orders: 1,
+  bothOrders: true,
+};
 
 /** Puts a rubric into a form. Returns false if it is of the wrong kind. */
 export function applyRubric(setup: Setup, rubric: RubricFile): boolean {

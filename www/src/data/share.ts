@@ -24,6 +24,8 @@ const list = <T>(entry: v.GenericSchema<T>, most: number) => v.pipe(v.array(entr
 const ways = v.strictObject({
   critique: v.boolean(),
   maxTokens: whole(1, 4096),
+  // Links from before it was a choice have none.
+  thinking: v.optional(v.union([v.picklist(["auto", "off"]), whole(1, 32_768)]), "auto"),
   samples: whole(1, 16),
   orders: whole(1, 16),
   bothOrders: v.boolean(),

@@ -39,9 +39,12 @@ export function rankTask(draft: RankDraft): RankTask {
   return { input, responses: [...responses], criteria: objective, ...extras(draft) };
 }
 
-function reading({ critique, maxTokens, samples }: Ways): JudgeOptions {
-  if (!critique) return { critique };
-  return samples > 1 ? { maxTokens, samples, temperature: VOTING_TEMPERATURE } : { maxTokens };
+function reading({ critique, maxTokens, samples, thinking }: Ways): JudgeOptions {
+  const thought: JudgeOptions =
+    thinking === "auto" ? {} : { thinking: thinking === "off" ? "off" : { maxTokens: thinking } };
+  if (!critique) return { critique, ...thought };
+  const votes = samples > 1 ? { samples, temperature: VOTING_TEMPERATURE } : {};
+  return { maxTokens, ...votes, ...thought };
 }
 
 export const judgeOptions = (ways: Ways): JudgeOptions => ({ ...reading(ways), rubricOrders: ways.orders });
