@@ -142,9 +142,9 @@ def check():
     stage = Stage("check")
     stage.run("nvidia-smi", "nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader", lines=False)
     stage.run("adapter", KIT / "bin/adapter")
-    for program in ("gpu_ops", "gpu_linear", "gpu_sampler", "gpu_model"):
+    for program in ("gpu_ops", "gpu_attention", "gpu_linear", "gpu_sampler", "gpu_model"):
         # Compilers for the CPU take seconds for a GEMM: a rehearsal is content with those that have a bias, and small ones.
-        few = {"gpu_ops": ["--skip", "projections"], "gpu_linear": ["linear_with_bias"]}
+        few = {"gpu_attention": ["--skip", "projections"], "gpu_linear": ["linear_with_bias"]}
         some = few.get(program, []) if REHEARSAL else []
         threads = f"--test-threads={2 if REHEARSAL else 8}"
         out = stage.run(program, KIT / "bin" / program, "--nocapture", threads, *some, lines=False)

@@ -3,11 +3,11 @@
 // CAP above 0 scores are soft-capped. Without barriers.
 //
 // q, out: [n, HEADS · 4 · DIM4] f32. Caches: [blocks, KV_HEADS, BLOCK_LEN, DIM4] entries of four elements; tables[t +
-// i] is the i-th block of the sequence whose table starts at t. Grid: x over rows, y over heads, or with BY_HEAD, for
-// few rows, x over heads, y over rows; a thread owns a head of a row. The softmax is online: for each four positions of
-// the cache the scores, their maximum, then the weighted sum of V, with what was summed before scaled down to the new
-// maximum. Four at a time, because a software adapter pays as much for q, and for the sums, as for an entry of the
-// cache.
+// i] is the i-th block of the sequence whose table starts at t. Heads FIRST … are these KV heads', GROUP each. Grid: x over
+// rows, y over heads, or with BY_HEAD, for few rows, x over heads, y over rows; a thread owns a head of a row. The softmax
+// is online: for each four positions of the cache the scores, their maximum, then the weighted sum of V, with what was
+// summed before scaled down to the new maximum. Four at a time, because a software adapter pays as much for q, and for the
+// sums, as for an entry of the cache.
 //!include $kv
 //!include bounded_tanh
 //!const DIM4
@@ -15,6 +15,8 @@
 
 override HEADS: u32;
 override KV_HEADS: u32;
+override GROUP: u32;
+override FIRST: u32;
 override SCALE: f32;
 override CAP: f32;
 override WINDOW: u32;
@@ -35,11 +37,11 @@ const FOUR: vec4<u32> = vec4<u32>(0u, 1u, 2u, 3u);
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let r = select(id.x, id.y, BY_HEAD);
     let head = select(id.y, id.x, BY_HEAD);
-    if (r >= count.x || head >= HEADS) {
+    if (r >= count.x || head >= KV_HEADS * GROUP) {
         return;
     }
     let row = rows[r];
-    let source = (r * HEADS + head) * DIM4;
+    let source = (r * HEADS + FIRST + head) * DIM4;
     var sums: array<vec4<f32>, DIM4>;
     var most = LOWEST;
     var total = 0.0;
@@ -48,7 +50,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let start = length - min(length, WINDOW);
     for (var first = start / BLOCK_LEN * BLOCK_LEN; first < length; first += BLOCK_LEN) {
         let block = tables[row.w + first / BLOCK_LEN];
-        let base = (block * KV_HEADS + head / (HEADS / KV_HEADS)) * BLOCK_LEN * DIM4;
+        let base = (block * KV_HEADS + head / GROUP) * BLOCK_LEN * DIM4;
         let here = min(BLOCK_LEN, length - first);
         for (var p = 0u; p < here; p += 4u) {
             // Positions past the end repeat the last one, with no weight.

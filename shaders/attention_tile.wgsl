@@ -3,14 +3,14 @@
 // CAP above 0 scores are soft-capped.
 //
 // q: [n, HEADS · 4 · DIM4] f32. Caches: [blocks, KV_HEADS, BLOCK_LEN, DIM4] entries of four elements; tables[t + i] is
-// the i-th block of the sequence whose table starts at t. Grid: x over splits, y over KV heads, z over tiles of ROWS
-// rows. A workgroup owns the queries of its rows whose heads share a KV head, ROWS · GROUP of them (at most LANES), each
-// head's rows apart. It goes through the positions of its split, POSITIONS at a time, in four phases with a barrier
-// between: K comes into shared memory; a thread scores one position for some queries; SHARERS threads together keep the
-// online softmax of a query; a thread, which owns one entry of some queries' sums, adds V as it lies, coalesced. Loops
-// have fixed lengths, so that a compiler can unroll them and have all their loads under way at once: positions past the
-// end repeat the last one, with the weight 0. A tile may span sequences: it goes through one after the other, and the
-// rows of the others take no part.
+// the i-th block of the sequence whose table starts at t. Heads FIRST … are these KV heads', GROUP each. Grid: x over
+// splits, y over KV heads, z over tiles of ROWS rows. A workgroup owns the queries of its rows whose heads share a KV head,
+// ROWS · GROUP of them (at most LANES), each head's rows apart. It goes through the positions of its split, POSITIONS at a
+// time, in four phases with a barrier between: K comes into shared memory; a thread scores one position for some queries;
+// SHARERS threads together keep the online softmax of a query; a thread, which owns one entry of some queries' sums, adds
+// V as it lies, coalesced. Loops have fixed lengths, so that a compiler can unroll them and have all their loads under way
+// at once: positions past the end repeat the last one, with the weight 0. A tile may span sequences: it goes through one
+// after the other, and the rows of the others take no part.
 //
 // SPLITS = 1: out is [n, HEADS, DIM4], finished. SPLITS > 1 (ROWS = 1): a row's positions are cut into that many equal
 // pieces, and out is [n, HEADS, SPLITS, DIM4 + 1]: sums relative to exp(most), then (most, Σ exp(score − most));
@@ -26,7 +26,9 @@
 //!const SPLITS
 //!include kv_splits
 
+override HEADS: u32;
 override KV_HEADS: u32;
+override FIRST: u32;
 override SCALE: f32;
 override CAP: f32;
 override WINDOW: u32;
@@ -66,7 +68,7 @@ var<workgroup> highest: array<f32, QUERIES>;
 // A query is a row of the tile and a head of the group: its place in q.
 fn source(first_row: u32, kv_head: u32, query: u32) -> u32 {
     let row = min(first_row + query / GROUP, count.x - 1u);
-    return ((row * KV_HEADS + kv_head) * GROUP + query % GROUP) * DIM4;
+    return (row * HEADS + FIRST + kv_head * GROUP + query % GROUP) * DIM4;
 }
 
 // The first position that a row at `position` sees.

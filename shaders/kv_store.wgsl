@@ -1,11 +1,13 @@
-// KV cache write: stores each row's K and V at the row's slot.
+// KV cache write: stores K and V of some KV heads of each row at the row's slot.
 //
-// k, v: [n, KV_HEADS · 4 · DIM4] f32. Caches: [blocks, KV_HEADS, BLOCK_LEN, DIM4] entries of four elements.
-// Grid: x over the entries of a row, y over rows; a thread owns an entry of K and of V.
+// k, v: [n, STRIDE] fours of f32, of which the heads' are from FIRST on. Caches: [blocks, KV_HEADS, BLOCK_LEN, DIM4] entries of four elements.
+// Grid: x over the heads' entries of a row, y over rows; a thread owns an entry of K and of V.
 //!include $kv
 
 override DIM4: u32;
 override KV_HEADS: u32;
+override FIRST: u32;
+override STRIDE: u32;
 override BLOCK_LEN: u32;
 
 @group(0) @binding(0) var<uniform> count: vec4<u32>;
@@ -23,7 +25,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let slot = rows[id.y].z;
     let head = id.x / DIM4;
     let entry = ((slot / BLOCK_LEN * KV_HEADS + head) * BLOCK_LEN + slot % BLOCK_LEN) * DIM4 + id.x % DIM4;
-    let source = id.y * (KV_HEADS * DIM4) + id.x;
+    let source = id.y * STRIDE + FIRST + id.x;
     keys[entry] = pack_kv(k[source]);
     values[entry] = pack_kv(v[source]);
 }

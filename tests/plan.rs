@@ -9,7 +9,8 @@ use common::fixtures;
 use common::hollow::Hollow;
 use common::tiny;
 use lunette::engine::{Backend, Engine, LoadOptions, LoadPlan, Verdict};
-use lunette::gpu::{GpuRunner, GpuStore, KvType};
+use lunette::gguf::Value;
+use lunette::gpu::{Gpu, GpuRunner, GpuStore, KvType};
 use lunette::model::{Config, Incoming, KvShape, load as load_model, outline};
 use lunette::quant::BlockType;
 use lunette::source::{FileModel, MemoryModel, ModelBytes};
@@ -123,7 +124,7 @@ fn buffers_are_as_planned() {
     let _driver = gpu_support::gpu(None, &[], KvType::F16);
     let file = Rc::new(FileModel::open(common::model_path()).unwrap());
     let tiny = |block_type| Rc::new(MemoryModel::new(tiny::file(block_type)));
-    let table: [(&str, Rc<dyn ModelBytes>, usize); 9] = [
+    let table: [(&str, Rc<dyn ModelBytes>, usize); 10] = [
         ("the default model", file, 2048),
         ("tiny F16", tiny(BlockType::F16), 100),
         ("tiny Q4_0", tiny(BlockType::Q4_0), 4096),
@@ -132,6 +133,8 @@ fn buffers_are_as_planned() {
         ("tiny IQ1_S", tiny(BlockType::IQ1_S), 16),
         ("tiny MXFP4", tiny(BlockType::MXFP4), 64),
         ("Llama 3.1 8B IQ3_XXS, one layer", hollow("llama-3.1-8b", "iq3_xxs", 1), 2048),
+        // K of a layer is larger than a buffer of lavapipe.
+        ("Llama 3.1 8B Q3_K_M, one layer", hollow("llama-3.1-8b", "q3_k_m", 1), 131_072),
         // Its embedding and its output matrix are larger than a buffer of lavapipe.
         ("Llama 3.1 8B Q4_K_M, one layer", hollow("llama-3.1-8b", "q4_k_m", 1), 8192),
     ];
@@ -186,19 +189,22 @@ fn the_buffers_of_8b_are_as_planned() {
     assert_planned(plan.memory.total, taken, "8B");
 }
 
-/// The same with the limits of the smallest browser, and both families of kernels.
+/// The same with the limits of the smallest browser, with buffers that hold one of two KV heads, and with both families of
+/// kernels.
 #[test]
 fn a_rehearsal_takes_what_the_runner_takes() {
     use lunette::gpu::decide::Kernels;
     let _alone = alone();
-    for kernels in [Kernels::Independent, Kernels::Cooperative] {
-        let gpu = gpu_support::gpu(Some(kernels), &[], KvType::F32);
+    let both = [Kernels::Independent, Kernels::Cooperative];
+    for (kernels, most) in both.into_iter().flat_map(|kernels| [(kernels, u64::MAX), (kernels, 2 << 20)]) {
+        let gpu = gpu_support::gpu(Some(kernels), &[], KvType::F32).with_buffer_limit(most);
         let bytes = MemoryModel::new(tiny::file(BlockType::Q6_K));
         let (rehearsed, taken) = block_on(async {
             let (header, mut incoming) = Incoming::headers(&bytes).await.unwrap();
             let config = Config::from_header(&header).unwrap();
             let Config { ref layers, kv_heads, head_dim, .. } = config;
-            let kv = KvShape { layers: layers.len(), kv_heads, head_dim, block_len: 16, blocks: 20 };
+            let kv = KvShape { layers: layers.len(), kv_heads, head_dim, block_len: 16, blocks: 400 };
+            assert_eq!(gpu.kv_buffers(&kv).0, 2 * kv.layers * if most == 2 << 20 { 2 } else { 1 });
             let rehearsal = gpu.rehearsal();
             let model = outline(&header, &config, &mut GpuStore::new(&rehearsal)).unwrap();
             let rehearsed = GpuRunner::rehearse(&rehearsal, &model, kv).await.unwrap();
@@ -210,40 +216,72 @@ fn a_rehearsal_takes_what_the_runner_takes() {
             let _runner = GpuRunner::new(gpu.clone(), model, kv, &mut |_, _| ()).await.unwrap();
             (rehearsed, gpu.bytes())
         });
-        assert_planned(rehearsed, taken, &format!("{kernels:?}"));
+        assert_planned(rehearsed, taken, &format!("{kernels:?}, {most}"));
     }
 }
 
-/// A context whose cache no buffer holds: the plan says which would, and so does the load, before it reads a weight.
+/// A model of two layers with two KV heads, whose K takes 2 KiB for a position and head, for a context so long.
+fn with_large_heads(context: u64) -> Rc<Hollow> {
+    let mut metadata = tiny::metadata();
+    for (key, number) in
+        [("context_length", context), ("attention.key_length", 1024), ("attention.value_length", 1024)]
+    {
+        metadata.replace(&format!("llama.{key}"), Value::Unsigned(number));
+    }
+    let mut tensors = tiny::tensors(BlockType::F16);
+    for (name, dims, _) in &mut tensors {
+        match name.rsplit('.').nth(1) {
+            Some("attn_q") => dims[1] = 4 * 1024,
+            Some("attn_k" | "attn_v") => dims[1] = 2 * 1024,
+            Some("attn_output") => dims[0] = 4 * 1024,
+            _ => {}
+        }
+    }
+    Rc::new(Hollow::with(metadata, &tensors))
+}
+
+/// The most positions for which a buffer of this adapter holds K of one of its heads.
+fn fitting(gpu: &Gpu) -> usize {
+    let (buffer, binding) = gpu.buffer_limits();
+    (buffer.min(binding) / 2048 / 16 * 16) as usize
+}
+
+/// A context for which not even one KV head fits into a buffer: the plan says which would, and so does the load, before it
+/// reads a weight.
 #[test]
 fn a_context_too_long_is_refused_with_the_longest_that_fits() {
+    const LONG: usize = 1 << 23;
     let _alone = alone();
-    let gpu = gpu_support::gpu(None, &[], KvType::F16);
-    let (buffer, binding) = gpu.buffer_limits();
-    // K of a layer takes 2 KiB for a position.
-    let fitting = (buffer.min(binding) / 2048 / 16 * 16) as usize;
-    if fitting >= 131_072 {
-        // A card whose buffers hold any context of this model.
-        let fits = plan(&*hollow("llama-3.1-8b", "q4_k_m", 1), &options(Backend::Webgpu, 131_072)).unwrap();
-        assert_ne!(fits.verdict, Verdict::FitsWithSmallerContext);
-        return;
-    }
-    let model = hollow("llama-3.1-8b", "q4_k_m", 1);
+    let fitting = fitting(&gpu_support::gpu(None, &[], KvType::F16));
+    let model = with_large_heads(LONG as u64);
     let options = |context| options(Backend::Webgpu, context);
-    let refused = plan(&*model, &options(131_072)).unwrap();
+    let refused = plan(&*model, &options(LONG)).unwrap();
+    let with_header = model.given();
     assert_eq!(refused.verdict, Verdict::FitsWithSmallerContext);
     assert_eq!(refused.fitting_context_length, Some(fitting));
-    assert_eq!(refused.memory.kv_cache, 131_072 * 2 * 2048);
-    assert!(
-        refused.reasons.iter().any(|reason| reason.contains("131072 positions = 512.0 MiB")),
-        "{refused:?}"
-    );
-    let Err(Error::OutOfMemory(why)) = load(model.clone(), &options(131_072)) else {
+    assert_eq!(refused.memory.kv_cache, 2 * 2 * 4096 * LONG as u64);
+    let arithmetic = "8388608 positions = 131072.0 MiB, in 8 buffers of at most 16384.0 MiB";
+    assert!(refused.reasons.iter().any(|reason| reason.contains(arithmetic)), "{refused:?}");
+    let Err(Error::OutOfMemory(why)) = load(model.clone(), &options(LONG)) else {
         panic!("it should not fit")
     };
     assert!(why.contains(&format!("A context length of {fitting} would fit")), "{why}");
-    assert_eq!(model.given(), 0);
+    assert_eq!(model.given(), 2 * with_header);
     assert_eq!(plan(&*model, &options(fitting)).unwrap().verdict, Verdict::Fits);
+}
+
+/// Two KV heads of a layer in a buffer, as long as they fit, then in one each.
+#[test]
+fn a_plan_says_into_how_many_buffers_a_cache_goes() {
+    let _alone = alone();
+    let most = fitting(&gpu_support::gpu(None, &[], KvType::F16));
+    let model = with_large_heads(most as u64);
+    for (context, buffers) in [(most / 2, 4), (most / 2 + 1, 8), (most, 8)] {
+        let plan = plan(&*model, &options(Backend::Webgpu, context)).unwrap();
+        assert_eq!(plan.verdict, Verdict::Fits);
+        let said = format!("in {buffers} buffers of at most");
+        assert!(plan.reasons.iter().any(|reason| reason.contains(&said)), "{plan:?}");
+    }
 }
 
 /// A matrix of which not even 64 rows fit into a buffer, and activations that do not.

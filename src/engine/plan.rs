@@ -212,6 +212,7 @@ impl<'a> Planner<'a> {
             Err(other) => return Err(other),
         };
         let most = buffer_bytes.min(binding_bytes);
+        let (buffers, largest) = gpu.kv_buffers(&self.kv);
         let PlannedMemory { weights, kv_cache, scratch, total } = memory;
         let mut reasons = vec![
             format!(
@@ -220,11 +221,10 @@ impl<'a> Planner<'a> {
                 mib(gpu.weight_limit())
             ),
             format!(
-                "{} = {}, in {} buffers of {}, where this adapter's hold {}: enough for {longest} positions.",
+                "{} = {}, in {buffers} buffers of at most {}, where this adapter's hold {}: enough for {longest} positions.",
                 self.cache(),
                 mib(kv_cache),
-                2 * self.kv.layers,
-                mib(self.kv.layer_bytes(kv_type)),
+                mib(largest),
                 mib(most)
             ),
         ];

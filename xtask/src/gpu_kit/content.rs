@@ -28,8 +28,9 @@ fn programs(content: &Path) -> Result<()> {
     let benches =
         ["adapter", "kernels", "model", "profile", "synth"].into_iter().flat_map(|name| ["--bench", name]);
     built(cargo().args(["bench", "--no-run", "--message-format", "json"]).args(benches), &bin)?;
-    let tests =
-        ["gpu_ops", "gpu_linear", "gpu_sampler", "gpu_model"].into_iter().flat_map(|name| ["--test", name]);
+    let tests = ["gpu_ops", "gpu_attention", "gpu_linear", "gpu_sampler", "gpu_model"]
+        .into_iter()
+        .flat_map(|name| ["--test", name]);
     // Without link-time optimization, as the benchmarks.
     let command = cargo().args(["test", "--profile", "bench", "--no-run", "--message-format", "json"]);
     built(command.args(tests), &bin)?;
