@@ -61,9 +61,11 @@ impl Prepared {
         use wgpu::BufferUsages as Usage;
         let config = &model.config;
         let max_rows = budget::max_rows(config.matmul_weights(), &gpu.capabilities);
+        // Outputs whose logits a buffer holds; a step that wants more is served piecewise.
+        let fitting = (gpu.most_bytes() / value_bytes(1, config.vocab)) as usize * decide::ROW_PADDING;
         let (row_classes, output_classes) = (
             decide::row_classes(max_rows, &gpu.capabilities),
-            decide::output_classes(max_rows, &gpu.capabilities),
+            decide::output_classes(max_rows.min(fitting.max(1)), &gpu.capabilities),
         );
         let max_outputs = output_classes.last().copied().unwrap_or(1);
 
@@ -221,7 +223,10 @@ impl GpuRunner {
         let most = self.stages.most_outputs();
         let outputs = steps.iter().flat_map(|step| &step.outputs);
         let words: usize = outputs.map(|output| self.stages.sampler.words(&output.kind)).sum();
-        let staging = self.staging(words).await?;
+        // More than a buffer holds come back in several goes.
+        let room = words.min((self.gpu.most_bytes() / 4) as usize);
+        let staging = self.staging(room).await?;
+        self.words.clear();
         let many = steps.first().is_some_and(|step| step.rows.len() >= self.stages.prefill_rows());
         let mut submits = Submits::new(&self.gpu, &mut self.pace, many);
         let mut at = 0;
@@ -238,6 +243,10 @@ impl GpuRunner {
                 if control.aborted() {
                     return Err(Error::Aborted);
                 }
+                let more: usize = outputs.iter().map(|o| self.stages.sampler.words(&o.kind)).sum();
+                if at + more > room {
+                    read(&self.gpu, &staging, std::mem::take(&mut at), &mut self.words).await?;
+                }
                 let share = Share { step: rows.take(), before: std::mem::take(&mut before), outputs };
                 at += self.stages.submit(&mut submits, &share, &staging, at, control).await?;
             }
@@ -246,8 +255,7 @@ impl GpuRunner {
         if words == 0 {
             self.gpu.finished().await?;
         } else {
-            self.words.resize(words, 0);
-            self.gpu.read_words(&staging, &mut self.words).await?;
+            read(&self.gpu, &staging, at, &mut self.words).await?;
         }
         submits.end();
         self.staging = Some(staging);
@@ -271,6 +279,13 @@ impl GpuRunner {
             _ => staging(&self.gpu, words).await,
         }
     }
+}
+
+/// Adds the first `count` words of `staging` to those that came back.
+async fn read(gpu: &Gpu, staging: &Buffer, count: usize, words: &mut Vec<u32>) -> Result<()> {
+    let known = words.len();
+    words.resize(known + count, 0);
+    gpu.read_words(staging, &mut words[known..]).await
 }
 
 /// Words that a staging buffer has at least, so that usual steps share one.
