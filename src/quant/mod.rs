@@ -1,10 +1,11 @@
 //! Quantized block formats of GGUF: what they are called, how large their blocks are, and their values as `f32`.
 //!
-//! The layouts are those of ggml (`ggml-common.h`); reading and writing them is candle-core's work, but for the types
-//! that it lacks: those with grids (`iq1`, `iq2`, `iq3`), the non-linear ones (`iq4`), the ternary ones and MXFP4. The GPU
+//! The layouts are those of ggml (`ggml-common.h`); reading and writing them is candle-core's work, but for rounding to Q4_K and
+//! Q6_K (`fit`), and for the types that it lacks: those with grids (`iq1`, `iq2`, `iq3`), the non-linear ones (`iq4`), the ternary ones and MXFP4. The GPU
 //! reads the same blocks after `gpu::repack` has split them into word-aligned planes.
 
 mod coded;
+mod fit;
 mod grid;
 mod half;
 mod iq1;
@@ -245,7 +246,11 @@ impl BlockType {
         }
     }
 
-    /// Whole blocks holding `values`, rounded to this format: for tests and synthetic models.
+    /// Whole blocks holding `values`, rounded to this format; any number of blocks at a time gives the same. Q8_0 is what
+    /// llama.cpp's Python package writes. Q4_K and Q6_K lose as little as by ggml's reference quantizers. The other types are for
+    /// tests and synthetic models.
+    ///
+    /// `values` are weights: numbers, and not infinite.
     pub fn quantize(self, values: &[f32]) -> Vec<u8> {
         assert_eq!(values.len() % self.block_len(), 0, "quantize: {self:?}");
         match self {
@@ -259,9 +264,9 @@ impl BlockType {
             BlockType::Q8_0 => from_float::<k::BlockQ8_0>(values),
             BlockType::Q2_K => from_float::<k::BlockQ2K>(values),
             BlockType::Q3_K => from_float::<k::BlockQ3K>(values),
-            BlockType::Q4_K => from_float::<k::BlockQ4K>(values),
+            BlockType::Q4_K => fit::q4_k(values),
             BlockType::Q5_K => from_float::<k::BlockQ5K>(values),
-            BlockType::Q6_K => from_float::<k::BlockQ6K>(values),
+            BlockType::Q6_K => fit::q6_k(values),
             BlockType::IQ4_NL => iq4::nl_from_float(values),
             BlockType::IQ4_XS => iq4::xs_from_float(values),
             BlockType::IQ1_S => iq1::s_from_float(values),
