@@ -17,7 +17,6 @@ mod vocabulary;
 use blocks::Blocks;
 use lunette::Uninterrupted;
 use lunette::engine::{Backend, Engine, LoadOptions};
-use lunette::gguf::Writer;
 use lunette::quant::BlockType;
 use lunette::source::FileModel;
 use lunette::tokenizer::Message;
@@ -25,7 +24,7 @@ use metadata::metadata;
 use shape::{Mix, Shape};
 use std::error::Error;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::rc::Rc;
 
 /// Bytes of weights in memory at a time.
@@ -60,24 +59,21 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     for (name, dims, block_type) in &tensors {
         header.tensor(name, dims, *block_type);
     }
-    let mut file = BufWriter::new(File::create(out).map_err(|e| format!("{out}: {e}"))?);
-    file.write_all(&header.header())?;
+    let file = BufWriter::new(File::create(out).map_err(|e| format!("{out}: {e}"))?);
+    let mut data = header.start(file)?;
     let mut blocks = Blocks::new();
     for (name, dims, block_type) in &tensors {
         let elements = dims.iter().product::<u64>() as usize;
-        let data: Box<dyn Iterator<Item = Vec<u8>>> = match &name[..] {
+        let pieces: Box<dyn Iterator<Item = Vec<u8>>> = match &name[..] {
             "rope_freqs.weight" => Box::new(std::iter::once(block_type.quantize(&shape.rope_factors()))),
             _ if dims.len() == 1 => Box::new(std::iter::once(block_type.quantize(&blocks.norm(elements)))),
             _ => Box::new(blocks.matrix(*block_type, dims[0] as usize, elements, PIECE)),
         };
-        let mut written = 0;
-        for piece in data {
-            file.write_all(&piece)?;
-            written += piece.len() as u64;
+        for piece in pieces {
+            data.write(&piece)?;
         }
-        file.write_all(&vec![0; Writer::padding(written)])?;
     }
-    file.into_inner()?.sync_all()?;
+    data.finish()?.into_inner()?.sync_all()?;
     eprintln!("{out}: {} tensors, {:.2} GB", tensors.len(), std::fs::metadata(out)?.len() as f64 / 1e9);
     Ok(())
 }

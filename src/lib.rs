@@ -11,7 +11,7 @@
 //! | [`cpu`] | the ops on one core with SIMD; the reference that the GPU is tested against | `model`, `gguf` |
 //! | [`model`] | architectures, written once over the ops of a backend; loading | `gguf`, `quant`, `source` |
 //! | [`tokenizer`] | text to tokens and back; chat templates | `gguf` |
-//! | [`gguf`] | the container: header, metadata, tensor table | |
+//! | [`gguf`] | the container: header, metadata, tensor table; reading and writing | `quant` |
 //! | [`quant`] | quantized block formats | |
 //! | [`source`] | where bytes come from | |
 //! | [`statistics`] | correlation, agreement and ranks of paired numbers | |

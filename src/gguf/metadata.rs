@@ -15,7 +15,15 @@ pub enum Value {
 
 /// The key–value pairs of a file, such as `llama.block_count`.
 #[derive(Debug, Clone, Default)]
-pub struct Metadata(BTreeMap<String, Value>);
+pub struct Metadata(BTreeMap<String, Entry>);
+
+/// A value, and how wide it is in the file.
+#[derive(Debug, Clone)]
+struct Entry {
+    value: Value,
+    /// The format's number of its type; of an array, of its elements'.
+    kind: u32,
+}
 
 impl Metadata {
     pub(super) fn read(r: &mut Reader, keys: u64) -> Result<Metadata, Stop> {
@@ -24,26 +32,31 @@ impl Metadata {
         for _ in 0..keys {
             let key = r.name()?;
             let kind = r.u32()?;
-            let value = Value::read(r, kind, &key, &mut elements)?;
+            let entry = Entry::read(r, kind, &key, &mut elements)?;
             if map.contains_key(&key) {
                 return Err(Stop::Invalid(format!("the key \"{key}\" appears twice")));
             }
-            map.insert(key, value);
+            map.insert(key, entry);
         }
         Ok(Metadata(map))
     }
 
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.0.get(key)
+        self.0.get(key).map(|entry| &entry.value)
     }
 
     /// About how many bytes of memory it takes.
     pub fn memory(&self) -> u64 {
-        self.0.iter().map(|(key, value)| (key.len() + value.memory()) as u64).sum()
+        self.0.iter().map(|(key, entry)| (key.len() + entry.value.memory()) as u64).sum()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.0.iter().map(|(k, v)| (k.as_str(), v))
+        self.0.iter().map(|(key, entry)| (key.as_str(), &entry.value))
+    }
+
+    /// Key, value and type of each, as [`Writer`](super::Writer) takes them.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &Value, u32)> {
+        self.0.iter().map(|(key, Entry { value, kind })| (key.as_str(), value, *kind))
     }
 
     pub fn str(&self, key: &str) -> Option<&str> {
@@ -87,18 +100,19 @@ impl Metadata {
 
 impl FromIterator<(String, Value)> for Metadata {
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(pairs: I) -> Self {
-        Metadata(pairs.into_iter().collect())
+        let entry = |value: Value| Entry { kind: value.kind(), value };
+        Metadata(pairs.into_iter().map(|(key, value)| (key, entry(value))).collect())
     }
 }
 
 const STRING: u32 = 8;
-const ARRAY: u32 = 9;
+pub(super) const ARRAY: u32 = 9;
 
-impl Value {
+impl Entry {
     /// `elements`: how many array elements may still come.
-    fn read(r: &mut Reader, kind: u32, key: &str, elements: &mut u64) -> Result<Value, Stop> {
+    fn read(r: &mut Reader, kind: u32, key: &str, elements: &mut u64) -> Result<Entry, Stop> {
         if kind != ARRAY {
-            return Self::scalar(r, kind, key);
+            return Ok(Entry { value: Value::scalar(r, kind, key)?, kind });
         }
         let element = r.u32()?;
         if element == ARRAY {
@@ -109,9 +123,26 @@ impl Value {
         // Grown as elements arrive: the count is only a claim.
         let mut values = Vec::new();
         for _ in 0..count {
-            values.push(Self::scalar(r, element, key)?);
+            values.push(Value::scalar(r, element, key)?);
         }
-        Ok(Value::Array(values))
+        Ok(Entry { value: Value::Array(values), kind: element })
+    }
+}
+
+impl Value {
+    /// The number of the type that llama.cpp's readers ask for: 32 bits, unless a number needs more. Of an array, the widest
+    /// that one of its elements needs.
+    pub(super) fn kind(&self) -> u32 {
+        match self {
+            Value::Unsigned(n) if u32::try_from(*n).is_ok() => 4,
+            Value::Unsigned(_) => 10,
+            Value::Signed(n) if i32::try_from(*n).is_ok() => 5,
+            Value::Signed(_) => 11,
+            Value::Float(_) => 6,
+            Value::Bool(_) => 7,
+            Value::String(_) => STRING,
+            Value::Array(values) => values.iter().map(Value::kind).max().unwrap_or(4),
+        }
     }
 
     fn scalar(r: &mut Reader, kind: u32, key: &str) -> Result<Value, Stop> {

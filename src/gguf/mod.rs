@@ -13,7 +13,7 @@ mod write;
 
 pub use metadata::{Metadata, Value};
 pub use tensor::TensorInfo;
-pub use write::Writer;
+pub use write::{Data, Writer};
 
 use crate::{Error, Result};
 use reader::{Reader, Stop};
