@@ -1,5 +1,6 @@
-// Flash attention, reduction over KV splits (flash decoding): merges the partial results of attention_tile. Split s is
-// relative to exp(mₛ); out = Σₛ exp(mₛ − m) sumsₛ / Σₛ exp(mₛ − m) totalₛ, where m is the greatest mₛ.
+// Flash attention, reduction over KV splits (flash decoding): merges the partial results of attention_tile or
+// attention_thread. Split s is relative to exp(mₛ); out = Σₛ exp(mₛ − m) sumsₛ / Σₛ exp(mₛ − m) totalₛ, where m is the
+// greatest mₛ.
 //
 // pieces: [n, HEADS, SPLITS, DIM4 + 1], the last of each (mₛ, totalₛ); those past the row's positions hold nothing.
 // out: [n, HEADS, DIM4]. Grid: x over entries of a row, y over rows; a thread owns an entry.

@@ -4,14 +4,20 @@
 //
 // q, out: [n, HEADS · 4 · DIM4] f32. Caches: [blocks, KV_HEADS, BLOCK_LEN, DIM4] entries of four elements; tables[t +
 // i] is the i-th block of the sequence whose table starts at t. Heads FIRST … are these KV heads', GROUP each. Grid: x over
-// rows, y over heads, or with BY_HEAD, for few rows, x over heads, y over rows; a thread owns a head of a row. The softmax
-// is online: for each four positions of the cache the scores, their maximum, then the weighted sum of V, with what was
-// summed before scaled down to the new maximum. Four at a time, because a software adapter pays as much for q, and for the
-// sums, as for an entry of the cache.
+// rows, y over heads, or with BY_HEAD, for few rows, x over heads, y over rows; z over splits. A thread owns a split of a
+// head of a row. The softmax is online: for each four positions of the cache the scores, their maximum, then the weighted
+// sum of V, with what was summed before scaled down to the new maximum. Four at a time, because a software adapter pays as
+// much for q, and for the sums, as for an entry of the cache.
+//
+// SPLITS > 1: a row's positions are cut into that many pieces, and out is [n, HEADS, SPLITS, DIM4 + 1], as of
+// attention_tile.
 //!include $kv
 //!include bounded_tanh
 //!const DIM4
 //!const BLOCK_LEN
+//!const POSITIONS
+//!const SPLITS
+//!include kv_splits
 
 override HEADS: u32;
 override KV_HEADS: u32;
@@ -41,17 +47,21 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let row = rows[r];
-    let source = (r * HEADS + FIRST + head) * DIM4;
+    let query = r * HEADS + FIRST + head;
+    let source = query * DIM4;
     var sums: array<vec4<f32>, DIM4>;
     var most = LOWEST;
     var total = 0.0;
     let length = row.y + 1u;
-    // The first position that is seen, whose block is the first that is looked at.
-    let start = length - min(length, WINDOW);
-    for (var first = start / BLOCK_LEN * BLOCK_LEN; first < length; first += BLOCK_LEN) {
+    let seen_length = min(length, WINDOW);
+    let span = split_span(seen_length);
+    // The first position that this split sees, whose block is the first that is looked at.
+    let start = length - seen_length + id.z * span;
+    let end = min(length, start + span);
+    for (var first = start / BLOCK_LEN * BLOCK_LEN; first < end; first += BLOCK_LEN) {
         let block = tables[row.w + first / BLOCK_LEN];
         let base = (block * KV_HEADS + head / GROUP) * BLOCK_LEN * DIM4;
-        let here = min(BLOCK_LEN, length - first);
+        let here = min(BLOCK_LEN, end - first);
         for (var p = 0u; p < here; p += 4u) {
             // Positions past the end repeat the last one, with no weight.
             let at = base + min(vec4<u32>(p) + FOUR, vec4<u32>(here - 1u)) * DIM4;
@@ -90,7 +100,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
             }
         }
     }
-    for (var i = 0u; i < DIM4; i++) {
-        out[source + i] = sums[i] / total;
+    if (SPLITS == 1u) {
+        for (var i = 0u; i < DIM4; i++) {
+            out[source + i] = sums[i] / total;
+        }
+        return;
     }
+    let piece = (query * SPLITS + id.z) * (DIM4 + 1u);
+    for (var i = 0u; i < DIM4; i++) {
+        out[piece + i] = sums[i];
+    }
+    out[piece + DIM4] = vec4<f32>(most, total, 0.0, 0.0);
 }

@@ -120,6 +120,34 @@ fn attention_to_a_cache_in_parts() {
     }
 }
 
+/// A row at the end of a long context whose keys are all alike: it sees the mean of the values, few of which are not 0. Loops
+/// that an adapter ends early would leave some of these out.
+#[test]
+fn attention_to_a_long_context() {
+    const POSITIONS: [u32; 7] = [3, 4000, 4100, 8000, 12_345, 19_999, 20_000];
+    for (family, gpu) in devices(KvType::F16) {
+        for (head_dim, window) in [(128, None), (64, None), (128, Some(9000))] {
+            let kv = KvShape { layers: 1, kv_heads: 2, head_dim, block_len: 16, blocks: 1300 };
+            let how = Attention { window, ..Attention::plain(head_dim) };
+            let cols = [4, 2, 2].map(|heads| heads * head_dim);
+            let mut trial = trial(&gpu, kv, 1, &cols, |o, x| o.attention(0, &x[0], &x[1], &x[2], &how));
+            let table: Vec<u32> = (0..1300).map(|i| i * 7 % 1300).collect();
+            let (q, k, v) = (random(cols[0], 1), vec![0.0; cols[1]], vec![1.0; cols[2]]);
+            for (i, position) in POSITIONS.into_iter().enumerate() {
+                let slot = table[position as usize / 16] * 16 + position % 16;
+                let rows = vec![Row { token: 0, position, slot, sequence: 0 }];
+                let step = Step { rows, tables: vec![table.clone()], outputs: vec![] };
+                let got = block_on(trial.run(&step, &[&q, &k, &v])).unwrap();
+                // Those of the values so far that are within the window.
+                let length = (position + 1).min(window.map_or(u32::MAX, |window| window as u32));
+                let seen = POSITIONS[..=i].iter().filter(|&&at| at + length > position).count() as f32;
+                let what = format!("{family} {head_dim} {window:?} at {position}");
+                assert_close(&got, &vec![seen / length as f32; cols[0]], 1e-3, &what);
+            }
+        }
+    }
+}
+
 fn head_bytes(kv: &KvShape, kv_type: KvType) -> u64 {
     (kv.slots() * kv.head_dim * kv_type.bytes()) as u64
 }

@@ -220,47 +220,47 @@ fn a_rehearsal_takes_what_the_runner_takes() {
     }
 }
 
-/// A model of two layers with two KV heads, whose K takes 2 KiB for a position and head, for a context so long.
-fn with_large_heads(context: u64) -> Rc<Hollow> {
+/// A model of two layers with two KV heads of 128 elements, for a context so long.
+fn with_long_context(context: u64) -> Rc<Hollow> {
     let mut metadata = tiny::metadata();
     for (key, number) in
-        [("context_length", context), ("attention.key_length", 1024), ("attention.value_length", 1024)]
+        [("context_length", context), ("attention.key_length", 128), ("attention.value_length", 128)]
     {
         metadata.replace(&format!("llama.{key}"), Value::Unsigned(number));
     }
     let mut tensors = tiny::tensors(BlockType::F16);
     for (name, dims, _) in &mut tensors {
         match name.rsplit('.').nth(1) {
-            Some("attn_q") => dims[1] = 4 * 1024,
-            Some("attn_k" | "attn_v") => dims[1] = 2 * 1024,
-            Some("attn_output") => dims[0] = 4 * 1024,
+            Some("attn_q") => dims[1] = 4 * 128,
+            Some("attn_k" | "attn_v") => dims[1] = 2 * 128,
+            Some("attn_output") => dims[0] = 4 * 128,
             _ => {}
         }
     }
     Rc::new(Hollow::with(metadata, &tensors))
 }
 
-/// The most positions for which a buffer of this adapter holds K of one of its heads.
+/// The most positions for which a buffer of this adapter holds K of one of its heads, in f32.
 fn fitting(gpu: &Gpu) -> usize {
     let (buffer, binding) = gpu.buffer_limits();
-    (buffer.min(binding) / 2048 / 16 * 16) as usize
+    (buffer.min(binding) / 512 / 16 * 16) as usize
 }
 
 /// A context for which not even one KV head fits into a buffer: the plan says which would, and so does the load, before it
 /// reads a weight.
 #[test]
 fn a_context_too_long_is_refused_with_the_longest_that_fits() {
-    const LONG: usize = 1 << 23;
+    const LONG: usize = 1 << 24;
     let _alone = alone();
     let fitting = fitting(&gpu_support::gpu(None, &[], KvType::F16));
-    let model = with_large_heads(LONG as u64);
-    let options = |context| options(Backend::Webgpu, context);
+    let model = with_long_context(LONG as u64);
+    let options = |context| LoadOptions { kv_type: KvType::F32, ..options(Backend::Webgpu, context) };
     let refused = plan(&*model, &options(LONG)).unwrap();
     let with_header = model.given();
     assert_eq!(refused.verdict, Verdict::FitsWithSmallerContext);
     assert_eq!(refused.fitting_context_length, Some(fitting));
-    assert_eq!(refused.memory.kv_cache, 2 * 2 * 4096 * LONG as u64);
-    let arithmetic = "8388608 positions = 131072.0 MiB, in 8 buffers of at most 16384.0 MiB";
+    assert_eq!(refused.memory.kv_cache, 2 * 2 * 1024 * LONG as u64);
+    let arithmetic = "16777216 positions = 65536.0 MiB, in 8 buffers of at most 8192.0 MiB";
     assert!(refused.reasons.iter().any(|reason| reason.contains(arithmetic)), "{refused:?}");
     let Err(Error::OutOfMemory(why)) = load(model.clone(), &options(LONG)) else {
         panic!("it should not fit")
@@ -275,9 +275,10 @@ fn a_context_too_long_is_refused_with_the_longest_that_fits() {
 fn a_plan_says_into_how_many_buffers_a_cache_goes() {
     let _alone = alone();
     let most = fitting(&gpu_support::gpu(None, &[], KvType::F16));
-    let model = with_large_heads(most as u64);
+    let model = with_long_context(most as u64);
     for (context, buffers) in [(most / 2, 4), (most / 2 + 1, 8), (most, 8)] {
-        let plan = plan(&*model, &options(Backend::Webgpu, context)).unwrap();
+        let options = LoadOptions { kv_type: KvType::F32, ..options(Backend::Webgpu, context) };
+        let plan = plan(&*model, &options).unwrap();
         assert_eq!(plan.verdict, Verdict::Fits);
         let said = format!("in {buffers} buffers of at most");
         assert!(plan.reasons.iter().any(|reason| reason.contains(&said)), "{plan:?}");

@@ -172,18 +172,29 @@ pub struct AttentionShape {
 /// How attention is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttentionKernel {
-    /// A thread for each head of a row.
-    Thread,
+    /// A thread for each head of a row and one of `splits` pieces of the context.
+    Thread { splits: usize },
     /// A workgroup for `rows` rows, the heads of one KV head and one of `splits` pieces of the context, `positions` of
     /// which are in shared memory at a time.
     Tile { rows: usize, positions: usize, splits: usize },
 }
 
+impl AttentionKernel {
+    /// The pieces of the context, and the positions that each has a multiple of.
+    pub fn pieces(self) -> (usize, usize) {
+        match self {
+            AttentionKernel::Thread { splits } => (splits, THREAD_POSITIONS),
+            AttentionKernel::Tile { positions, splits, .. } => (splits, positions),
+        }
+    }
+}
+
 pub fn attention(shape: AttentionShape, capabilities: &Capabilities) -> AttentionKernel {
     let group = shape.heads / shape.kv_heads;
     // A thread owns one entry of four elements in a tile of 64 threads.
+    let thread = AttentionKernel::Thread { splits: thread_splits(&shape, capabilities) };
     if capabilities.kernels == Kernels::Independent || shape.head_dim > 4 * ATTENTION_LANES {
-        return AttentionKernel::Thread;
+        return thread;
     }
     let most_rows = if shape.most <= FEW { 1 } else { (16 / group).max(1) };
     let rows = (0..5).map(|halvings| (most_rows >> halvings).max(1));
@@ -192,13 +203,25 @@ pub fn attention(shape: AttentionShape, capabilities: &Capabilities) -> Attentio
         rows * group <= ATTENTION_LANES && attention_bytes(&shape, rows * group, *positions) <= SHARED
     };
     let Some((rows, positions)) = tiles.into_iter().find(fits) else {
-        return AttentionKernel::Thread;
+        return thread;
     };
     // Flash decoding: few rows leave a GPU idle unless their context is split, into pieces that are worth a workgroup.
     let wanted = (512 / (shape.kv_heads * shape.most)).clamp(4, 32);
     let splits = if shape.most <= FEW { wanted.min(shape.slots.div_ceil(2 * positions)) } else { 1 };
     AttentionKernel::Tile { rows, positions, splits }
 }
+
+/// Pieces of the context for `attention_thread`. On a software adapter none has more loops than llvmpipe runs (see
+/// [`DRAW_LANES`]): it would leave the positions behind them out without a word. A thread goes through a head's fours of
+/// elements twice for four positions.
+fn thread_splits(shape: &AttentionShape, capabilities: &Capabilities) -> usize {
+    const ROUNDS: usize = 60_000;
+    let positions = 4 * ROUNDS / (2 * (shape.head_dim / 4) + 2) / THREAD_POSITIONS * THREAD_POSITIONS;
+    if capabilities.software { shape.slots.div_ceil(positions.max(THREAD_POSITIONS)).max(1) } else { 1 }
+}
+
+/// The positions of a piece are a multiple of these.
+const THREAD_POSITIONS: usize = 16;
 
 /// Threads that keep the online softmax of a query together: a power of two.
 pub fn softmax_threads(queries: usize, positions: usize) -> usize {
@@ -384,13 +407,37 @@ pub(super) mod tests {
             ((9, 3, 64, KvType::F16, 64, 1), Tile { rows: 1, positions: 32, splits: 1 }),
             ((4, 1, 256, KvType::F16, 4096, 512), Tile { rows: 1, positions: 16, splits: 1 }),
             ((8, 1, 256, KvType::F32, 4096, 512), Tile { rows: 1, positions: 4, splits: 1 }),
-            ((71, 1, 64, KvType::F16, 2048, 512), Thread),
-            ((4, 4, 512, KvType::F16, 2048, 512), Thread),
+            ((71, 1, 64, KvType::F16, 2048, 512), Thread { splits: 1 }),
+            ((4, 4, 512, KvType::F16, 2048, 512), Thread { splits: 1 }),
         ];
         for ((heads, kv_heads, head_dim, kv_type, slots, most), expected) in table {
             let shape = AttentionShape { heads, kv_heads, head_dim, kv_type, slots, most };
             assert_eq!(attention(shape, &HARDWARE), expected, "{shape:?}");
-            assert_eq!(attention(shape, &SOFTWARE), Thread);
+        }
+    }
+
+    #[test]
+    fn threads_of_software_run_few_loops() {
+        for (head_dim, slots, splits) in [
+            (128, 16, 1),
+            (128, 3632, 1),
+            (128, 3648, 2),
+            (128, 131_072, 37),
+            (64, 7056, 1),
+            (64, 8192, 2),
+            (20, 0, 1),
+        ] {
+            let shape =
+                AttentionShape { heads: 8, kv_heads: 2, head_dim, kv_type: KvType::F16, slots, most: 1 };
+            assert_eq!(
+                attention(shape, &SOFTWARE),
+                AttentionKernel::Thread { splits },
+                "{head_dim} × {slots}"
+            );
+            // As `split_span` cuts them, in blocks of at least 8 positions.
+            let span = slots.div_ceil(splits).next_multiple_of(THREAD_POSITIONS);
+            let fours = head_dim / 4;
+            assert!((span / 4 + 1) * (2 * fours + 1) + span / 8 + fours < 65_535);
         }
     }
 }

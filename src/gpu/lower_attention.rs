@@ -94,14 +94,12 @@ impl Lowering<'_> {
             },
             &self.gpu.capabilities,
         );
-        let split = match choice {
-            AttentionKernel::Tile { positions, splits, .. } if splits > 1 => {
-                let bytes = value_bytes(self.most(y.per), heads * splits * (head_dim + 4));
-                Some((self.memory.scratch.take(bytes), positions, splits))
-            }
-            _ => None,
-        };
-        let out = split.map_or_else(|| self.place(y), |(pieces, ..)| Operand::Slot(pieces));
+        let (splits, positions) = choice.pieces();
+        let pieces = (splits > 1).then(|| {
+            let bytes = value_bytes(self.most(y.per), heads * splits * (head_dim + 4));
+            self.memory.scratch.take(bytes)
+        });
+        let out = pieces.map_or_else(|| self.place(y), Operand::Slot);
         for part in &kv.layers[layer] {
             let (kernel, grid) = self.attending(choice, part, how, y);
             let operands = vec![
@@ -117,7 +115,7 @@ impl Lowering<'_> {
             let products = 2 * (y.cols / kv_heads * part.heads) as u64;
             self.dispatch(kernel, operands, grid).products.position = products;
         }
-        if let Some((pieces, positions, splits)) = split {
+        if let Some(pieces) = pieces {
             self.merge(pieces, positions, splits, how, y);
             self.memory.scratch.give(pieces);
         }
@@ -134,6 +132,7 @@ impl Lowering<'_> {
         let shape = self.memory.kv.shape;
         let heads = y.cols / shape.head_dim;
         let group = heads / shape.kv_heads;
+        let (splits, positions) = choice.pieces();
         let kernel = |shader| {
             Kernel::new(shader)
                 .role("kv", include(self.gpu))
@@ -145,28 +144,28 @@ impl Lowering<'_> {
                 .set_f32("SCALE", how.scale)
                 .set_f32("CAP", how.cap.unwrap_or(0.0))
                 .set("WINDOW", window(how))
+                .constant("POSITIONS", positions)
+                .constant("SPLITS", splits)
         };
+        let pieces = Extent::Fixed(splits as u32);
         match choice {
-            AttentionKernel::Thread => {
+            AttentionKernel::Thread { .. } => {
                 // The threads of a workgroup run side by side: rows where there are several, else heads.
                 let by_head = self.most(y.per) == 1;
                 let heads = part.heads * group;
                 let grid = if by_head {
-                    [Extent::Fixed(heads.div_ceil(8) as u32), Extent::per(y.per, 1), Extent::Fixed(1)]
+                    [Extent::Fixed(heads.div_ceil(8) as u32), Extent::per(y.per, 1), pieces]
                 } else {
-                    [Extent::per(y.per, 8), Extent::Fixed(heads as u32), Extent::Fixed(1)]
+                    [Extent::per(y.per, 8), Extent::Fixed(heads as u32), pieces]
                 };
                 (kernel("attention_thread").set("GROUP", group).set("BY_HEAD", by_head.into()), grid)
             }
-            AttentionKernel::Tile { rows, positions, splits } => {
+            AttentionKernel::Tile { rows, .. } => {
                 let kernel = kernel("attention_tile")
                     .constant("GROUP", group)
                     .constant("ROWS", rows)
-                    .constant("POSITIONS", positions)
-                    .constant("SPLITS", splits)
                     .constant("SHARERS", decide::softmax_threads(rows * group, positions));
-                let (splits, heads) = (Extent::Fixed(splits as u32), Extent::Fixed(part.heads as u32));
-                (kernel, [splits, heads, Extent::per(y.per, rows)])
+                (kernel, [pieces, Extent::Fixed(part.heads as u32), Extent::per(y.per, rows)])
             }
         }
     }
