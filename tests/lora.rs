@@ -10,7 +10,7 @@ use common::golden::{kl, root};
 use futures::future::join_all;
 use lunette::engine::{AdapterChoice, Backend, Engine, LoadOptions};
 use lunette::gguf::Value;
-use lunette::model::{Adapter, KvType};
+use lunette::model::{Adapter, KvType, Recipe, merge};
 use lunette::quant::BlockType;
 use lunette::source::{MemoryModel, ModelBytes};
 use lunette::{Error, Uninterrupted};
@@ -143,6 +143,46 @@ fn the_first_is_taken_unless_another_is_named() {
     assert!(error.to_string().contains("\"broad\"") && error.to_string().contains("\"narrow\""), "{error}");
     let error = engine.adapter(&named("wide", f32::NAN)).unwrap_err();
     assert!(error.to_string().contains("adapter.scale"), "{error}");
+}
+
+/// A merged file is a model like any other: in f32 it has llama.cpp's logits of the two apart, and quantized it is close.
+#[test]
+fn a_merged_model_is_the_model_with_its_adapter() {
+    for (fixture, name) in [("llama", "wide"), ("phi3", "joined")] {
+        for (recipe, bound, quantization) in [
+            (Recipe::AsTheBase, 1e-6, "F32"),
+            (Recipe::F16, 1e-5, "F16"),
+            (Recipe::Q8_0, 1e-3, "Q8_0"),
+            (Recipe::Q4_K_M, 0.1, "Q4_K_M"),
+        ] {
+            for scale in [1.0, -0.5] {
+                let adapter = block_on(Adapter::read(&*bytes(adapters::file(fixture, name)))).unwrap();
+                let base = bytes(fixtures::file(fixture, BlockType::F32));
+                let (adapter, out) = (Rc::new(adapter), Vec::new());
+                let mut silent = |_| ();
+                let merged = merge(&*base, adapter, scale, recipe, out, &mut silent, &Uninterrupted);
+                let merged = bytes(block_on(merged).unwrap());
+                let options =
+                    LoadOptions { backend: Backend::Wasm, kv_type: KvType::F32, ..Default::default() };
+                let engine = block_on(Engine::load(merged, &options, &mut |_| (), &Uninterrupted)).unwrap();
+                let info = engine.info();
+                assert_eq!((&info.quantization[..], info.lora_adapters.len()), (quantization, 0));
+                assert!(info.name.ends_with(name), "{}", info.name);
+                let wanted = AdapterChoice::Named { name: name.into(), scale };
+                let (_, prompts) = golden(fixture).into_iter().find(|(choice, _)| *choice == wanted).unwrap();
+                for (tokens, expected) in prompts {
+                    let ours = block_on(engine.logits(&tokens, &Uninterrupted)).unwrap();
+                    let divergence = kl(&expected, &ours);
+                    println!("{fixture} {scale} {recipe:?}, {} tokens: KL {divergence:.1e}", tokens.len());
+                    assert!(
+                        divergence <= bound,
+                        "{fixture} {scale} {recipe:?}, {} tokens: {divergence:e}",
+                        tokens.len()
+                    );
+                }
+            }
+        }
+    }
 }
 
 /// The base is refused for what its header says, before any of its weights is asked for.

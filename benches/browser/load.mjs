@@ -1,11 +1,12 @@
-// node load.mjs [--backend wasm|webgpu] [--reps 3]
+// node load.mjs [--backend wasm|webgpu] [--reps 3] [--loading true]
 // How long until a judge is ready, and until it has judged; what it holds in memory; whether the page stays responsive.
+// `--loading true` measures only the heap that loading takes: for models whose verdict would take an hour here.
 
 import { statSync } from "node:fs";
 import { inFreshBrowser, main, memory, options, sample, say } from "./lib.mjs";
 import { launchVisitor, model, modelUrl } from "../../tests/browser/lib.mjs";
 
-const o = options({});
+const o = options({ loading: "false" });
 const MIB = 1 << 20;
 
 /** About as short as a task can be: what is left of the prompt is the judge's own rules. */
@@ -18,6 +19,10 @@ const TASK = {
 await main(async () => {
   for (let rep = 1; rep <= Number(o.reps); rep += 1) {
     say(`repetition ${rep}`);
+    if (o.loading === "true") {
+      await inFreshBrowser(heapOfLoading);
+      continue;
+    }
     await inFreshBrowser(fromAddress);
     await inFreshBrowser(fromCache);
     await inFreshBrowser(fromFile);
@@ -97,6 +102,23 @@ async function fromFile({ browser, origin }) {
   sample(info, "next verdict of the loaded judge, its rules cached", "ms", again);
   sample(info, "longest main-thread task over 50 ms, loading and judging", "ms", longest);
   sample(info, "memory of the page's process", "MiB", memory(info));
+}
+
+async function heapOfLoading({ page, origin }) {
+  const { info, own, loaded, ms } = await page.evaluate(
+    async ([origin, url, backend]) => {
+      const { memory } = await (await import(`${origin}/pkg/wasm/lunette.js`)).default();
+      const own = memory.buffer.byteLength;
+      const start = performance.now();
+      const judge = await lunette.Judge.load(url, { backend, worker: false, cache: false });
+      return { info: judge.info, own, loaded: memory.buffer.byteLength, ms: performance.now() - start };
+    },
+    [origin, modelUrl, o.backend],
+  );
+  sample(info, "ready, file from an HTTP server on this machine, not kept", "ms", ms);
+  sample(info, "wasm heap, the module's own", "MiB", own / MIB);
+  sample(info, "wasm heap, peak of loading", "MiB", loaded / MIB);
+  sample(info, "GPU bytes", "MiB", info.gpuBytes / MIB);
 }
 
 /** The engine on the page's own thread, where its memory can be seen: it never shrinks, so its size is its peak. */

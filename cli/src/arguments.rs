@@ -33,8 +33,42 @@ pub enum Command {
     RankTable(RankTableArguments),
     /// Show what the model would be given to read for each row, as text and as tokens; nothing is judged
     Prompt(PromptArguments),
+    /// Write a model with a LoRA adapter merged into its weights, as a GGUF file that other engines load too
+    Merge(MergeArguments),
     /// Say what a model file holds, and what it needs; only its header is read
     Inspect(InspectArguments),
+}
+
+#[derive(Args)]
+pub struct MergeArguments {
+    /// The GGUF file of the model; of a split one the first [default: the environment's LUNETTE_MODEL]
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+    /// The LoRA adapter, as llama.cpp's converter writes it
+    #[arg(long, value_name = "FILE")]
+    pub adapter: PathBuf,
+    /// What the adapter adds is multiplied by this
+    #[arg(long, value_name = "SCALE", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub adapter_scale: f32,
+    /// How the matrices are stored: as those of the model, or all anew
+    #[arg(long, value_enum, default_value = "same")]
+    pub quantization: Stored,
+    /// Where to; a file that is there already is not replaced
+    pub out: PathBuf,
+    /// Say nothing but errors
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// How a merged model is stored.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Stored {
+    Same,
+    F16,
+    #[value(name = "q8_0")]
+    Q8,
+    #[value(name = "q4_k_m")]
+    Q4KM,
 }
 
 #[derive(Args)]

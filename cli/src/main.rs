@@ -6,6 +6,7 @@ mod gate;
 mod inspect;
 mod interrupt;
 mod line;
+mod merge;
 mod past;
 mod progress;
 mod prompt;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Rank(arguments) => rank(arguments),
         Command::RankTable(arguments) => table::rank(&arguments),
         Command::Prompt(arguments) => prompt::show(arguments),
+        Command::Merge(arguments) => merge::merge(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),
     };
     done.unwrap_or_else(Stop::report).into()

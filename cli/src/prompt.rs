@@ -30,7 +30,7 @@ pub fn show(arguments: PromptArguments) -> Result<Exit, Stop> {
     if let Some(task) = &task {
         options.check(task.kind())?;
     }
-    let (load, model) = (run::load_options(&arguments.model)?, run::model(&arguments.model)?);
+    let (load, model) = (run::load_options(&arguments.model)?, run::model(arguments.model.model.as_ref())?);
     let interrupt = Interrupt::listen()?;
     let mut progress = Progress::new(false, false);
     let engine = pollster::block_on(run::load(&model, &load, &mut progress, &interrupt))?;

@@ -45,7 +45,7 @@ impl Run {
         self.options.check(self.task.kind())?;
         self.gate.check(&self.task)?;
         let options = load_options(&self.arguments.model)?;
-        let model = model(&self.arguments.model)?;
+        let model = model(self.arguments.model.model.as_ref())?;
         let past = self.arguments.resume.as_deref().map(Past::open).transpose()?;
         let interrupt = Interrupt::listen()?;
         let mut progress = Progress::new(self.arguments.quiet, self.arguments.progress);
@@ -202,7 +202,8 @@ pub fn load_options(arguments: &ModelArguments) -> Result<LoadOptions, Stop> {
     })
 }
 
-fn adapter(path: &PathBuf) -> Result<Rc<Adapter>, Stop> {
+/// Reads a LoRA adapter.
+pub fn adapter(path: &PathBuf) -> Result<Rc<Adapter>, Stop> {
     let read = FileModel::open(path).and_then(|file| pollster::block_on(Adapter::read(&file)));
     read.map(Rc::new).map_err(|error| Stop::Fault(format!("--adapter {}: {error}", path.display())))
 }
@@ -261,9 +262,9 @@ pub fn rubric(path: Option<&Path>) -> Result<Option<Rubric>, Stop> {
     Rubric::parse(&text).map(Some).map_err(|e| named(&e))
 }
 
-pub fn model(arguments: &ModelArguments) -> Result<PathBuf, Stop> {
+pub fn model(named: Option<&PathBuf>) -> Result<PathBuf, Stop> {
     let from_environment = || std::env::var_os("LUNETTE_MODEL").filter(|path| !path.is_empty());
-    arguments.model.clone().or_else(|| from_environment().map(PathBuf::from)).ok_or_else(|| {
+    named.cloned().or_else(|| from_environment().map(PathBuf::from)).ok_or_else(|| {
         Stop::Fault("no model: name a GGUF file with --model, or in the environment's LUNETTE_MODEL".into())
     })
 }

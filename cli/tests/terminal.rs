@@ -78,6 +78,31 @@ fn an_adapter_judges_and_is_part_of_what_a_line_answers() {
 }
 
 #[test]
+fn a_merged_model_judges_as_the_model_with_the_adapter() {
+    let place = Workplace::new("merge");
+    fs::write(place.path("wide.gguf"), support::adapters::file("llama", "wide")).unwrap();
+    let merge = |more: &[&str]| {
+        place
+            .run(&[&["merge", "--adapter=wide.gguf", "--quantization=f16", "merged.gguf"], more].concat(), "")
+    };
+    let run = merge(&[]);
+    assert_eq!((run.code, &run.stdout[..]), (0, ""), "{}", run.stderr);
+    let judge = |more: &[&str]| {
+        let args = [&["score", "--no-critique", "--rubric=score.yaml"], more].concat();
+        lines(&place.run(&args, &text(&rows(2))).stdout)
+    };
+    for (apart, merged) in judge(&["--adapter=wide.gguf"]).iter().zip(judge(&["--model=merged.gguf"])) {
+        let expected = |line: &Value| number(&line["verdict"]["expected"]);
+        assert!((expected(apart) - expected(&merged)).abs() < 2e-3, "{apart} {merged}");
+    }
+    let again = merge(&[]);
+    assert!(again.code == 2 && again.stderr.contains("merged.gguf is there already"), "{}", again.stderr);
+    let other = place.run(&["merge", "--adapter=tiny.gguf", "other.gguf"], "");
+    assert!(other.code == 2 && other.stderr.contains("this one is a model"), "{}", other.stderr);
+    assert!(!place.path("other.gguf").exists() && !place.path("other.gguf.unfinished").exists());
+}
+
+#[test]
 fn a_batch_changes_next_to_nothing() {
     let place = Workplace::new("batch");
     let read = |batch: &str| {

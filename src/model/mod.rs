@@ -7,6 +7,8 @@ mod config;
 mod header;
 mod incoming;
 mod load;
+#[cfg(not(target_arch = "wasm32"))]
+mod merge;
 mod ops;
 mod output;
 mod rope;
@@ -19,6 +21,8 @@ pub use config::{Config, LayerConfig};
 pub use header::{parse_header, read_header};
 pub use incoming::Incoming;
 pub use load::{Phase, Progress, Room, allocate, fill, load, outline};
+#[cfg(not(target_arch = "wasm32"))]
+pub use merge::{Recipe, merge};
 pub use ops::{
     Activation, Attention, BackendInfo, CHUNK_BLOCKS, KvShape, KvType, Ops, Row, Runner, Step, WeightStore,
 };

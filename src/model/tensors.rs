@@ -9,9 +9,9 @@ use crate::quant::BlockType;
 use crate::{Error, Result};
 use std::collections::HashMap;
 
-const EMBEDDING: &str = "token_embd.weight";
+pub(super) const EMBEDDING: &str = "token_embd.weight";
 const NORM: &str = "output_norm.weight";
-const OUTPUT: &str = "output.weight";
+pub(super) const OUTPUT: &str = "output.weight";
 
 /// What stands behind the name of a bias.
 pub(super) const BIAS: &str = ".bias";
