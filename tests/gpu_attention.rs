@@ -136,7 +136,7 @@ fn attention_to_a_long_context() {
             for (i, position) in POSITIONS.into_iter().enumerate() {
                 let slot = table[position as usize / 16] * 16 + position % 16;
                 let rows = vec![Row { token: 0, position, slot, sequence: 0 }];
-                let step = Step { rows, tables: vec![table.clone()], outputs: vec![] };
+                let step = Step { rows, tables: vec![table.clone()], outputs: vec![], ..Step::default() };
                 let got = block_on(trial.run(&step, &[&q, &k, &v])).unwrap();
                 // Those of the values so far that are within the window.
                 let length = (position + 1).min(window.map_or(u32::MAX, |window| window as u32));

@@ -67,6 +67,7 @@ fn forked(blocks: usize) -> Vec<Step> {
         rows,
         tables: tables.clone(),
         outputs: outputs.iter().copied().map(Output::logits).collect(),
+        ..Step::default()
     };
     let common = 2 * BLOCK_LEN;
     let mut steps = vec![
@@ -139,7 +140,7 @@ fn logits_that_no_buffer_holds_are_computed_and_read_piecewise() {
         sequence: 0,
     });
     let outputs = (0..24).rev().map(Output::logits).collect();
-    let step = Step { rows: rows.collect(), tables: tables.clone(), outputs };
+    let step = Step { rows: rows.collect(), tables: tables.clone(), outputs, ..Step::default() };
     for family in [Kernels::Independent, Kernels::Cooperative] {
         let plenty = kernels(family, KvType::F32);
         let little = plenty.clone().with_buffer_limit(LIMIT);

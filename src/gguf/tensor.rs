@@ -71,6 +71,19 @@ impl TensorInfo {
         }
     }
 
+    /// Bytes of its data, where they can be addressed: numbers of 32 bits, as WebAssembly has them, end at 4 GiB.
+    pub fn addressable(&self) -> Result<usize> {
+        let (bytes, elements) = (self.bytes()?, self.elements());
+        match (usize::try_from(bytes), usize::try_from(elements)) {
+            (Ok(bytes), Ok(_)) => Ok(bytes),
+            _ => Err(Error::OutOfMemory(format!(
+                "tensor \"{}\" has {elements} weights in {bytes} bytes, and WebAssembly counts up to {} of either",
+                self.name,
+                usize::MAX
+            ))),
+        }
+    }
+
     /// The shape as a matrix: `(rows, cols)`; a vector is one row. What cannot be counted here is as large as it gets.
     pub fn matrix(&self) -> (usize, usize) {
         let cols = self.dims.first().copied().unwrap_or(0);

@@ -7,7 +7,6 @@
 //! [`Ops::choose`]: super::Ops::choose
 
 use super::header::read_header;
-use super::tensors::{Tensors, Wanted, adaptable, addressable};
 use crate::gguf::Header;
 use crate::source::{Feed, ModelBytes, ResumableSha256};
 use crate::{Error, Result};
@@ -15,15 +14,11 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 /// What stands behind the names of the two matrices.
-const A: &str = ".lora_a";
-const B: &str = ".lora_b";
+pub(super) const A: &str = ".lora_a";
+pub(super) const B: &str = ".lora_b";
 
 /// The longest file that is read: it stays in memory, so that a lost device can be filled again.
 const MAX_BYTES: u64 = 1 << 30;
-/// The largest rank that is read; few have more than 64.
-const MAX_RANK: usize = 512;
-/// Most adapters beside a model.
-const MAX_ADAPTERS: usize = 16;
 /// A row of what the `A`s make has whole groups of this many columns, as kernels want it.
 const GROUP: usize = 32;
 
@@ -36,8 +31,8 @@ pub struct Chosen {
 
 /// One file, as llama.cpp's `convert_lora_to_gguf.py` writes it.
 pub struct Adapter {
-    name: String,
-    header: Header,
+    pub(super) name: String,
+    pub(super) header: Header,
     bytes: Vec<u8>,
     /// α; where a file has none, products are not scaled by its rank.
     alpha: Option<f32>,
@@ -96,45 +91,6 @@ impl Adapter {
         hash.digest()
     }
 
-    /// Fails unless it belongs to the model of `base`, whose matrices that can have one beside them are `tensors`.
-    fn check(&self, base: &Header, tensors: &Tensors) -> Result<()> {
-        let text = |header: &Header, key: &str| header.metadata.str(key).unwrap_or("unnamed").to_string();
-        let other = |why: String| {
-            let of_base = text(base, "general.name");
-            Err(Error::InvalidArgument(format!(
-                "the adapter {:?} is none for the model {of_base:?}: {why}. Load the model that it was trained on",
-                self.name
-            )))
-        };
-        let [mine, theirs] = [&self.header, base].map(|header| text(header, "general.architecture"));
-        if mine != theirs {
-            return other(format!("it is for the architecture {mine}, and that is {theirs}"));
-        }
-        if self.header.tensors.is_empty() {
-            return other("it has no matrices".into());
-        }
-        for tensor in &self.header.tensors {
-            let target = tensor.name.strip_suffix(A).or(tensor.name.strip_suffix(B));
-            let Some(target) = target else { return other(format!("it has a tensor {:?}", tensor.name)) };
-            let Some(Wanted { rows, cols, .. }) = tensors.get(target).filter(|_| adaptable(target)) else {
-                return other(format!("it changes {target:?}, beside which nothing can stand here"));
-            };
-            let [a, b] = [A, B].map(|end| self.header.tensor(&format!("{target}{end}")));
-            let (Some(a), Some(b)) = (a, b) else {
-                return other(format!("{target:?} has one matrix of two"));
-            };
-            addressable(a)?;
-            addressable(b)?;
-            let ((rank, inputs), (outputs, same)) = (a.matrix(), b.matrix());
-            if (inputs, outputs) != (*cols, *rows) || rank != same || rank > MAX_RANK {
-                return other(format!(
-                    "its matrices for {target:?} are {rank} × {inputs} and {outputs} × {same}, and that is {rows} × {cols}"
-                ));
-            }
-        }
-        Ok(())
-    }
-
     /// The rank of its widest matrix.
     fn rank(&self) -> usize {
         let of_a = self.header.tensors.iter().filter(|tensor| tensor.name.ends_with(A));
@@ -145,7 +101,7 @@ impl Adapter {
     fn values(&self, name: &str) -> Result<Option<(usize, Vec<f32>)>> {
         let Some(tensor) = self.header.tensor(name) else { return Ok(None) };
         let start = tensor.offset as usize;
-        let data = self.bytes.get(start..start + addressable(tensor)?);
+        let data = self.bytes.get(start..start + tensor.addressable()?);
         let data = data.ok_or_else(|| Error::Internal("an adapter is shorter than its header".into()))?;
         let mut values = vec![0.0; tensor.elements() as usize];
         tensor.block_type()?.dequantize(data, &mut values);
@@ -158,26 +114,17 @@ impl Adapter {
 pub struct Adapters(Rc<[(String, Rc<Adapter>)]>);
 
 impl Adapters {
-    /// Fails with the first adapter that does not belong to the model, of which no more than the header is needed.
-    pub(super) fn new(adapters: &[Rc<Adapter>], base: &Header, tensors: &Tensors) -> Result<Adapters> {
-        if adapters.len() > MAX_ADAPTERS {
-            return Err(Error::InvalidArgument(format!(
-                "{} `adapters` were given, and at most {MAX_ADAPTERS} are held",
-                adapters.len()
-            )));
-        }
-        let (mut named, mut names) = (Vec::new(), HashSet::new());
-        for (i, adapter) in adapters.iter().enumerate() {
-            adapter.check(base, tensors)?;
-            // A name that another has too would choose neither.
-            let own = (!adapter.name.is_empty() && names.insert(adapter.name.clone()))
-                .then(|| adapter.name.clone());
-            named.push((own.unwrap_or_else(|| format!("adapter {}", i + 1)), adapter.clone()));
-        }
-        Ok(Adapters(named.into()))
+    /// With names that tell them apart: their own, or where that is missing or another's, "adapter 1" and so on.
+    pub(super) fn new(adapters: &[Rc<Adapter>]) -> Adapters {
+        let mut names = HashSet::new();
+        let name = |(i, adapter): (usize, &Rc<Adapter>)| {
+            let own = !adapter.name.is_empty() && names.insert(adapter.name.clone());
+            (if own { adapter.name.clone() } else { format!("adapter {}", i + 1) }, adapter.clone())
+        };
+        Adapters(adapters.iter().enumerate().map(name).collect())
     }
 
-    /// By which they are chosen: those that the files give themselves, "adapter 1" and so on for files without one.
+    /// By which they are chosen.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| &name[..])
     }

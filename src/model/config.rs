@@ -1,12 +1,10 @@
-use super::adapter::{Adapter, Adapters};
+use super::adapter::Adapters;
 use super::architecture::{self as keys, Architecture, Windows};
 use super::ops::Attention;
 use super::rope::{RopeMetadata, Rotation, unscaled};
-use super::tensors::expected;
 use crate::gguf::{Header, Metadata, Value};
 use crate::tokenizer::MAX_VOCABULARY;
 use crate::{Error, Result};
-use std::rc::Rc;
 
 /// The hyper-parameters of a model, read from its metadata and checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,12 +180,6 @@ impl Config {
             architecture,
         }
         .for_context(context_length))
-    }
-
-    /// With adapters beside its matrices, if they belong to this model. Fails with the first that does not.
-    pub fn with_adapters(mut self, header: &Header, adapters: &[Rc<Adapter>]) -> Result<Config> {
-        self.adapters = Adapters::new(adapters, header, &expected(header, &self)?)?;
-        Ok(self)
     }
 
     /// For a cache of so many positions, which decides on LongRoPE's factors.

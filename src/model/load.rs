@@ -1,10 +1,11 @@
 //! Streaming a model into a backend: one pass over the file, no tensor held whole.
 
+use super::beside::beside;
 use super::config::Config;
 use super::incoming::Incoming;
 use super::ops::{CHUNK_BLOCKS, WeightStore};
 use super::rope;
-use super::tensors::{BIAS, Tensors, addressable, assemble, beside, expected, groups};
+use super::tensors::{BIAS, Tensors, assemble, expected, groups};
 use super::transformer::Model;
 use crate::gguf::{Header, TensorInfo};
 use crate::quant::BlockType;
@@ -154,7 +155,7 @@ async fn matrix<S: WeightStore>(
 ) -> Result<()> {
     let granule = CHUNK_BLOCKS * tensor.block_type()?.block_bytes();
     // A row has whole blocks.
-    let total = addressable(tensor)? / tensor.matrix().0 * rows;
+    let total = tensor.addressable()? / tensor.matrix().0 * rows;
     let mut offset = 0;
     while offset < total {
         let n = (CHUNK_BYTES / granule * granule).min(total - offset);
@@ -173,7 +174,7 @@ async fn matrix<S: WeightStore>(
 
 /// A vector as `f32`, whatever its type in the file: it is too small to be worth a kernel of its own.
 async fn small(tensor: &TensorInfo, feed: &mut Feed) -> Result<Vec<f32>> {
-    let bytes = addressable(tensor)?;
+    let bytes = tensor.addressable()?;
     feed.require(bytes, &tensor.name).await?;
     let mut values = vec![0.0; tensor.elements() as usize];
     tensor.block_type()?.dequantize(&feed.available()[..bytes], &mut values);

@@ -3,6 +3,7 @@
 
 mod adapter;
 mod architecture;
+mod beside;
 mod config;
 mod header;
 mod incoming;

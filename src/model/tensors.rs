@@ -1,6 +1,5 @@
 //! The tensors of an architecture: their names and shapes in a file, and their places in a model.
 
-use super::adapter::Adapters;
 use super::config::Config;
 use super::rope::{FACTORS, LONG_FACTORS, SHORT_FACTORS};
 use super::transformer::{Adapted, Layer, Linear, Model};
@@ -41,40 +40,9 @@ fn bias(block: usize, part: &str) -> String {
     format!("blk.{block}.{part}{BIAS}")
 }
 
-/// The matrices that can have adapters beside them: those of blocks.
-pub(super) fn adaptable(tensor: &str) -> bool {
-    tensor.starts_with("blk.") && !tensor.ends_with(BIAS) && !tensor.contains("norm")
-}
-
 /// What stands behind the name of a weight for the matrices of its adapters.
-const ADAPTERS_A: &str = ".adapters_a";
-const ADAPTERS_B: &str = ".adapters_b";
-
-/// Some rows of a tensor that has adapters: a weight of the model.
-pub(super) struct Beside {
-    pub tensor: String,
-    /// The first of the rows.
-    pub first: usize,
-    pub rows: usize,
-    pub cols: usize,
-    /// The names of its two matrices among the weights.
-    pub names: [String; 2],
-}
-
-/// The weights of a model that have adapters beside them.
-pub(super) fn beside(adapters: &Adapters, tensors: &Tensors) -> Vec<Beside> {
-    let mut all = Vec::new();
-    for (tensor, wanted) in tensors.iter().filter(|(tensor, _)| adapters.change(tensor)) {
-        let mut first = 0;
-        for (weight, rows) in &wanted.weights {
-            let names = [ADAPTERS_A, ADAPTERS_B].map(|end| format!("{weight}{end}"));
-            all.push(Beside { tensor: tensor.clone(), first, rows: *rows, cols: wanted.cols, names });
-            first += rows;
-        }
-    }
-    all.sort_by(|a, b| a.names.cmp(&b.names));
-    all
-}
+pub(super) const ADAPTERS_A: &str = ".adapters_a";
+pub(super) const ADAPTERS_B: &str = ".adapters_b";
 
 /// Fails with the first tensor that the architecture needs and the file lacks or has in another shape.
 pub fn check_tensors(header: &Header, config: &Config) -> Result<()> {
@@ -165,20 +133,7 @@ fn check(header: &Header, name: &str, Wanted { rows, cols, .. }: &Wanted) -> Res
             tensor.matrix()
         )));
     }
-    addressable(tensor).map(drop)
-}
-
-/// Bytes of a tensor, where it can be addressed: numbers of 32 bits, as WebAssembly has them, end at 4 GiB.
-pub(super) fn addressable(tensor: &TensorInfo) -> Result<usize> {
-    let (bytes, elements) = (tensor.bytes()?, tensor.elements());
-    match (usize::try_from(bytes), usize::try_from(elements)) {
-        (Ok(bytes), Ok(_)) => Ok(bytes),
-        _ => Err(Error::OutOfMemory(format!(
-            "tensor \"{}\" has {elements} weights in {bytes} bytes, and WebAssembly counts up to {} of either",
-            tensor.name,
-            usize::MAX
-        ))),
-    }
+    tensor.addressable().map(drop)
 }
 
 /// A weight, its type and its rows, as a store is told of those that meet the same activations.

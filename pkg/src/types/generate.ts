@@ -1,4 +1,4 @@
-import type { AdapterChoice } from "./load.js";
+import type { AdapterChoice } from "./adapter.js";
 
 /** A message of a conversation, rendered through the model's own chat template. */
 export interface ChatMessage {
@@ -52,7 +52,7 @@ export type Constraint =
 export interface GenerateOptions {
   /** Limit of generated tokens. Default 256. */
   maxTokens?: number;
-  /** The LoRA adapter to write with, of those in {@link LoadOptions.adapters}. Default: the first of them. */
+  /** The LoRA adapter to write with, of those that the model was loaded with. Default: the first of them. */
   adapter?: AdapterChoice;
   /** Default 0: greedy, always the likeliest token. */
   temperature?: number;
@@ -103,7 +103,7 @@ export interface Generation {
 
 /** How tokens are read. */
 export interface ReadOptions extends CallOptions {
-  /** The LoRA adapter to read with, of those in {@link LoadOptions.adapters}. Default: the first of them. */
+  /** The LoRA adapter to read with, of those that the model was loaded with. Default: the first of them. */
   adapter?: AdapterChoice;
 }
 

@@ -1,4 +1,5 @@
 // What the public functions take and give.
+export type * from "./adapter.js";
 export type * from "./generate.js";
 export type * from "./judge.js";
 export type * from "./load.js";

@@ -1,5 +1,5 @@
 import type { Ranking } from "./statistics.js";
-import type { AdapterChoice } from "./load.js";
+import type { AdapterChoice } from "./adapter.js";
 import type { Timing, Usage } from "./generate.js";
 
 /** A rubric for a score. */
@@ -134,7 +134,7 @@ export interface JudgeOptions {
    *   with `invalid-argument` where neither template shows how a thought begins.
    */
   thinking?: Thinking;
-  /** The LoRA adapter to judge with, of those in {@link LoadOptions.adapters}. Default: the first of them. */
+  /** The LoRA adapter to judge with, of those that the model was loaded with. Default: the first of them. */
   adapter?: AdapterChoice;
   /** Default 0: greedy, always the likeliest token. */
   temperature?: number;
