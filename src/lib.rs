@@ -5,6 +5,7 @@
 //! | module | what it does | knows |
 //! |---|---|---|
 //! | `js` | the classes that JavaScript sees (wasm only) | everything |
+//! | [`eval`] | agreement with people, intervals, reports | `judge`, `statistics` |
 //! | [`judge`] | tasks, prompt templates, verdicts and their distributions | `engine`, `statistics` |
 //! | [`engine`] | sequences over a paged KV cache, generation, log-probabilities | `gpu`, `cpu`, `model`, `tokenizer` |
 //! | [`gpu`] | the ops on WebGPU: devices, weights, plans, kernels in `shaders/` | `model` |
@@ -20,6 +21,7 @@ mod control;
 pub mod cpu;
 pub mod engine;
 mod error;
+pub mod eval;
 pub mod gguf;
 pub mod gpu;
 pub mod judge;
