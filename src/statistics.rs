@@ -1,5 +1,23 @@
 //! Statistics of paired numbers: correlation, agreement, ranks. Where a value is not defined (a correlation with
-//! something constant) it is `None`, never a NaN.
+//! something constant, of nothing, of what is no number) it is `None`, never a NaN.
+
+mod alpha;
+mod bootstrap;
+mod classification;
+mod interval;
+mod kendall;
+mod probability;
+mod roc;
+mod test;
+
+pub use alpha::{Distance, krippendorff_alpha};
+pub use bootstrap::{Resampled, Units, bca, resampled};
+pub use classification::{Counts, accuracy, balanced_accuracy, confusion, counts, macro_f1};
+pub use interval::{labels_for_correlation, labels_for_share, labels_for_width, normal_quantile, wilson};
+pub use kendall::kendall;
+pub use probability::{ReliabilityBin, brier, calibration_error, reliability};
+pub use roc::{Auroc, auroc};
+pub use test::{bootstrap_p, holm, mcnemar};
 
 use crate::{Error, Result};
 use rand_chacha::ChaCha8Rng;
@@ -37,10 +55,42 @@ pub fn quantile(sorted: &[f64], q: f64) -> Option<f64> {
     Some(below + (above - below) * at.fract())
 }
 
+/// Mean of |x − y|.
+pub fn mean_absolute_error(pairs: &[(f64, f64)]) -> Option<f64> {
+    mean_of(pairs, |x, y| (x - y).abs())
+}
+
+/// Root of the mean of (x − y)².
+pub fn root_mean_squared_error(pairs: &[(f64, f64)]) -> Option<f64> {
+    mean_of(pairs, |x, y| (x - y).powi(2)).map(f64::sqrt)
+}
+
+/// Mean of x − y.
+pub fn bias(pairs: &[(f64, f64)]) -> Option<f64> {
+    mean_of(pairs, |x, y| x - y)
+}
+
+fn mean_of(pairs: &[(f64, f64)], of: fn(f64, f64) -> f64) -> Option<f64> {
+    mean(&pairs.iter().map(|&(x, y)| of(x, y)).collect::<Vec<f64>>()).filter(|mean| mean.is_finite())
+}
+
+fn finite(pairs: &[(f64, f64)]) -> bool {
+    pairs.iter().all(|(x, y)| x.is_finite() && y.is_finite())
+}
+
+/// Whether all values are the same, of which there is at least one.
+pub fn constant(values: &[f64]) -> bool {
+    values.iter().all(|v| *v == values[0])
+}
+
+/// The place of the ascending level that is nearest to a value; halfway, the higher.
+pub fn nearest(levels: &[f64], value: f64) -> usize {
+    levels.windows(2).take_while(|pair| value >= f64::midpoint(pair[0], pair[1])).count()
+}
+
 /// Pearson's r. `None` for fewer than two pairs, or when either side is constant.
 pub fn pearson(pairs: &[(f64, f64)]) -> Option<f64> {
     let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
-    let constant = |values: &[f64]| values.iter().all(|v| *v == values[0]);
     if pairs.len() < 2 || constant(&x) || constant(&y) {
         return None;
     }
@@ -59,6 +109,9 @@ pub fn pearson(pairs: &[(f64, f64)]) -> Option<f64> {
 
 /// Spearman's ρ: Pearson's r of the ranks, ties sharing their mean rank.
 pub fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
+    if !finite(pairs) {
+        return None;
+    }
     let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
     let ranked: Vec<(f64, f64)> = ranks(&x).into_iter().zip(ranks(&y)).collect();
     pearson(&ranked)
@@ -66,13 +119,13 @@ pub fn spearman(pairs: &[(f64, f64)]) -> Option<f64> {
 
 /// Ranks from 1, the smallest first; equal values share the mean of their places.
 pub fn ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+    let mut order: Vec<(f64, usize)> = values.iter().copied().zip(0..).collect();
+    order.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut ranks = vec![0.0; values.len()];
     let mut before = 0;
-    for tied in order.chunk_by(|&a, &b| values[a] == values[b]) {
+    for tied in order.chunk_by(|a, b| a.0 == b.0) {
         let shared = before as f64 + (tied.len() + 1) as f64 / 2.0;
-        tied.iter().for_each(|&i| ranks[i] = shared);
+        tied.iter().for_each(|&(_, i)| ranks[i] = shared);
         before += tied.len();
     }
     ranks
@@ -83,6 +136,8 @@ pub fn ranks(values: &[f64]) -> Vec<f64> {
 pub enum Weights {
     /// All disagreements are alike.
     Equal,
+    /// The distance.
+    Linear,
     /// The square of the distance.
     Quadratic,
 }
@@ -92,6 +147,7 @@ pub enum Weights {
 pub fn cohen_kappa(pairs: &[(usize, usize)], weights: Weights) -> Option<f64> {
     let cost = |a: usize, b: usize| match weights {
         Weights::Equal => f64::from(a != b),
+        Weights::Linear => a.abs_diff(b) as f64,
         Weights::Quadratic => (a.abs_diff(b) as f64).powi(2),
     };
     let levels = pairs.iter().map(|&(a, b)| a.max(b) + 1).max()?;

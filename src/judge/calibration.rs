@@ -2,7 +2,9 @@
 //! cross-validated error.
 
 use super::isotonic::{Calibration, isotonic};
-use crate::statistics::{self, Weights, cohen_kappa, mean, pearson, spearman, usable};
+use crate::statistics::{
+    self, Weights, bias, cohen_kappa, mean_absolute_error, nearest, pearson, spearman, usable,
+};
 use crate::{Error, Result};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -177,21 +179,14 @@ fn cross_validate(pairs: &[(f64, f64)], options: &CalibrationOptions) -> Vec<f64
 fn agreement(pairs: &[(f64, f64)], levels: &[f64]) -> Agreement {
     let rounded: Vec<(usize, usize)> =
         pairs.iter().map(|&(x, y)| (nearest(levels, x), nearest(levels, y))).collect();
-    let errors: Vec<f64> = pairs.iter().map(|(x, y)| x - y).collect();
-    let distances: Vec<f64> = errors.iter().map(|e| e.abs()).collect();
     Agreement {
         pearson: pearson(pairs),
         spearman: spearman(pairs),
         kappa: cohen_kappa(&rounded, Weights::Equal),
         weighted_kappa: cohen_kappa(&rounded, Weights::Quadratic),
-        bias: mean(&errors).unwrap_or(0.0),
-        mean_absolute_error: mean(&distances).unwrap_or(0.0),
+        bias: bias(pairs).unwrap_or(0.0),
+        mean_absolute_error: mean_absolute_error(pairs).unwrap_or(0.0),
     }
-}
-
-/// The place of the level that is nearest to a value; halfway, the higher.
-fn nearest(levels: &[f64], value: f64) -> usize {
-    levels.windows(2).take_while(|pair| value >= f64::midpoint(pair[0], pair[1])).count()
 }
 
 fn notes(pairs: &[(f64, f64)], map: &Calibration, before: &Agreement) -> Vec<String> {

@@ -105,7 +105,7 @@ fn players(results: &[PairwiseResult], options: &RankOptions) -> Result<usize> {
     if !(0.001..=1000.0).contains(&prior) {
         return wrong(format!("`prior` is {prior}; it must be between 0.001 and 1000"));
     }
-    if resamples > MOST_RESAMPLES || resamples * results.len() > MOST_WORK {
+    if resamples > MOST_RESAMPLES || resamples.saturating_mul(results.len()) > MOST_WORK {
         return wrong(format!(
             "`resamples` is {resamples}; with {} results the most is {}",
             results.len(),

@@ -1,7 +1,7 @@
-//! The values that tests compare ours with, computed anew by llama.cpp.
+//! The values that tests compare ours with, computed anew by llama.cpp, and statistics by Python's packages.
 
 use crate::run::{Run, cargo};
-use crate::setup::llama;
+use crate::setup::{llama, python};
 use crate::{model, repo, say};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -16,6 +16,9 @@ pub struct Options {
     /// Only those of the tiny models of each architecture
     #[arg(long)]
     architectures: bool,
+    /// Only those of the statistics of evaluations
+    #[arg(long, conflicts_with_all = ["architectures", "check"])]
+    statistics: bool,
     /// Compare a real model with llama.cpp instead, by its name in `fetch-model`: logits of three prompts, and perplexity
     #[arg(long, conflicts_with_all = ["out", "architectures"])]
     check: Option<String>,
@@ -26,6 +29,9 @@ pub struct Options {
 
 /// Computes the golden values of the default model, of each architecture, and the golden verdicts.
 pub fn generate(options: &Options) -> Result<()> {
+    if options.statistics {
+        return statistics(&folder(options, "golden")?.join("statistics.json"));
+    }
     let program = llama::program("tests/golden/reference.cpp", &llama::CPU)?;
     let backends = llama::backends()?;
     if let Some(name) = &options.check {
@@ -33,14 +39,7 @@ pub fn generate(options: &Options) -> Result<()> {
     }
     let work = repo::target().join("golden");
     fs::create_dir_all(&work)?;
-    let folder = |name: &str| -> Result<PathBuf> {
-        let folder = match &options.out {
-            Some(out) => std::env::current_dir()?.join(out).join(name),
-            None => repo::path("tests").join(name),
-        };
-        fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
-        Ok(folder)
-    };
+    let folder = |name| folder(options, name);
     architectures(&work, &program, &folder("architectures")?.join("golden.json"))?;
     if options.architectures {
         return Ok(());
@@ -63,6 +62,23 @@ pub fn generate(options: &Options) -> Result<()> {
         "tests/verdicts/generate.mjs",
         &[&program, &exact, &prompts, &folder("verdicts")?.join("golden.json")],
     )
+}
+
+/// The folder that a kind of values is written to.
+fn folder(options: &Options, name: &str) -> Result<PathBuf> {
+    let folder = match &options.out {
+        Some(out) => std::env::current_dir()?.join(out).join(name),
+        None => repo::path("tests").join(name),
+    };
+    fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    Ok(folder)
+}
+
+/// What scipy and others make of numbers, which no model is needed for.
+fn statistics(out: &Path) -> Result<()> {
+    say!("golden: statistics");
+    let script = repo::path("tests/golden/statistics.py");
+    python::with("tests/golden/requirements.txt")?.arg(script).arg(out).run()
 }
 
 /// Those of a tiny model of each architecture, which the tests make.
