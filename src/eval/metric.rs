@@ -5,7 +5,7 @@ use std::fmt;
 
 /// A figure of agreement, error or consistency. What is better, and whether it is defined for a task, its
 /// documentation says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Metric {
     /// Pearson's r of expected and human score.

@@ -1,18 +1,27 @@
 //! Evaluations: how far a judge agrees with people, and how sure one may be of it.
 //!
-//! Rows with verdicts and human labels (`row`) become a [`Report`] (`report`): figures with intervals, baselines and a
-//! ceiling.
+//! Rows with verdicts and human labels (`row`) become a sample for each rubric (`sample`), that its figures (`measure`) with
+//! their baselines and ceilings (`baseline`), and all of them a [`Report`] (`section`, `evaluate`). `paired` compares two runs
+//! on the same rows. The formulas are in [`statistics`](crate::statistics).
 
+mod baseline;
+mod evaluate;
+mod measure;
 mod metric;
+mod paired;
 mod pairs;
+mod render;
 mod report;
 mod row;
+mod sample;
+mod section;
 mod settings;
 
 pub use metric::Metric;
+pub use paired::{Difference, Paired, PairedSection, Test, TestMethod};
 pub use report::{
     Baseline, BaselineName, Bin, Check, Confusion, Counts, Figure, Interval, LabelFigures, Method, Raters,
-    Report, Row, Section, Task, VERSION,
+    Report, Row, Section, VERSION,
 };
-pub use row::{Classified, Compared, Grade, Graded, Scored, Shown};
+pub use row::{Classified, Compared, Grade, Graded, Scored, Shown, Task};
 pub use settings::{MOST_ROWS, Settings, Threshold};

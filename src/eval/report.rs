@@ -1,7 +1,7 @@
 //! The report of an evaluation, as data: all renderings are made of it alone.
 
 use super::metric::Metric;
-use super::row::Graded;
+use super::row::{Graded, Task};
 use super::settings::{Settings, Threshold};
 use serde::{Deserialize, Serialize};
 
@@ -36,14 +36,6 @@ pub struct Section {
     pub raters: Raters,
     /// What a reader of the figures should know, in words.
     pub notes: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Task {
-    Score,
-    Classify,
-    Compare,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

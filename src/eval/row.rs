@@ -36,6 +36,34 @@ pub enum Grade {
     Compare { verdict: Option<Compared>, human: Vec<Option<Winner>> },
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    Score,
+    Classify,
+    Compare,
+}
+
+impl Task {
+    pub fn name(self) -> &'static str {
+        match self {
+            Task::Score => "score",
+            Task::Classify => "classify",
+            Task::Compare => "compare",
+        }
+    }
+}
+
+impl Grade {
+    pub fn task(&self) -> Task {
+        match self {
+            Grade::Score { .. } => Task::Score,
+            Grade::Classify { .. } => Task::Classify,
+            Grade::Compare { .. } => Task::Compare,
+        }
+    }
+}
+
 /// What an evaluation needs of a [`ScoreVerdict`](crate::judge::ScoreVerdict), which is written down alike.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,6 +1,7 @@
 //! What an evaluation is asked for beside its rows.
 
 use super::metric::Metric;
+use crate::statistics::usable;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +70,7 @@ impl Settings {
         if rows > MOST_ROWS {
             return wrong(format!("there are {rows} rows; the most is {MOST_ROWS}"));
         }
-        if self.resamples > MOST_RESAMPLES || self.resamples * rows > MOST_WORK {
+        if self.resamples > MOST_RESAMPLES || self.resamples.saturating_mul(rows) > MOST_WORK {
             return wrong(format!(
                 "`resamples` is {}; with {rows} rows the most is {}",
                 self.resamples,
@@ -84,6 +85,9 @@ impl Settings {
         }
         if !(0.001..=1e6).contains(&self.width) {
             return wrong(format!("`width` is {}; it must be between 0.001 and 1e6", self.width));
+        }
+        if let Some(pass) = self.pass {
+            usable(pass, || "pass".into())?;
         }
         for (i, threshold) in self.thresholds.iter().enumerate() {
             let bounds = [threshold.at_least, threshold.at_most];

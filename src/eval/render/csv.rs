@@ -1,0 +1,133 @@
+//! Rows as CSV (RFC 4180).
+
+use crate::eval::report::Row;
+use crate::eval::row::Grade;
+use crate::judge::Winner;
+
+const COLUMNS: [&str; 17] = [
+    "rubric",
+    "id",
+    "cluster",
+    "task",
+    "answer",
+    "expected",
+    "probabilityA",
+    "consistent",
+    "consensus",
+    "human",
+    "disagreement",
+    "error",
+    "distribution",
+    "critique",
+    "input",
+    "response",
+    "responseB",
+];
+
+pub fn table(rows: &[Row]) -> String {
+    let mut table = line(&COLUMNS.map(String::from));
+    for row in rows {
+        table.push_str(&line(&cells(row)));
+    }
+    table
+}
+
+fn cells(row: &Row) -> [String; COLUMNS.len()] {
+    let graded = &row.graded;
+    let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let optional = |value: &Option<String>| text(value.as_deref().unwrap_or_default());
+    let response = |i: usize| text(graded.shown.responses.get(i).map_or("", String::as_str));
+    let mut answer = String::new();
+    let (mut expected, mut probability_a, mut consistent) = (None, None, None);
+    match &graded.grade {
+        Grade::Score { verdict: Some(verdict), .. } => {
+            answer = verdict.score.to_string();
+            expected = Some(verdict.expected);
+        }
+        Grade::Classify { verdict: Some(verdict), .. } => answer = text(&verdict.label),
+        Grade::Compare { verdict: Some(verdict), .. } => {
+            answer = name(verdict.winner).into();
+            (probability_a, consistent) = (Some(verdict.probability_a), verdict.consistent);
+        }
+        _ => {}
+    }
+    [
+        text(&graded.rubric),
+        text(&graded.id),
+        optional(&graded.cluster),
+        graded.grade.task().name().into(),
+        answer,
+        number(expected),
+        number(probability_a),
+        consistent.map(|same: bool| same.to_string()).unwrap_or_default(),
+        optional(&row.consensus),
+        json(&graded.grade.human()),
+        number(row.disagreement),
+        optional(&graded.error),
+        json(&graded.grade.distribution()),
+        optional(&graded.shown.critique),
+        text(&graded.shown.input),
+        response(0),
+        response(1),
+    ]
+}
+
+/// A text of the data. One that a spreadsheet would take for a formula begins with an apostrophe.
+fn text(value: &str) -> String {
+    let number = value.parse::<f64>().is_ok();
+    match value.starts_with(['=', '+', '-', '@', '\t', '\r']) && !number {
+        true => format!("'{value}"),
+        false => value.into(),
+    }
+}
+
+fn json<T: serde::Serialize>(value: &T) -> String {
+    // Of numbers and texts, which are always written.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn line(cells: &[String]) -> String {
+    let quoted =
+        cells.iter().map(|cell| match cell.contains([',', '"', '\n', '\r']) || cell.trim() != cell {
+            true => format!("\"{}\"", cell.replace('"', "\"\"")),
+            false => cell.clone(),
+        });
+    quoted.collect::<Vec<String>>().join(",") + "\r\n"
+}
+
+pub fn name(winner: Winner) -> &'static str {
+    match winner {
+        Winner::A => "a",
+        Winner::B => "b",
+        Winner::Tie => "tie",
+    }
+}
+
+impl Grade {
+    /// What each rater said.
+    pub(super) fn human(&self) -> Vec<Option<String>> {
+        match self {
+            Grade::Score { human, .. } => {
+                human.iter().map(|value| value.map(|value| value.to_string())).collect()
+            }
+            Grade::Classify { human, .. } => human.clone(),
+            Grade::Compare { human, .. } => {
+                human.iter().map(|winner| winner.map(|w| name(w).into())).collect()
+            }
+        }
+    }
+
+    /// p(label) of each label.
+    pub(super) fn distribution(&self) -> Vec<(String, f64)> {
+        match self {
+            Grade::Score { verdict: Some(verdict), .. } => {
+                verdict.distribution.iter().map(|(level, p)| (level.to_string(), *p)).collect()
+            }
+            Grade::Classify { verdict: Some(verdict), .. } => verdict.distribution.clone(),
+            Grade::Compare { verdict: Some(verdict), .. } => {
+                vec![("a".into(), verdict.probability_a), ("b".into(), 1.0 - verdict.probability_a)]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
