@@ -7,6 +7,7 @@ pub mod chat;
 pub mod config;
 pub mod constraint;
 pub mod container;
+pub mod dataset;
 mod file;
 pub mod judge;
 mod limits;
@@ -20,7 +21,7 @@ pub mod tokenizer;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("container", container::run),
     ("config", config::run),
     ("tokenizer", tokenizer::run),
@@ -28,4 +29,5 @@ pub const TARGETS: [Target; 7] = [
     ("load", load::run),
     ("judge", judge::run),
     ("constraint", constraint::run),
+    ("dataset", dataset::run),
 ];

@@ -5,6 +5,7 @@
 //! on the same rows. The formulas are in [`statistics`](crate::statistics).
 
 mod baseline;
+pub mod dataset;
 mod evaluate;
 mod measure;
 mod metric;

@@ -71,7 +71,11 @@ impl ScoreRubric {
             match key.parse::<i64>() {
                 // Leading zeros and signs would make two names for one score.
                 Ok(score) if score.to_string() == *key => levels.push((score, description.as_str())),
-                _ => return wrong(format!("`rubric.scale` has the key {key:?}; scores are integers")),
+                _ => {
+                    return wrong(format!(
+                        "`rubric.scale` has the key {key:?}; scores are integers, so a scale of 0, 0.5 and 1 is 0, 1 and 2"
+                    ));
+                }
             }
             if description.trim().is_empty() {
                 return wrong(format!("`rubric.scale[{key}]` is empty: say what the score means"));
