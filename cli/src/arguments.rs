@@ -1,46 +1,15 @@
-//! The command line.
+//! The flags of the commands.
 
 use clap::builder::RangedU64ValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 use lunette::engine::{Backend, DEFAULT_BATCH};
 use lunette::judge::{Schedule, ThinkingChoice, Truncate};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// An LLM judge in the terminal: rows as JSON lines on stdin, verdicts as JSON lines on stdout, in the same order.
-///
-/// Exit codes: 0 every row has a verdict; 1 some rows have an error instead; 2 the run could not begin or go on;
-/// 3 a verdict is what --fail-below or --fail-on names; 130 interrupted; 141 nobody reads the output.
-#[derive(Parser)]
-#[command(name = "lunette", version)]
-pub struct Arguments {
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-#[derive(Subcommand)]
-pub enum Command {
-    /// Give each response a place on a scale; rows have `input` and `response`
-    Score(ScoreArguments),
-    /// Give each response one of several labels; rows have `input` and `response`
-    Classify(ClassifyArguments),
-    /// Say which of two responses is better; rows have `input`, `responseA` and `responseB`
-    Compare(CompareArguments),
-    /// Rank several responses by comparing them in pairs; rows have `input` and `responses`
-    Rank(RankArguments),
-    /// Rank players from results of pairs that there are already; rows have `a`, `b` and `winner` or `probabilityA`
-    RankTable(RankTableArguments),
-    /// Show what the model would be given to read for each row, as text and as tokens; nothing is judged
-    Prompt(PromptArguments),
-    /// Write a model with a LoRA adapter merged into its weights, as a GGUF file that other engines load too
-    Merge(MergeArguments),
-    /// Say what a model file holds, and what it needs; only its header is read
-    Inspect(InspectArguments),
-}
-
 #[derive(Args)]
-pub struct MergeArguments {
+pub struct MergeAdapterArguments {
     /// The GGUF file of the model; of a split one the first [default: the environment's LUNETTE_MODEL]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,
@@ -365,11 +334,11 @@ impl FromStr for Shard {
 }
 
 /// As many rows as the engine takes sequences.
-fn batch() -> RangedU64ValueParser<usize> {
+pub fn batch() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=64)
 }
 
-fn thinking(value: &str) -> Result<ThinkingChoice, String> {
+pub fn thinking(value: &str) -> Result<ThinkingChoice, String> {
     match (value, value.parse()) {
         ("off", _) => Ok(ThinkingChoice::Off),
         ("auto", _) => Ok(ThinkingChoice::Auto),
@@ -391,12 +360,6 @@ fn kept(name: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
-    }
 
     #[test]
     fn a_thought_has_a_limit_or_a_name() {

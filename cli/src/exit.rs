@@ -12,6 +12,8 @@ pub enum Exit {
     Broken = 2,
     /// Every row has a verdict, and one of them is what `--fail-below` or `--fail-on` names.
     Gated = 3,
+    /// Every row has a verdict, and a figure of the report is not what `--fail-under` or `--fail-over` asks for.
+    Lower = 4,
     /// By Ctrl-C or a request to terminate: 128 + SIGINT.
     Interrupted = 130,
     /// Nobody reads the output any more: 128 + SIGPIPE, as the shell says of other tools.

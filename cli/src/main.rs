@@ -1,12 +1,15 @@
 //! `lunette`: the judge in the terminal. JSON lines in, JSON lines out.
 
 mod arguments;
+mod command;
+mod evaluate;
 mod exit;
 mod gate;
 mod inspect;
 mod interrupt;
 mod line;
 mod merge;
+mod need;
 mod past;
 mod progress;
 mod prompt;
@@ -16,8 +19,9 @@ mod run;
 mod table;
 mod task;
 
-use arguments::{Arguments, ClassifyArguments, Command, CompareArguments, RankArguments, ScoreArguments};
+use arguments::{ClassifyArguments, CompareArguments, RankArguments, ScoreArguments};
 use clap::Parser;
+use command::{Arguments, Command};
 use exit::{Exit, Stop};
 use gate::Gate;
 use run::Run;
@@ -31,6 +35,8 @@ fn main() -> ExitCode {
         Command::Compare(arguments) => compare(arguments),
         Command::Rank(arguments) => rank(arguments),
         Command::RankTable(arguments) => table::rank(&arguments),
+        Command::Evaluate(arguments) => evaluate::evaluate(*arguments),
+        Command::MergeRuns(arguments) => evaluate::merge::merge(&arguments),
         Command::Prompt(arguments) => prompt::show(arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),

@@ -1,6 +1,6 @@
 //! A model and an adapter become one file.
 
-use crate::arguments::{MergeArguments, Stored};
+use crate::arguments::{MergeAdapterArguments, Stored};
 use crate::exit::{Exit, Stop};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -12,7 +12,7 @@ use std::io::BufWriter;
 use std::path::Path;
 
 /// Writes beside the wanted place first: what is there under its name is whole.
-pub fn merge(arguments: &MergeArguments) -> Result<Exit, Stop> {
+pub fn merge(arguments: &MergeAdapterArguments) -> Result<Exit, Stop> {
     let out = &arguments.out;
     if out.exists() {
         return Err(Stop::Fault(format!("{} is there already; name another, or remove it", out.display())));
@@ -33,7 +33,7 @@ pub fn merge(arguments: &MergeArguments) -> Result<Exit, Stop> {
 }
 
 fn fill(
-    arguments: &MergeArguments,
+    arguments: &MergeAdapterArguments,
     model: &Path,
     adapter: std::rc::Rc<lunette::model::Adapter>,
     to: &Path,

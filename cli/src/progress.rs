@@ -21,6 +21,8 @@ pub struct Progress {
     mode: Mode,
     start: Instant,
     shown: Option<Instant>,
+    /// Rows to come to, where that is known.
+    total: Option<u64>,
 }
 
 impl Progress {
@@ -31,7 +33,12 @@ impl Progress {
             (_, true, false) => Mode::Lines,
             _ => Mode::Summary,
         };
-        Progress { mode, start: Instant::now(), shown: None }
+        Progress { mode, start: Instant::now(), shown: None, total: None }
+    }
+
+    /// There are this many rows: from now on it says how long they take.
+    pub fn expect(&mut self, total: u64) {
+        self.total = Some(total);
     }
 
     pub fn loading(&mut self, progress: model::Progress) {
@@ -53,8 +60,11 @@ impl Progress {
     }
 
     pub fn rows(&mut self, tally: &Tally) {
-        let start = self.start;
-        self.show(|| rows(tally, start.elapsed()));
+        let (start, total) = (self.start, self.total);
+        self.show(|| match total {
+            Some(total) => outlook(tally, total, start.elapsed()),
+            None => rows(tally, start.elapsed()),
+        });
     }
 
     pub fn finish(mut self, tally: &Tally) {
@@ -102,5 +112,44 @@ fn rows(tally: &Tally, took: Duration) -> String {
         }
     }
     let rate = (tally.rows() - resumed) as f64 / took.as_secs_f64().max(1e-3);
-    format!("{}; {:.1} s, {rate:.2} rows/s", parts.join(", "), took.as_secs_f64())
+    // A slow run is not a fraction of a row.
+    let rate = if rate < 1.0 { format!("{:.1} rows/min", rate * 60.0) } else { format!("{rate:.2} rows/s") };
+    format!("{}; {:.1} s, {rate}", parts.join(", "), took.as_secs_f64())
+}
+
+/// How far it is, and how long it will take at the speed so far. Rows that were answered before cost nothing.
+fn outlook(tally: &Tally, total: u64, took: Duration) -> String {
+    let done = tally.rows();
+    let fresh = done - tally.resumed;
+    let minutes = took.as_secs_f64().max(1e-3) / 60.0;
+    let rate = fresh as f64 / minutes;
+    let left = match fresh {
+        0 => "?".to_string(),
+        _ => duration((total.saturating_sub(done)) as f64 / rate),
+    };
+    let failed = if tally.failed > 0 { format!(", {} failed", tally.failed) } else { String::new() };
+    format!("{done} of {total} rows{failed}; {rate:.1} rows/min, {left} left")
+}
+
+fn duration(minutes: f64) -> String {
+    match minutes {
+        m if m < 1.0 => format!("{:.0} s", m * 60.0),
+        m if m < 90.0 => format!("{m:.0} min"),
+        m => format!("{:.1} h", m / 60.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_follows_from_the_rows_of_this_run() {
+        let tally = Tally { judged: 55, failed: 5, gated: 0, resumed: 40 };
+        let text = outlook(&tally, 100, Duration::from_secs(60));
+        assert_eq!(text, "60 of 100 rows, 5 failed; 20.0 rows/min, 2 min left");
+        let text = outlook(&Tally::default(), 100, Duration::ZERO);
+        assert!(text.ends_with("? left"), "{text}");
+        assert_eq!([0.5, 45.0, 600.0].map(duration), ["30 s", "45 min", "10.0 h"]);
+    }
 }

@@ -5,6 +5,7 @@ use crate::exit::{Exit, Stop};
 use crate::gate::{Gate, Tally};
 use crate::interrupt::Interrupt;
 use crate::line::{Fingerprint, Settings, fields, kept, line, without_timing};
+use crate::need::Need;
 use crate::past::{Past, unreadable};
 use crate::progress::Progress;
 use crate::room::Room;
@@ -13,9 +14,10 @@ use crate::task::{Failure, Task};
 use futures::stream::StreamExt;
 use lunette::Control;
 use lunette::engine::{AdapterChoice, Engine, LoadOptions, ModelInfo};
-use lunette::judge::{AUTO_TOKENS, Judge, JudgeOptions, Rubric, Template, TemplateChoice, ThinkingChoice};
+use lunette::judge::{Judge, JudgeOptions, Rubric, Template, TemplateChoice};
 use lunette::model::Adapter;
 use lunette::source::FileModel;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::io::{self, BufReader, IsTerminal, Write};
@@ -92,10 +94,10 @@ impl Run {
         let mut unheard = |_, _, _: &str| ();
         let judge = Judge::new(engine, &self.options, &mut unheard, interrupt);
         let room = Room::new(engine.context_length());
-        let besides = self.besides(engine);
+        let need = Need::new(engine, &self.task, &self.options, &self.template);
         let answer = |row: io::Result<Row>| async {
             let row = row.map_err(unreadable)?;
-            let _place = room.take(self.tokens(engine, &row, besides)).await;
+            let _place = room.take(need.of(engine, &row.text)).await;
             self.answer(row, &judge, &fingerprint).await
         };
         let mut answers = pin!(rows.map(answer).buffered(batch));
@@ -106,42 +108,6 @@ impl Run {
             progress.rows(&tally);
         }
         if interrupt.aborted() { Err(Stop::Interrupted) } else { Ok(tally) }
-    }
-
-    /// About how many tokens a prompt, its thought and its critique have besides the row.
-    fn besides(&self, engine: &Engine) -> usize {
-        let count =
-            |text: &str| engine.tokenizer().encode(text, false).map_or(text.len(), |tokens| tokens.len());
-        let template = match &self.options.template {
-            // The chat template, and the longest of the built-in ones.
-            TemplateChoice::Text(_) => 768,
-            TemplateChoice::Read(_) => 128 + count(&self.template),
-        };
-        let critique = if self.options.critique { self.options.max_tokens } else { 0 };
-        let asks = match &self.options.template {
-            TemplateChoice::Read(template) => template.thinking.is_some(),
-            TemplateChoice::Text(_) => false,
-        };
-        let thought = match self.options.thinking {
-            ThinkingChoice::MaxTokens(budget) => budget,
-            ThinkingChoice::Auto if asks || engine.thinking().is_some() => AUTO_TOKENS,
-            ThinkingChoice::Auto | ThinkingChoice::Off => 0,
-        };
-        template + count(&self.task.rubric().to_string()) + critique + thought
-    }
-
-    /// About the most tokens that the model holds at a time for a row.
-    fn tokens(&self, engine: &Engine, row: &Row, besides: usize) -> usize {
-        let limit = engine.context_length();
-        // What is this long is not worth counting.
-        const BYTES: usize = 16;
-        let text = match row.text.len() <= limit.saturating_mul(BYTES) {
-            true => String::from_utf8_lossy(&row.text),
-            false => return limit,
-        };
-        let own = engine.tokenizer().encode(&text, false).map_or(limit, |tokens| tokens.len());
-        let one = (own + own / 8 + besides).min(limit);
-        one.saturating_mul(self.task.sequences(&self.options))
     }
 
     async fn answer(&self, row: Row, judge: &Judge<'_>, fingerprint: &Fingerprint) -> Result<Answer, Stop> {
@@ -172,8 +138,7 @@ impl Run {
 
     fn fingerprint(&self, info: &ModelInfo, load: &LoadOptions) -> Result<Fingerprint, Stop> {
         let JudgeOptions { rubric_orders, both_orders, ties, .. } = self.options;
-        let adapters: Vec<String> = load.adapters.iter().map(|adapter| adapter.sha256()).collect();
-        let beside = (&load.chat_template, &load.date, adapters);
+        let beside = beside(load);
         Fingerprint::new(&Settings {
             version: env!("CARGO_PKG_VERSION"),
             task: self.task.name(),
@@ -200,6 +165,12 @@ pub fn load_options(arguments: &ModelArguments) -> Result<LoadOptions, Stop> {
         adapters: arguments.adapter.iter().map(adapter).collect::<Result<_, _>>()?,
         ..Default::default()
     })
+}
+
+/// What of a load changes verdicts, for a line's hash.
+pub fn beside(load: &LoadOptions) -> impl Serialize + use<> {
+    let adapters: Vec<String> = load.adapters.iter().map(|adapter| adapter.sha256()).collect();
+    (load.chat_template.clone(), load.date.clone(), adapters)
 }
 
 /// Reads a LoRA adapter.
@@ -242,9 +213,10 @@ pub fn options(reading: &ReadingArguments) -> Result<(JudgeOptions, String), Sto
     Ok((options, text))
 }
 
+pub const BUILT_IN: [&str; 2] = ["selene", "rubric-first"];
+
 /// A built-in template by its name, else the one in a file.
 fn template(name: &str) -> Result<(TemplateChoice, String), Stop> {
-    const BUILT_IN: [&str; 2] = ["selene", "rubric-first"];
     if BUILT_IN.contains(&name) {
         return Ok((TemplateChoice::Text(name.into()), name.into()));
     }
@@ -269,7 +241,7 @@ pub fn model(named: Option<&PathBuf>) -> Result<PathBuf, Stop> {
     })
 }
 
-fn unwritable(error: io::Error) -> Stop {
+pub fn unwritable(error: io::Error) -> Stop {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Stop::Unread,
         _ => Stop::Fault(format!("the output cannot be written: {error}")),

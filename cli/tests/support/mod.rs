@@ -67,13 +67,14 @@ impl Workplace {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lunette"));
         command.current_dir(&self.0).env("LUNETTE_MODEL", "tiny.gguf").args(args);
         let template = match args.first() {
-            Some(&"score") => "--template=short.yaml",
-            Some(&"classify") => "--template=labels.yaml",
+            Some(&"score") => Some("--template=short.yaml"),
+            Some(&"classify") => Some("--template=labels.yaml"),
+            Some(&"evaluate") => None,
             _ => return command,
         };
-        for (option, default) in [("--template", template), ("--backend", "--backend=cpu")] {
+        for (option, default) in [("--template", template), ("--backend", Some("--backend=cpu"))] {
             if !args.iter().any(|arg| arg.starts_with(option)) {
-                command.arg(default);
+                command.args(default);
             }
         }
         command

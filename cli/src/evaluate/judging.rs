@@ -1,0 +1,193 @@
+//! The rows of a run, judged several at a time and written down in their order.
+
+use super::journal::{Journal, Stored};
+use super::prepare::Prepared;
+use super::spec::Spec;
+use super::{RESULTS, results, unwritable};
+use crate::exit::Stop;
+use crate::gate::{Gate, Tally};
+use crate::interrupt::Interrupt;
+use crate::line::{Fingerprint, Settings, line, without_timing};
+use crate::need::Need;
+use crate::progress::Progress;
+use crate::room::Room;
+use crate::run;
+use crate::task::Failure;
+use futures::SinkExt;
+use futures::channel::mpsc::{Receiver, channel};
+use futures::future::try_join_all;
+use futures::stream::StreamExt;
+use lunette::Control;
+use lunette::engine::{Engine, LoadOptions};
+use lunette::eval::dataset::{BadRow, Row};
+use lunette::judge::{Judge, JudgeOptions};
+use serde_json::{Map, json};
+use std::cell::RefCell;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
+use std::pin::pin;
+
+pub struct Judging<'a> {
+    spec: &'a Spec,
+    engine: &'a Engine,
+    /// One for each rubric.
+    fingerprints: Vec<Fingerprint>,
+    needs: Vec<Need>,
+    journal: RefCell<Journal>,
+    interrupt: &'a Interrupt,
+}
+
+/// A row's line, and what became of it.
+struct Answer {
+    line: String,
+    whole: bool,
+    resumed: bool,
+}
+
+impl<'a> Judging<'a> {
+    pub fn new(
+        spec: &'a Spec,
+        engine: &'a Engine,
+        load: &LoadOptions,
+        journal: Journal,
+        interrupt: &'a Interrupt,
+    ) -> Result<Judging<'a>, Stop> {
+        let info = engine.info();
+        let JudgeOptions { rubric_orders, both_orders, ties, .. } = spec.options;
+        let beside = run::beside(load);
+        let fingerprint = |task: &crate::task::Task| {
+            Fingerprint::new(&Settings {
+                version: env!("CARGO_PKG_VERSION"),
+                task: task.name(),
+                rubric: task.rubric(),
+                template: &spec.template,
+                reading: (&spec.reading, rubric_orders, both_orders, ties, &beside),
+                context: info.context_length,
+                keep: &[],
+                model: json!([info.name, info.architecture, info.quantization, info.parameters]),
+            })
+        };
+        let tasks = || spec.rubrics.iter().map(|rubric| &rubric.task);
+        Ok(Judging {
+            fingerprints: tasks().map(fingerprint).collect::<Result<_, _>>()?,
+            needs: tasks().map(|task| Need::new(engine, task, &spec.options, &spec.template)).collect(),
+            spec,
+            engine,
+            journal: RefCell::new(journal),
+            interrupt,
+        })
+    }
+
+    /// What each rubric's verdicts depend on, but for the row.
+    pub fn hashes(&self) -> Vec<String> {
+        self.fingerprints.iter().map(|fingerprint| fingerprint.of(b"")).collect()
+    }
+
+    pub async fn run(self, progress: &mut Progress) -> Result<Tally, Stop> {
+        let Spec { rubrics, batch, out, .. } = self.spec;
+        // A row's rubrics share most of their prompts, so they run together.
+        let rows_at_once = (batch / rubrics.len()).max(1);
+        let rows = self.read(rows_at_once);
+        let rows = rows.take_until(self.interrupt.raised());
+        let mut unheard = |_, _, _: &str| ();
+        let judge = Judge::new(self.engine, &self.spec.options, &mut unheard, self.interrupt);
+        let room = Room::new(self.engine.context_length());
+        let (path, part) = (out.join(RESULTS), out.join(format!("{RESULTS}.part")));
+        let failed = |e: io::Error| unwritable(&path, &e.to_string());
+        // A file of an earlier run would look like this one's.
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
+            _ => {}
+        }
+        let mut output = BufWriter::new(File::create(&part).map_err(failed)?);
+        let mut tally = Tally::default();
+        let answer = |item: Item| self.answer(item, &judge, &room);
+        let mut answers = pin!(rows.map(answer).buffered(rows_at_once));
+        while let Some(answer) = answers.next().await {
+            let Answer { line, whole, resumed } = answer?;
+            output.write_all(line.as_bytes()).map_err(failed)?;
+            tally.count(whole.then_some(&json!({})), &Gate::Open);
+            tally.resumed += u64::from(resumed);
+            progress.rows(&tally);
+        }
+        if self.interrupt.aborted() {
+            return Err(Stop::Interrupted);
+        }
+        output.into_inner().map_err(|e| failed(e.into_error()))?;
+        fs::rename(&part, &path).map_err(failed)?;
+        Ok(tally)
+    }
+
+    /// The shard's rows, read by a thread that is a few of them ahead.
+    fn read(&self, ahead: usize) -> Receiver<Item> {
+        let (mut sender, receiver) = channel(ahead);
+        let (data, shard) = (self.spec.data.clone(), self.spec.shard);
+        let mut numbers = 0..self.spec.limit.unwrap_or(u64::MAX);
+        std::thread::spawn(move || {
+            let read = data.rows(&mut |row| {
+                let Some(number) = numbers.next() else { return ControlFlow::Break(()) };
+                match shard.holds(number) && pollster::block_on(sender.send(Ok((number, row)))).is_err() {
+                    // Whoever has stopped listening needs no more.
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                }
+            });
+            if let Err(error) = read {
+                let _ = pollster::block_on(sender.send(Err(error)));
+            }
+        });
+        receiver
+    }
+
+    async fn answer(&self, item: Item, judge: &Judge<'_>, room: &Room) -> Result<Answer, Stop> {
+        let (number, row) = item.map_err(|e| Stop::Fault(format!("the data cannot be read: {e}")))?;
+        let prepared = match row.and_then(|row| self.spec.prepare(row)) {
+            Ok(prepared) => prepared,
+            Err(bad) => {
+                return Ok(Answer { line: results::unreadable(number, &bad), whole: false, resumed: false });
+            }
+        };
+        let verdicts =
+            (0..self.spec.rubrics.len()).map(|rubric| self.verdict(rubric, &prepared, judge, room));
+        let (stored, fresh): (Vec<Stored>, Vec<bool>) = try_join_all(verdicts).await?.into_iter().unzip();
+        let line = results::judged(number, &prepared, &self.spec.rubrics, &stored);
+        Ok(Answer {
+            line: line.map_err(|e| Stop::Fault(e.to_string()))?,
+            whole: stored.iter().all(|stored| stored.verdict().is_some()),
+            resumed: !fresh.contains(&true),
+        })
+    }
+
+    /// A row's verdict under a rubric, and whether it was reached just now.
+    async fn verdict(
+        &self,
+        rubric: usize,
+        prepared: &Prepared,
+        judge: &Judge<'_>,
+        room: &Room,
+    ) -> Result<(Stored, bool), Stop> {
+        let task = &prepared.row.task;
+        let text = serde_json::to_vec(task).map_err(|e| Stop::Fault(e.to_string()))?;
+        let hash = self.fingerprints[rubric].of(&text);
+        if let Some(stored) = self.journal.borrow_mut().get(&hash)? {
+            return Ok((stored, false));
+        }
+        let _place = room.take(self.needs[rubric].of(self.engine, &text)).await;
+        let result = match self.spec.rubrics[rubric].task.judge(judge, task.clone()).await {
+            Ok(mut verdict) => {
+                without_timing(&mut verdict);
+                Ok(verdict)
+            }
+            Err(Failure::Row { code, message }) => Err((code, message)),
+            Err(Failure::Run(stop)) => return Err(stop),
+        };
+        let mut journal = self.journal.borrow_mut();
+        journal.put(&hash, &line(&hash, Map::new(), &result))?;
+        // What a later run will read, so that both write the same.
+        let stored = journal.get(&hash)?.ok_or_else(|| Stop::Fault("a verdict is lost".into()))?;
+        Ok((stored, true))
+    }
+}
+
+type Item = io::Result<(u64, Result<Row, BadRow>)>;

@@ -1,0 +1,82 @@
+//! `lunette evaluate`: a data set judged row by row, with a report of how far the judge agrees with people.
+//!
+//! The folder of a run holds `verdicts.jsonl`, written as verdicts are reached (`journal`), and at the end `results.jsonl`
+//! with a line for each row, `run.json`, which says what was asked, and the report.
+
+pub mod arguments;
+mod file;
+mod journal;
+mod judging;
+pub mod merge;
+mod prepare;
+mod report;
+mod results;
+mod run_file;
+mod spec;
+mod survey;
+
+use crate::exit::{Exit, Stop};
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::run;
+use arguments::EvaluateArguments;
+use file::EvalFile;
+use journal::Journal;
+use judging::Judging;
+use lunette::engine::LoadOptions;
+use run_file::RunFile;
+use spec::Spec;
+use std::fs;
+use std::path::Path;
+use survey::Survey;
+
+pub const VERDICTS: &str = "verdicts.jsonl";
+pub const RESULTS: &str = "results.jsonl";
+
+pub fn evaluate(flags: EvaluateArguments) -> Result<Exit, Stop> {
+    if flags.schema {
+        println!("{}", EvalFile::schema()?);
+        return Ok(Exit::Done);
+    }
+    let (preview, quiet, wanted) = (flags.preview, flags.quiet, flags.progress);
+    let spec = Spec::new(flags)?;
+    if preview {
+        return spec.preview().map(|()| Exit::Done);
+    }
+    // Wrong names are found before hours of work.
+    let bounds = report::bounds(&spec.bounds, &spec.rubrics)?;
+    let survey = Survey::of(&spec)?;
+    if !quiet {
+        survey.remarks().iter().for_each(|remark| eprintln!("lunette: {remark}"));
+    }
+    let options = run::load_options(&spec.model)?;
+    let model = run::model(spec.model.model.as_ref())?;
+    fs::create_dir_all(&spec.out).map_err(|e| unwritable(&spec.out, &e.to_string()))?;
+    let journal = Journal::open(&spec.out.join(VERDICTS))?;
+    let interrupt = Interrupt::listen()?;
+    let mut progress = Progress::new(quiet, wanted);
+    progress.expect(survey.own);
+    let done = pollster::block_on(async {
+        let options = LoadOptions { max_batch: Some(spec.batch), ..options };
+        let engine = run::load(&model, &options, &mut progress, &interrupt).await?;
+        if !quiet {
+            engine.info().warnings.iter().for_each(|warning| eprintln!("lunette: {warning}"));
+        }
+        let judging = Judging::new(&spec, &engine, &options, journal, &interrupt)?;
+        let run_file = RunFile::new(&spec, &survey, &engine.info(), judging.hashes());
+        run_file.write(&spec.out)?;
+        judging.run(&mut progress).await.map(|tally| (tally, run_file))
+    });
+    progress.clear();
+    let (tally, run_file) = done?;
+    progress.finish(&tally);
+    let kept = report::write(&spec.out, &run_file, bounds)?;
+    Ok(match tally.exit(spec.allow_errors) {
+        Exit::Done if !kept => Exit::Lower,
+        exit => exit,
+    })
+}
+
+fn unwritable(path: &Path, why: &str) -> Stop {
+    Stop::Fault(format!("{}: {why}", path.display()))
+}
