@@ -62,5 +62,6 @@ fn step(kv: &KvShape, context: usize, n: usize) -> Step {
         rows: (0..n).map(row).collect(),
         tables: vec![(0..kv.blocks as u32).collect()],
         outputs: vec![Output::logits(n as u32 - 1)],
+        ..Step::default()
     }
 }

@@ -59,6 +59,7 @@ fn step(kv: &KvShape, tokens: &[u32], first: usize, outputs: Vec<u32>) -> Step {
         rows: rows.collect(),
         tables: vec![table],
         outputs: outputs.into_iter().map(Output::logits).collect(),
+        ..Step::default()
     }
 }
 

@@ -11,7 +11,7 @@ use common::tiny;
 use lunette::engine::{Backend, Engine, LoadOptions, LoadPlan, Verdict};
 use lunette::gguf::Value;
 use lunette::gpu::{Gpu, GpuRunner, GpuStore, KvType};
-use lunette::model::{Config, Incoming, KvShape, load as load_model, outline};
+use lunette::model::{Adapter, Config, Incoming, KvShape, load as load_model, outline};
 use lunette::quant::BlockType;
 use lunette::source::{FileModel, MemoryModel, ModelBytes};
 use lunette::{Error, Result, Uninterrupted};
