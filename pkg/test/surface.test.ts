@@ -1,14 +1,19 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { Engine, Judge, LunetteError } from "../src/index.js";
 import type { LoadOptions, ScoreTask } from "../src/index.js";
-import type { WasmModule } from "../src/wire/wasm-contract.js";
+import type { ModelBytes, WasmAdapter, WasmModule } from "../src/wire/wasm-contract.js";
 import { codedError, drainModel, fakeEngine, fakeModule, INFO, untilAborted, verdict } from "./fake-engine.js";
 
 const TASK: ScoreTask = { input: "q", response: "abc", rubric: { objective: "?", scale: { 1: "no", 2: "yes" } } };
 
 let engine = fakeEngine();
-const load = vi.fn<WasmModule["WasmEngine"]["load"]>();
-vi.mock("../src/wasm.js", () => ({ loadWasm: () => Promise.resolve(fakeModule(load)) }));
+const { load, readAdapter } = vi.hoisted(() => ({
+  load: vi.fn<WasmModule["WasmEngine"]["load"]>(),
+  readAdapter: vi.fn<WasmModule["WasmAdapter"]["read"]>(),
+}));
+vi.mock("../src/wasm.js", () => ({
+  loadWasm: () => Promise.resolve(fakeModule(load, { WasmAdapter: { read: readAdapter } })),
+}));
 
 beforeEach(() => {
   engine = fakeEngine();
@@ -95,6 +100,42 @@ describe("Judge.load", () => {
     const judge = await Judge.load({ url: "https://models.example/a.gguf", license: "MIT" }, { worker: false });
     expect(judge.info.license).toBe("MIT");
     vi.unstubAllGlobals();
+  });
+});
+
+describe("adapters", () => {
+  const textOf = async (file: ModelBytes) => {
+    const source = await file.open(0);
+    let text = "";
+    for (let bytes = await source.next(); bytes !== null; bytes = await source.next())
+      text += String.fromCharCode(...bytes);
+    return text;
+  };
+
+  it("are read before the model, those of its reference unless others are given", async () => {
+    vi.stubGlobal("fetch", (url: string) => Promise.resolve(new Response(url.slice(-3))));
+    const freed = vi.fn();
+    readAdapter.mockImplementation(async (file) => {
+      const name = await textOf(file);
+      return { name, share: () => ({ name }), free: freed } as unknown as WasmAdapter;
+    });
+    const model = { url: "https://models.example/m.gguf", adapters: [{ url: "https://models.example/one" }] };
+    const given = () => load.mock.lastCall?.[5];
+    await Judge.load(model, { worker: false });
+    expect(given()).toEqual([{ name: "one" }]);
+    await Judge.load(model, { worker: false, adapters: ["https://models.example/two", new Blob(["six"])] });
+    expect(given()).toEqual([{ name: "two" }, { name: "six" }]);
+    await Judge.load(model, { worker: false, adapters: [] });
+    expect(given()).toEqual([]);
+    expect(freed).toHaveBeenCalledTimes(3);
+    vi.unstubAllGlobals();
+  });
+
+  it("that cannot be read keep the model from being asked for", async () => {
+    readAdapter.mockRejectedValue(codedError("invalid-argument", "this one is a model"));
+    const loading = Judge.load(new Blob(["GGUF"]), { worker: false, adapters: [new Blob(["GGUF"])] });
+    await expect(loading).rejects.toMatchObject({ code: "invalid-argument", message: /this one is a model/ });
+    expect(load).not.toHaveBeenCalled();
   });
 });
 
