@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 use support::Workplace;
@@ -14,6 +15,7 @@ fn run(guide: &str, name: &str) -> String {
         guide.split("```sh\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0)).collect();
     assert!(blocks.len() >= 4, "{} blocks", blocks.len());
     let place = Workplace::new(name);
+    fs::write(place.path("adapter.gguf"), support::adapters::file("llama", "wide")).unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_lunette")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
     let output = Command::new("sh")
