@@ -2,7 +2,7 @@ use super::attention::attention;
 use super::kv::KvCache;
 use super::matmul::matmul;
 use super::weight::CpuWeight;
-use crate::model::{Activation, Attention, Ops, RopeStyle, Rotation, Step};
+use crate::model::{Activation, Attention, Chosen, Ops, RopeStyle, Rotation, Step};
 use wide::f32x4;
 
 /// Activations `[rows, cols]`.
@@ -119,8 +119,11 @@ impl Ops for CpuOps<'_> {
         for (row, values) in self.step.rows.iter().zip(x.data.chunks_exact_mut(x.cols)) {
             let chosen = self.step.adapter(row);
             for (i, columns) in values.chunks_mut(width).enumerate() {
-                let scale = chosen.filter(|own| own.adapter as usize == i).map_or(0.0, |own| own.scale);
-                columns.iter_mut().for_each(|v| *v *= scale);
+                match chosen.filter(|own| own.adapter as usize == i) {
+                    Some(Chosen { scale, .. }) => columns.iter_mut().for_each(|v| *v *= scale),
+                    // Not times zero: what another adapter makes may be infinite.
+                    None => columns.fill(0.0),
+                }
             }
         }
         x

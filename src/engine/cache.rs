@@ -121,8 +121,8 @@ impl Cache {
         self.free.insert(at, block);
     }
 
-    /// Puts a full block under `parent`, or else under `root`, and returns its node, which gains a user. Where the tree has such a block
-    /// already, that one is used and `block` is free again.
+    /// Puts a full block under `parent`, or else under `root`, and returns its node, which gains a user. Where the tree has
+    /// such a block already, that one is used and `block` is free again.
     pub fn insert(&mut self, root: Root, parent: Option<NodeId>, tokens: &[u32], block: u32) -> NodeId {
         let known = self.children(root, parent).get(tokens).copied();
         if let Some(node) = known {
