@@ -5,7 +5,7 @@
 //! | module | what it does | knows |
 //! |---|---|---|
 //! | `js` | the classes that JavaScript sees (wasm only) | everything |
-//! | [`eval`] | agreement with people, intervals, reports | `judge`, `statistics` |
+//! | [`eval`] | data sets, agreement with people, intervals, reports | `judge`, `statistics` |
 //! | [`judge`] | tasks, prompt templates, verdicts and their distributions | `engine`, `statistics` |
 //! | [`engine`] | sequences over a paged KV cache, generation, log-probabilities | `gpu`, `cpu`, `model`, `tokenizer` |
 //! | [`gpu`] | the ops on WebGPU: devices, weights, plans, kernels in `shaders/` | `model` |
