@@ -138,7 +138,7 @@ fn what_is_not_defined_has_no_number() {
 #[test]
 fn bad_rows_are_refused() {
     let with = |expected: f64, human: f64| {
-        let verdict = Some(Scored { score: 1, expected, distribution: vec![(1, 1.0)] });
+        let verdict = Some(Scored { score: 1.into(), expected, distribution: vec![(1.into(), 1.0)] });
         let grade = Grade::Score { verdict, human: vec![Some(human)] };
         let row = Graded {
             id: "x".into(),

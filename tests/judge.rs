@@ -134,6 +134,27 @@ fn labels_may_have_several_tokens() {
     assert!((total - 1.0).abs() < 1e-9, "{total}");
 }
 
+#[test]
+fn a_scale_may_have_fractions_and_negative_scores() {
+    let mut task = rainbow();
+    for scores in [["0", "0.5", "1"], ["-1", "0", "1"], ["0", "50", "100"]] {
+        task["rubric"]["scale"] = scores.iter().map(|score| (score.to_string(), json!("So."))).collect();
+        let verdict = score(&engine(512), &task, json!({ "critique": false })).unwrap();
+        let names: Vec<String> = verdict.distribution.iter().map(|(level, _)| level.to_string()).collect();
+        assert_eq!(names, scores);
+        let (mut inside, mut weighted) = (0.0, 0.0);
+        for (level, p) in &verdict.distribution {
+            assert!(*p > 0.0, "{level}");
+            inside += p;
+            weighted += level.value() * p;
+        }
+        assert!((inside + verdict.outside - 1.0).abs() < 1e-9, "{inside}");
+        assert!((verdict.expected - weighted / inside).abs() < 1e-12, "{}", verdict.expected);
+        let written = serde_json::to_value(&verdict).unwrap();
+        assert_eq!(written["score"].to_string(), verdict.score.to_string());
+    }
+}
+
 /// Pairs of our own; with `LUNETTE_LLMBAR`, a folder of LLMBar's files, the first of its natural ones that are short.
 fn pairs() -> Vec<Value> {
     let Some(folder) = std::env::var_os("LUNETTE_LLMBAR") else {
@@ -315,7 +336,7 @@ fn published_templates_work_as_they_are() {
             let scale = json!({ "1": "Bad.", "2": "Poor.", "3": "Fair.", "4": "Good.", "5": "Right." });
             task["rubric"] = json!({ "objective": "Is it one?", "scale": scale });
             let verdict = score(&engine, &task, options).unwrap();
-            assert!((1..=5).contains(&verdict.score) && (1.0..=5.0).contains(&verdict.expected));
+            assert!((1.0..=5.0).contains(&verdict.score.value()) && (1.0..=5.0).contains(&verdict.expected));
         }
         names.push(name);
     }
@@ -353,7 +374,7 @@ result_marker: "[RESULT]"
             assert!(prompt.text.ends_with(&format!("assistant\n{marker}")), "{}", prompt.text);
             let verdict = block_on(judge.score(&task)).unwrap();
             assert_eq!(verdict.critique.is_some(), critique);
-            assert!((1..=3).contains(&verdict.score));
+            assert!((1.0..=3.0).contains(&verdict.score.value()));
         });
     }
 }

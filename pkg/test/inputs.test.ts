@@ -29,11 +29,11 @@ describe("scoreTask", () => {
     ["no scale", { ...TASK, rubric: { objective: "?" } }, "task.rubric.scale must be an object"],
     ["an empty scale", { ...TASK, rubric: { objective: "?", scale: {} } }, "at least two scores"],
     ["a scale of one", { ...TASK, rubric: { objective: "?", scale: { 1: "a" } } }, "at least two scores"],
-    ["a scale of words", { ...TASK, rubric: { objective: "?", scale: { good: "a", bad: "b" } } }, "must be an integer"],
+    ["a scale of words", { ...TASK, rubric: { objective: "?", scale: { good: "a", bad: "b" } } }, "must be a number such as 3"],
     [
-      "a scale of fractions",
-      { ...TASK, rubric: { objective: "?", scale: { 1: "a", 1.5: "b" } } },
-      "must be an integer",
+      "a score with two names",
+      { ...TASK, rubric: { objective: "?", scale: { "0.50": "a", 1: "b" } } },
+      "must be a number such as 3, -1 or 0.5",
     ],
     [
       "a level without words",

@@ -1,7 +1,7 @@
 //! Rows of an evaluation: what the judge said of each, and what people said.
 
 use super::pairs;
-use crate::judge::Winner;
+use crate::judge::{Level, Winner};
 use serde::{Deserialize, Serialize};
 
 /// One row under one rubric: the judge's verdict, or why there is none, beside what people said.
@@ -68,11 +68,11 @@ impl Grade {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Scored {
-    pub score: i64,
+    pub score: Level,
     /// Σ p·s over the scale.
     pub expected: f64,
     #[serde(with = "pairs")]
-    pub distribution: Vec<(i64, f64)>,
+    pub distribution: Vec<(Level, f64)>,
 }
 
 /// What an evaluation needs of a [`ClassVerdict`](crate::judge::ClassVerdict).

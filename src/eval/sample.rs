@@ -3,7 +3,7 @@
 use super::report::Counts;
 use super::row::{Classified, Compared, Grade, Graded, Scored, Task};
 use super::settings::Settings;
-use crate::judge::Winner;
+use crate::judge::{Level, Winner};
 use crate::statistics::{Units, brier, mean, nearest, usable};
 use crate::{Error, Result};
 use std::collections::BTreeSet;
@@ -304,7 +304,7 @@ fn check_numbers(row: &Graded, name: &str) -> Result<()> {
             }
             let Some(Scored { score, expected, distribution }) = verdict else { return Ok(()) };
             usable(*expected, || format!("expected of {name}"))?;
-            usable(*score as f64, || format!("score of {name}"))?;
+            usable(score.value(), || format!("score of {name}"))?;
             distribution.iter().try_for_each(|(_, p)| probability(*p, "distribution"))
         }
         Grade::Classify { verdict: Some(Classified { distribution, .. }), .. } => {
@@ -319,7 +319,7 @@ fn check_numbers(row: &Graded, name: &str) -> Result<()> {
 pub(super) fn labels(rows: &[&Graded], settings: &Settings) -> Result<Vec<String>> {
     let labels: Vec<String> = match rows[0].grade.task() {
         Task::Compare => WINNER_NAMES.map(String::from).into(),
-        Task::Score => levels(rows, settings).iter().map(i64::to_string).collect(),
+        Task::Score => levels(rows, settings).iter().map(Level::to_string).collect(),
         Task::Classify => {
             let mut seen = BTreeSet::new();
             let of_rows = rows.iter().flat_map(|row| names(row));
@@ -340,8 +340,8 @@ pub(super) fn labels(rows: &[&Graded], settings: &Settings) -> Result<Vec<String
 }
 
 /// The levels of the settings and of the verdicts. Without a scale and distributions that show it, people show it too.
-fn levels(rows: &[&Graded], settings: &Settings) -> BTreeSet<i64> {
-    let mut levels: BTreeSet<i64> = settings.scale.iter().flatten().copied().collect();
+fn levels(rows: &[&Graded], settings: &Settings) -> BTreeSet<Level> {
+    let mut levels: BTreeSet<Level> = settings.scale.iter().flatten().copied().collect();
     let mut shown = settings.scale.is_some();
     let mut of_people = BTreeSet::new();
     for row in rows {
@@ -351,7 +351,7 @@ fn levels(rows: &[&Graded], settings: &Settings) -> BTreeSet<i64> {
             levels.extend(verdict.distribution.iter().map(|(level, _)| *level));
             shown |= !verdict.distribution.is_empty();
         }
-        of_people.extend(human.iter().flatten().map(|value| value.round() as i64));
+        of_people.extend(human.iter().flatten().filter_map(|value| Level::new(value.round()).ok()));
     }
     if !shown {
         levels.append(&mut of_people);

@@ -1,6 +1,7 @@
 //! What an evaluation is asked for beside its rows.
 
 use super::metric::Metric;
+use crate::judge::Level;
 use crate::statistics::usable;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ pub struct Settings {
     /// The lowest human score that counts as a pass, for AUROC; the middle of the scale where not given.
     pub pass: Option<f64>,
     /// The levels of the scale, between which κ counts agreement; those that occur where not given.
-    pub scale: Option<Vec<i64>>,
+    pub scale: Option<Vec<Level>>,
     /// The labels; those that occur where not given. With two, the first is the positive one.
     pub labels: Option<Vec<String>>,
     /// What the figures must reach.

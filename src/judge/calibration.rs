@@ -2,6 +2,7 @@
 //! cross-validated error.
 
 use super::isotonic::{Calibration, isotonic};
+use super::level::Level;
 use crate::statistics::{
     self, Weights, bias, cohen_kappa, mean_absolute_error, nearest, pearson, spearman, usable,
 };
@@ -9,6 +10,7 @@ use crate::{Error, Result};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Fewer labels than this say nothing about a judge.
 pub const FEWEST_LABELS: usize = 10;
@@ -25,7 +27,7 @@ pub struct CalibrationOptions {
     pub seed: u64,
     /// The levels of the human scale, between which κ counts agreement; every integer from the lowest label to the
     /// highest where not given.
-    pub scale: Option<Vec<i64>>,
+    pub scale: Option<Vec<Level>>,
 }
 
 impl Default for CalibrationOptions {
@@ -122,16 +124,14 @@ fn paired(predictions: &[f64], labels: &[f64]) -> Result<Vec<(f64, f64)>> {
 }
 
 /// The levels of the human scale, ascending.
-fn levels(labels: &[f64], scale: Option<&[i64]>) -> Result<Vec<f64>> {
+fn levels(labels: &[f64], scale: Option<&[Level]>) -> Result<Vec<f64>> {
     let levels: Vec<f64> = match scale {
         Some(scale) => {
             for (i, level) in scale.iter().enumerate() {
-                usable(*level as f64, || format!("scale[{i}]"))?;
+                usable(level.value(), || format!("scale[{i}]"))?;
             }
-            let mut levels: Vec<f64> = scale.iter().map(|level| *level as f64).collect();
-            levels.sort_by(f64::total_cmp);
-            levels.dedup();
-            levels
+            let levels: BTreeSet<Level> = scale.iter().copied().collect();
+            levels.into_iter().map(Level::value).collect()
         }
         None => {
             let (lowest, highest) = labels
@@ -309,7 +309,12 @@ mod tests {
             (&ten, &ten, CalibrationOptions { folds: 1, ..options() }, "`folds`"),
             (&ten, &ten, CalibrationOptions { folds: 11, ..options() }, "`folds`"),
             (&ten, &ten, CalibrationOptions { scale: Some(vec![]), ..options() }, "`scale`"),
-            (&ten, &ten, CalibrationOptions { scale: Some((0..102).collect()), ..options() }, "`scale`"),
+            (
+                &ten,
+                &ten,
+                CalibrationOptions { scale: Some((0..102).map(Level::from).collect()), ..options() },
+                "`scale`",
+            ),
             (&ten, &with(0, 1000.0), options(), "`scale`"),
         ] {
             let error = fit_calibration(predictions, labels, &options).unwrap_err();

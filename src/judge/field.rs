@@ -1,5 +1,6 @@
 //! The values that a task puts into a template, by the names that published templates use.
 
+use super::level::Level;
 use super::texts::Texts;
 use std::borrow::Cow;
 use std::fmt;
@@ -114,11 +115,27 @@ pub(super) fn of_scale<'a>(objective: &'a str, levels: &[Described<'a>]) -> Vec<
     };
     let mut fields = of_rubric(objective, "rubric_levels", &lines, levels);
     fields.extend(levels.iter().map(by_score));
-    let scores = || levels.iter().filter_map(|level| level.name.parse::<i64>().ok());
-    for (name, score) in [("lowest_score", scores().min()), ("highest_score", scores().max())] {
-        fields.push(Field::new(&[name], score.unwrap_or_default().to_string(), &[]));
+    let mut scores: Vec<Level> = levels.iter().filter_map(|level| level.name.parse().ok()).collect();
+    scores.sort_unstable();
+    if let [lowest, .., highest] = scores[..] {
+        fields.push(Field::new(&["lowest_score"], lowest.to_string(), &[]));
+        fields.push(Field::new(&["highest_score"], highest.to_string(), &[]));
     }
+    fields.push(Field::new(&["possible_scores"], possible(&scores), &[]));
     fields
+}
+
+/// What a judge may answer, in words: "an integer from 1 to 5", or each level where there are others than integers.
+fn possible(scores: &[Level]) -> String {
+    match scores {
+        [lowest, .., highest] if scores.iter().all(|score| score.is_integer()) => {
+            format!("an integer from {lowest} to {highest}")
+        }
+        _ => {
+            let names: Vec<String> = scores.iter().map(Level::to_string).collect();
+            format!("one of {}", names.join(", "))
+        }
+    }
 }
 
 /// A classification's labels, in the order in which they are to be listed.

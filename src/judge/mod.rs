@@ -12,6 +12,7 @@ mod compare;
 mod distribution;
 mod field;
 mod isotonic;
+mod level;
 mod options;
 mod panel;
 mod prompt;
@@ -34,6 +35,7 @@ pub use calibration::{
 };
 pub use compare::{OrderVerdict, PreferenceVerdict, Winner};
 pub use isotonic::Calibration;
+pub use level::Level;
 pub use options::{JudgeOptions, Kind, TemplateChoice, Truncate};
 pub use panel::{
     ClassBallot, Disagreement, Distribution, PanelClass, PanelPreference, PanelScore, PreferenceBallot,

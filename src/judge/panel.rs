@@ -3,6 +3,7 @@
 //! What comes in is plain data, so that verdicts of any origin can be combined.
 
 use super::compare::Winner;
+use super::level::Level;
 use crate::statistics::{mean, quantile, standard_deviation, usable};
 use crate::{Error, Result};
 use serde::de::{MapAccess, Visitor};
@@ -47,7 +48,7 @@ impl<'de> Deserialize<'de> for Distribution {
 /// One judge's score. Further fields of a verdict are not read.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ScoreBallot {
-    pub score: i64,
+    pub score: Level,
     pub expected: f64,
     pub distribution: Distribution,
 }
@@ -80,7 +81,7 @@ pub struct Disagreement {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PanelScore {
     /// The score that most judges gave; among equals the likeliest by the mean distribution, then the lowest.
-    pub score: i64,
+    pub score: Level,
     /// Mean of the judges' expected scores.
     pub expected: f64,
     /// Their median, which a single judge cannot move far.
@@ -291,7 +292,7 @@ mod tests {
             { "score": 3, "expected": 2.75, "distribution": { "3": 0.75, "2": 0.25, "1": 0.0 } },
         ]))
         .unwrap();
-        assert_eq!((panel.score, panel.median), (3, 2.5));
+        assert_eq!((panel.score, panel.median), (3.into(), 2.5));
         close(panel.expected, 13.0 / 6.0);
         close(panel.disagreement.spread.unwrap(), (31f64 / 72.0).sqrt());
         close(panel.disagreement.dissent, 1.0 / 3.0);
@@ -304,11 +305,11 @@ mod tests {
     #[test]
     fn equal_votes_go_to_the_likelier_then_to_the_lower_score() {
         let two = |p: [f64; 2], q: [f64; 2]| {
-            let ballot = |score: i64, p: [f64; 2]| json!({ "score": score, "expected": 0, "distribution": { "-2": p[0], "10": p[1] } });
+            let ballot = |score: i32, p: [f64; 2]| json!({ "score": score, "expected": 0, "distribution": { "-2": p[0], "10": p[1] } });
             scores(json!([ballot(10, p), ballot(-2, q)])).unwrap().score
         };
-        assert_eq!(two([0.125, 0.75], [0.5, 0.25]), 10);
-        assert_eq!(two([0.25, 0.75], [0.75, 0.25]), -2);
+        assert_eq!(two([0.125, 0.75], [0.5, 0.25]), 10.into());
+        assert_eq!(two([0.25, 0.75], [0.75, 0.25]), (-2).into());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Rubrics: what is judged, and what each verdict means.
 
+use super::level::Level;
 use crate::{Error, Result};
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use std::fmt;
 #[serde(try_from = "ScoreFields")]
 pub struct ScoreRubric {
     pub objective: String,
-    /// The description of each score: `{"1": "…", …, "5": "…"}`, any integers.
+    /// The description of each score: `{"1": "…", …, "5": "…"}`, any numbers.
     pub scale: BTreeMap<String, String>,
 }
 
@@ -58,7 +59,7 @@ fn check_objective(objective: &str) -> Result<()> {
 
 impl ScoreRubric {
     /// The levels in ascending order; fails with the field that is wrong.
-    pub fn levels(&self) -> Result<Vec<(i64, &str)>> {
+    pub fn levels(&self) -> Result<Vec<(Level, &str)>> {
         check_objective(&self.objective)?;
         if !(2..=MAX_LEVELS).contains(&self.scale.len()) {
             return wrong(format!(
@@ -68,12 +69,11 @@ impl ScoreRubric {
         }
         let mut levels = Vec::new();
         for (key, description) in &self.scale {
-            match key.parse::<i64>() {
-                // Leading zeros and signs would make two names for one score.
-                Ok(score) if score.to_string() == *key => levels.push((score, description.as_str())),
-                _ => {
+            match key.parse() {
+                Ok(level) => levels.push((level, description.as_str())),
+                Err(_) => {
                     return wrong(format!(
-                        "`rubric.scale` has the key {key:?}; scores are integers, so a scale of 0, 0.5 and 1 is 0, 1 and 2"
+                        "`rubric.scale` has the key {key:?}; scores are numbers in their shortest form, such as 3, -1 or 0.5"
                     ));
                 }
             }
@@ -162,8 +162,9 @@ impl TryFrom<ScoreFields> for ScoreRubric {
         let mut scale = fields.scale;
         for (name, description) in fields.others {
             let score = name.strip_prefix("score").and_then(|rest| rest.strip_suffix("_description"));
-            let score =
-                score.map(|score| score.trim_start_matches('_')).filter(|score| score.parse::<i64>().is_ok());
+            let score = score
+                .map(|score| score.trim_start_matches('_'))
+                .filter(|score| score.parse::<Level>().is_ok());
             match score {
                 Some(score) if !scale.contains_key(score) => scale.insert(score.to_string(), description),
                 Some(score) => return Err(format!("the score {score} is described twice")),
@@ -217,7 +218,10 @@ mod tests {
     #[test]
     fn levels_are_ordered_as_numbers() {
         let rubric = rubric("Is it clear?", &[("10", "c"), ("-1", "a"), ("2", "b")]);
-        assert_eq!(rubric.levels().unwrap(), [(-1, "a"), (2, "b"), (10, "c")]);
+        assert_eq!(
+            rubric.levels().unwrap(),
+            [(-1, "a"), (2, "b"), (10, "c")].map(|(score, text)| (Level::from(score), text))
+        );
     }
 
     #[test]
@@ -227,6 +231,7 @@ mod tests {
             (rubric("o", &[("1", "a")]), "1 levels"),
             (rubric("o", &[("1", "a"), ("01", "b")]), "\"01\""),
             (rubric("o", &[("1", "a"), ("good", "b")]), "\"good\""),
+            (rubric("o", &[("0.50", "a"), ("1", "b")]), "\"0.50\""),
             (rubric("o", &[("1", "a"), ("2", "")]), "rubric.scale[2]"),
         ] {
             let error = rubric.levels().unwrap_err().to_string();
@@ -240,7 +245,10 @@ mod tests {
         else {
             panic!("a scale makes a scoring rubric");
         };
-        assert_eq!(score.levels().unwrap(), [(1, "bad"), (2, "good")]);
+        assert_eq!(
+            score.levels().unwrap(),
+            [(1, "bad"), (2, "good")].map(|(score, text)| (Level::from(score), text))
+        );
         let prometheus = r#"{"criteria": "o", "score1_description": "bad", "score2_description": "good"}"#;
         assert_eq!(Rubric::parse(prometheus).unwrap(), Rubric::Score(score));
         let Rubric::Class(class) = Rubric::parse("objective: o\nlabels: {Yes: y, Maybe: m, No: n}").unwrap()

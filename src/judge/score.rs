@@ -2,6 +2,7 @@
 
 use super::Judge;
 use super::field::{self, Described, Field};
+use super::level::Level;
 use super::options::Kind;
 use super::reading::Reader;
 use super::rubric::{ClassRubric, ScoreRubric};
@@ -23,12 +24,12 @@ use web_time::Instant;
 #[serde(rename_all = "camelCase")]
 pub struct ScoreVerdict {
     /// The likeliest score; of several readings, the one that most of them chose.
-    pub score: i64,
+    pub score: Level,
     /// Σ p·s over the scale, p normalized to the scale.
     pub expected: f64,
     /// The probability of each score, from the full vocabulary's softmax at the verdict's position.
     #[serde(serialize_with = "as_object")]
-    pub distribution: Vec<(i64, f64)>,
+    pub distribution: Vec<(Level, f64)>,
     /// The probability that lies outside the scale.
     pub outside: f64,
     /// What was thought before the critique, where the judge thinks.
@@ -106,7 +107,7 @@ impl Judge<'_> {
         let (tally, truncated_tokens) = self.tally(texts, &Listing::of_scale(rubric)?, stream).await?;
         let inside: f64 = tally.distribution.iter().sum();
         let scores = || levels.iter().map(|level| level.0);
-        let weighted = scores().zip(&tally.distribution).map(|(score, p)| score as f64 * p).sum::<f64>();
+        let weighted = scores().zip(&tally.distribution).map(|(score, p)| score.value() * p).sum::<f64>();
         Ok(ScoreVerdict {
             score: levels[tally.winner].0,
             expected: weighted / inside,

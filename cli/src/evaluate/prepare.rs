@@ -90,5 +90,5 @@ fn understood(task: &Task, row: &Map<String, Value>, value: &Value) -> Result<Va
 /// The lowest and the highest score.
 pub fn ends(rubric: &ScoreRubric) -> Option<(f64, f64)> {
     let levels = rubric.levels().ok()?;
-    Some((levels.first()?.0 as f64, levels.last()?.0 as f64))
+    Some((levels.first()?.0.value(), levels.last()?.0.value()))
 }

@@ -5,7 +5,7 @@ use super::spec::{Bound, Judged};
 use super::{RESULTS, unwritable};
 use crate::exit::Stop;
 use lunette::eval::{Check, Grade, Graded, Metric, Report, Settings, Shown, Threshold};
-use lunette::judge::ScoreRubric;
+use lunette::judge::{Level, ScoreRubric};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -103,7 +103,8 @@ fn settings(run: &RunFile, thresholds: Vec<Threshold>, rows: usize) -> Settings 
     };
     let levels = |rubric: &RunRubric| {
         let rubric: ScoreRubric = serde_json::from_value(rubric.rubric.clone()).ok()?;
-        Some(rubric.levels().ok()?.into_iter().map(|level| level.0).collect())
+        let levels: Vec<Level> = rubric.levels().ok()?.into_iter().map(|level| level.0).collect();
+        serde_json::to_value(levels).ok()
     };
     let labels = |rubric: &RunRubric| {
         let labels: Vec<Value> =

@@ -67,13 +67,8 @@ const rankOptions = settings<RankOptions>({
 const calibrationOptions = settings<CalibrationOptions>({
   folds: optional(count),
   seed: optional(whole),
-  scale: optional(listOf(integer)),
+  scale: optional(listOf(finite)),
 });
-
-function integer(value: unknown, where: string): number {
-  if (!Number.isSafeInteger(value)) throw wrong(where, "an integer", value);
-  return value as number;
-}
 
 function expected(value: unknown, where: string): number {
   return typeof value === "number"

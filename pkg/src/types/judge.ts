@@ -6,7 +6,10 @@ import type { Timing, Usage } from "./generate.js";
 export interface ScoreRubric {
   /** The question that the judge answers, as "Is the explanation correct and complete?". */
   objective: string;
-  /** The meaning of each integer score, at least two. Judges are trained on `{ 1: "…", 2: "…", 3: "…", 4: "…", 5: "…" }`. */
+  /**
+   * The meaning of each score, at least two: `{ 0: "…", 0.5: "…", 1: "…" }`, any numbers. Judges are trained on
+   * `{ 1: "…", 2: "…", 3: "…", 4: "…", 5: "…" }`.
+   */
   scale: Record<number, string>;
 }
 

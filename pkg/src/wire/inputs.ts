@@ -187,12 +187,15 @@ export const prompt: Check<Prompt> = (value, where) => {
   throw wrong(where, "a string, a Uint32Array of tokens or an array of messages", value);
 };
 
+/** Each score has one name, so "01" and "1.0" are none. */
+const isScore = (key: string): boolean => /^-?\d{1,15}(\.\d{1,15})?$/.test(key) && String(Number(key)) === key;
+
 const scale: Check<ScoreRubric["scale"]> = (value, where) => {
   const levels = Object.entries(object(value, where));
   if (levels.length < 2) throw wrong(where, "a description of at least two scores", value);
   return Object.fromEntries(
     levels.map(([score, description]) => {
-      if (!/^-?\d{1,15}$/.test(score)) throw wrong(`a key of ${where}`, "an integer", score);
+      if (!isScore(score)) throw wrong(`a key of ${where}`, "a number such as 3, -1 or 0.5", score);
       return [score, text(description, `${where}[${score}]`)];
     }),
   );

@@ -29,9 +29,12 @@ export const scaleOf = (levels: readonly Level[]): ScoreRubric["scale"] =>
 /** The position of a level between the lowest, 0, and the highest, 1. */
 export const placeOf = (index: number, levels: number): number => index / Math.max(levels - 1, 1);
 
-/** Adds a level above the highest, without a description. */
+/** Adds a level above the highest, one step of the scale away, without a description. */
 export function addLevel(levels: Level[]): void {
-  levels.push({ score: (levels.at(-1)?.score ?? 0) + 1, description: "" });
+  const highest = levels.at(-1)?.score ?? 0;
+  const step = highest - (levels.at(-2)?.score ?? highest - 1);
+  // A sum of fractions such as 0.1 + 0.2 has digits that nobody wrote.
+  levels.push({ score: Number((highest + step).toPrecision(12)), description: "" });
 }
 
 /** Removes a description. Those above it move down one score, so that the scale keeps its steps. */

@@ -31,7 +31,8 @@ const ways = v.strictObject({
   bothOrders: v.boolean(),
 });
 const texts = { input: text, reference: text, context: text, objective: text, ways };
-const level = v.strictObject({ score: whole(-1_000_000, 1_000_000), description: text });
+const score = v.pipe(v.number(), v.minValue(-1_000_000), v.maxValue(1_000_000));
+const level = v.strictObject({ score, description: text });
 const label = v.strictObject({ label: text, description: text });
 const ascending = (levels: Level[]) =>
   levels.every(({ score }, i) => i === 0 || score > (levels[i - 1]?.score ?? score));
