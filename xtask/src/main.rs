@@ -10,6 +10,7 @@ mod bench_peers;
 mod bench_report;
 mod browser;
 mod check;
+mod cluster;
 mod demo;
 mod fuzz;
 mod golden;

@@ -3,7 +3,7 @@
 use crate::run::{Run, cargo};
 use crate::setup::{browser as chrome, dawn, drivers, firefox, node};
 use crate::wasm::Profile;
-use crate::{adapters, alone, browser, check, fuzz, golden, model, pkg, repo, say, suites, train};
+use crate::{adapters, alone, browser, check, cluster, fuzz, golden, model, pkg, repo, say, suites, train};
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use std::time::{Duration, Instant};
@@ -30,6 +30,8 @@ enum Step {
     Alone,
     /// `cargo test`, on the CPU and on a Vulkan driver
     Native,
+    /// The examples for Spark and Slurm, over two shards
+    Cluster,
     /// Inputs that are made to do harm, for a minute
     Fuzz,
     /// The npm package's own tests
@@ -44,12 +46,13 @@ enum Step {
     Train,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step::Setup,
     Step::Build,
     Step::Check,
     Step::Alone,
     Step::Native,
+    Step::Cluster,
     Step::Fuzz,
     Step::Package,
     Step::Adapters,
@@ -140,6 +143,7 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
                 suites::variables()?.into_iter().fold(command, |run, (key, path)| run.env(key, path));
             counted(command.env("LUNETTE_MODEL", model::fetch()?), count)
         }
+        Step::Cluster => counted(cluster::tests()?, count),
         Step::Fuzz => fuzz::smoke(&mut |held| match held {
             true => count.passed += 1,
             false => count.failed += 1,
