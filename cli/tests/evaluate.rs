@@ -112,16 +112,29 @@ fn every_shape_is_judged() {
     }
 }
 
-/// Kills the program as soon as it has written some verdicts, whatever it is doing then.
-fn kill_after(place: &Workplace, args: &[&str], verdicts: usize) -> usize {
+/// When a run is killed, whatever it is doing then.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// As soon as this many verdicts are written.
+    Verdicts(usize),
+    /// While it starts, or any time later.
+    Milliseconds(u64),
+}
+
+/// Kills the program, and returns how many verdicts there are.
+fn kill(place: &Workplace, args: &[&str], moment: Moment) -> usize {
     let mut child =
         place.command(args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let path = place.path("broken/verdicts.jsonl");
     let written = || fs::read(&path).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count());
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while written() < verdicts {
-        assert!(child.try_wait().unwrap().is_none(), "it has ended before it was killed");
-        assert!(Instant::now() < deadline, "{} verdicts", written());
+    let start = Instant::now();
+    let over = || match moment {
+        Moment::Verdicts(count) => written() >= count,
+        Moment::Milliseconds(time) => start.elapsed() >= Duration::from_millis(time),
+    };
+    while !over() {
+        assert!(child.try_wait().unwrap().is_none(), "it has ended before it was killed: {moment:?}");
+        assert!(start.elapsed() < Duration::from_secs(120), "{} verdicts, {moment:?}", written());
         std::thread::sleep(Duration::from_millis(1));
     }
     child.kill().unwrap();
@@ -132,16 +145,20 @@ fn kill_after(place: &Workplace, args: &[&str], verdicts: usize) -> usize {
 #[test]
 fn a_run_that_is_killed_goes_on_where_it_was() {
     let place = Workplace::new("evaluate-killed");
-    const ROWS: usize = 20;
+    const ROWS: usize = 60;
     fs::write(place.path("rows.jsonl"), rows(ROWS)).unwrap();
     let args = |out: &'static str| [&DRAWN[..], &["--data=rows.jsonl", "--rubric=score.yaml", out]].concat();
     let whole = evaluate(&place, &args("--out=whole"));
     assert_eq!(whole.code, 0, "{}", whole.stderr);
     let mut before = 0;
-    // Killed three times, and then once more with a line that was half written.
-    for verdicts in [1, 6, 13] {
-        let written = kill_after(&place, &args("--out=broken"), verdicts);
-        assert!((verdicts..ROWS).contains(&written) && written >= before, "{written} after {before}");
+    // Twenty times, and then once more with a line that was half written.
+    for i in 0..20 {
+        let moment = match i % 2 {
+            0 => Moment::Verdicts(before + 1 + i % 4),
+            _ => Moment::Milliseconds(i as u64 * 37 % 50),
+        };
+        let written = kill(&place, &args("--out=broken"), moment);
+        assert!((before..ROWS).contains(&written), "{written} after {before}, {moment:?}");
         assert!(
             !place.path("broken/results.jsonl").exists(),
             "results of a part look like those of the whole"
@@ -171,6 +188,20 @@ fn a_run_that_is_killed_goes_on_where_it_was() {
     let again = evaluate(&place, &args("--out=broken"));
     assert!(again.stderr.contains(&format!("{ROWS} answered before")), "{}", again.stderr);
     assert_eq!(fs::read(&journal).unwrap(), after);
+}
+
+#[test]
+fn equal_rows_are_judged_once() {
+    let place = Workplace::new("evaluate-equal");
+    let twins = json!({ "input": "Name a moon.", "response": "Io." }).to_string() + "\n";
+    fs::write(place.path("rows.jsonl"), twins.repeat(8)).unwrap();
+    let args = [&QUICK[..], &["--data=rows.jsonl", "--rubric=score.yaml", "--batch=4", "--out=out"]].concat();
+    let run = evaluate(&place, &args);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert_eq!(lines(&text(&place, "out/verdicts.jsonl")).len(), 1);
+    let results = results(&place, "out");
+    assert_eq!(results.len(), 8);
+    assert!(results.iter().all(|line| line["verdicts"] == results[0]["verdicts"]));
 }
 
 #[test]

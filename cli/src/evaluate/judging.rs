@@ -16,6 +16,7 @@ use crate::task::Failure;
 use futures::SinkExt;
 use futures::channel::mpsc::{Receiver, channel};
 use futures::future::try_join_all;
+use futures::lock::Mutex;
 use futures::stream::StreamExt;
 use lunette::Control;
 use lunette::engine::{Engine, LoadOptions};
@@ -23,10 +24,12 @@ use lunette::eval::dataset::{BadRow, Row};
 use lunette::judge::{Judge, JudgeOptions};
 use serde_json::{Map, json};
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::pin::pin;
+use std::rc::Rc;
 
 pub struct Judging<'a> {
     spec: &'a Spec,
@@ -35,6 +38,8 @@ pub struct Judging<'a> {
     fingerprints: Vec<Fingerprint>,
     needs: Vec<Need>,
     journal: RefCell<Journal>,
+    /// Held while a hash is judged, so that equal rows that run together are judged once.
+    turns: RefCell<HashMap<String, Rc<Mutex<()>>>>,
     interrupt: &'a Interrupt,
 }
 
@@ -75,6 +80,7 @@ impl<'a> Judging<'a> {
             spec,
             engine,
             journal: RefCell::new(journal),
+            turns: RefCell::default(),
             interrupt,
         })
     }
@@ -170,7 +176,14 @@ impl<'a> Judging<'a> {
         let task = &prepared.row.task;
         let text = serde_json::to_vec(task).map_err(|e| Stop::Fault(e.to_string()))?;
         let hash = self.fingerprints[rubric].of(&text);
-        if let Some(stored) = self.journal.borrow_mut().get(&hash)? {
+        let known = || self.journal.borrow_mut().get(&hash);
+        if let Some(stored) = known()? {
+            return Ok((stored, false));
+        }
+        let turn = Rc::clone(self.turns.borrow_mut().entry(hash.clone()).or_default());
+        let _turn = turn.lock().await;
+        // An equal row may have had the turn before.
+        if let Some(stored) = known()? {
             return Ok((stored, false));
         }
         let _place = room.take(self.needs[rubric].of(self.engine, &text)).await;
@@ -186,6 +199,7 @@ impl<'a> Judging<'a> {
         journal.put(&hash, &line(&hash, Map::new(), &result))?;
         // What a later run will read, so that both write the same.
         let stored = journal.get(&hash)?.ok_or_else(|| Stop::Fault("a verdict is lost".into()))?;
+        self.turns.borrow_mut().remove(&hash);
         Ok((stored, true))
     }
 }
