@@ -5,6 +5,7 @@ use crate::arguments::{
     RankArguments, RankTableArguments, ScoreArguments,
 };
 use crate::evaluate::arguments::{EvaluateArguments, MergeArguments};
+use crate::evaluate::parquet::ParquetArguments;
 use clap::{Parser, Subcommand};
 
 /// An LLM judge in the terminal: rows as JSON lines on stdin, verdicts as JSON lines on stdout, in the same order.
@@ -41,6 +42,9 @@ pub enum Command {
     Merge(MergeAdapterArguments),
     /// Say what a model file holds, and what it needs; only its header is read
     Inspect(InspectArguments),
+    /// The process that decodes a Parquet file
+    #[command(hide = true)]
+    ParquetLines(ParquetArguments),
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Prompt(arguments) => prompt::show(arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),
+        Command::ParquetLines(arguments) => evaluate::parquet::print(&arguments),
     };
     done.unwrap_or_else(Stop::report).into()
 }

@@ -8,6 +8,7 @@ mod file;
 mod journal;
 mod judging;
 pub mod merge;
+pub mod parquet;
 mod prepare;
 mod report;
 mod results;

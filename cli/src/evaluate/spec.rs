@@ -2,6 +2,7 @@
 
 use super::arguments::{Asked, EvaluateArguments};
 use super::file::{BackendName, EvalFile, FormatName, LabelColumns, RubricEntry, TruncateName};
+use super::parquet;
 use crate::arguments::{Cut, ModelArguments, ReadingArguments, Shard, Where, thinking};
 use crate::exit::Stop;
 use crate::run;
@@ -12,7 +13,7 @@ use lunette::judge::{JudgeOptions, Rubric, ThinkingChoice};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 pub struct Spec {
@@ -128,9 +129,15 @@ fn dataset(path: &Path, format: Option<Format>, map: Columns) -> Result<Dataset,
     if path == Path::new("-") || path.is_dir() {
         return fault(format!("`data` is {shown}: it has to be a file, which is read several times"));
     }
+    let is_parquet =
+        parquet::is_parquet(path).map_err(|e| Stop::Fault(format!("{shown} cannot be read: {e}")))?;
+    let format = if is_parquet { Some(Format::Jsonl) } else { format };
     let path = path.to_path_buf();
-    let open =
-        move || Ok(Box::new(BufReader::with_capacity(1 << 16, File::open(&path)?)) as Box<dyn BufRead>);
+    let open = move || {
+        let file: Box<dyn Read> =
+            if is_parquet { Box::new(parquet::Lines::open(&path)?) } else { Box::new(File::open(&path)?) };
+        Ok(Box::new(BufReader::with_capacity(1 << 16, file)) as Box<dyn BufRead>)
+    };
     Dataset::new(open, &shown, format, map).map_err(|e| match e {
         lunette::Error::InvalidArgument(why) => Stop::Fault(why),
         other => other.into(),
