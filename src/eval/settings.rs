@@ -10,6 +10,9 @@ pub const MOST_ROWS: usize = 1_000_000;
 const MOST_RESAMPLES: usize = 100_000;
 /// Rows × resamples: a minute of work.
 const MOST_WORK: usize = 200_000_000;
+/// The same: some seconds.
+const QUICK_WORK: usize = 20_000_000;
+const FEWEST_RESAMPLES: usize = 200;
 const MOST_BINS: usize = 100;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +68,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Resamples for so many rows: the default, or what takes seconds. Intervals of large sets are narrow, and need fewer.
+    pub fn resamples_for(rows: usize) -> usize {
+        (QUICK_WORK / rows.max(1)).clamp(FEWEST_RESAMPLES, Settings::default().resamples)
+    }
+
     /// Refuses what would mean nothing or take forever with this many rows.
     pub(super) fn check(&self, rows: usize) -> Result<()> {
         let wrong = |what: String| Err(Error::InvalidArgument(what));

@@ -64,16 +64,16 @@ pub fn write(folder: &Path, run: &RunFile, bounds: Vec<Threshold>) -> Result<boo
     let settings = settings(run, bounds, rows.len());
     let report = Report::of(rows, &settings)?;
     let markdown = report.to_markdown()?;
-    for (name, text) in [
-        ("report.json", &(report.to_json()? + "\n")),
-        ("report.md", &markdown),
-        ("report.html", &report.to_html()?),
-        ("report.csv", &report.to_csv()),
-        ("report.xml", &report.to_junit()?),
-    ] {
+    // One at a time: those of a large run are large.
+    let put = |name: &str, text: &str| {
         let path = folder.join(name);
-        fs::write(&path, text).map_err(|e| unwritable(&path, &e.to_string()))?;
-    }
+        fs::write(&path, text).map_err(|e| unwritable(&path, &e.to_string()))
+    };
+    put("report.md", &markdown)?;
+    put("report.json", &(report.to_json()? + "\n"))?;
+    put("report.html", &report.to_html()?)?;
+    put("report.csv", &report.to_csv())?;
+    put("report.xml", &report.to_junit()?)?;
     // Who does not read it has the files.
     let _ = writeln!(stdout(), "{markdown}");
     report
@@ -117,8 +117,7 @@ fn settings(run: &RunFile, thresholds: Vec<Threshold>, rows: usize) -> Settings 
         labels: shared(&labels).and_then(|labels| serde_json::from_value(labels).ok()),
         pass: shared(&|rubric| rubric.threshold.map(Value::from)).and_then(|pass| pass.as_f64()),
         thresholds,
-        // The most work that a report takes on is this many rows times resamples.
-        resamples: Settings::default().resamples.min(200_000_000 / rows.max(1)),
+        resamples: Settings::resamples_for(rows),
         ..Settings::default()
     }
 }

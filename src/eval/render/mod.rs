@@ -19,6 +19,8 @@ const SCRIPT: &str = include_str!("report.js");
 
 /// The rows that a Markdown report shows: it is read in a pull request.
 const DISAGREEMENTS: usize = 10;
+/// Those that an HTML report shows. A browser would take long over more; the other files have them all.
+const SHOWN: usize = 5000;
 
 impl Report {
     /// The source of all other renderings.
@@ -46,7 +48,7 @@ impl Report {
 
     /// Thresholds as test cases that fail, rows without a verdict as ones with an error. Figures are properties.
     pub fn to_junit(&self) -> Result<String> {
-        let context = context! { report => View::of(self), rows => View::rows(self, usize::MAX) };
+        let context = context! { report => View::of(self), rows => View::outcomes(self) };
         render("junit.xml", include_str!("junit.xml"), context)
     }
 
@@ -55,10 +57,11 @@ impl Report {
         csv::table(&self.rows)
     }
 
-    /// One file that needs no network: figures, charts, and every row, the greatest disagreement first.
+    /// One file that needs no network: figures, charts, and the rows, the greatest disagreement first; of more than 5000
+    /// those that come first.
     pub fn to_html(&self) -> Result<String> {
         let context = context! {
-            report => View::of(self), rows => View::rows(self, usize::MAX),
+            report => View::of(self), rows => View::rows(self, SHOWN), most => SHOWN,
             style => STYLE, script => SCRIPT, script_hash => BASE64_STANDARD.encode(Sha256::digest(SCRIPT)),
         };
         render("report.html", include_str!("report.html"), context)

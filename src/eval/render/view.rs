@@ -80,7 +80,8 @@ pub struct RowView<'a> {
     disagreement: Option<f64>,
     error: Option<&'a str>,
     distribution: Vec<(String, f64)>,
-    shown: &'a Shown,
+    /// `None` where only the outcome counts: the texts of many rows are large.
+    shown: Option<&'a Shown>,
 }
 
 impl<'a> View<'a> {
@@ -108,14 +109,26 @@ impl<'a> View<'a> {
 
     /// The rows, the greatest disagreement first, those without a verdict before all; at most so many of them.
     pub fn rows(report: &'a Report, most: usize) -> Value {
-        let mut rows: Vec<&Row> = report.rows.iter().collect();
-        let worst = |row: &Row| match (&row.graded.error, row.disagreement) {
-            (Some(_), _) => f64::INFINITY,
-            (None, disagreement) => disagreement.unwrap_or(f64::NEG_INFINITY),
-        };
-        rows.sort_by(|a, b| worst(b).total_cmp(&worst(a)));
-        Value::from(Serde(rows.into_iter().take(most).map(RowView::of).collect::<Vec<_>>()))
+        let rows = worst_first(report).into_iter().take(most);
+        Value::from(Serde(rows.map(RowView::of).collect::<Vec<_>>()))
     }
+
+    /// All rows in the same order, without their texts.
+    pub fn outcomes(report: &'a Report) -> Value {
+        let outcome =
+            |row| RowView { shown: None, distribution: Vec::new(), human: Vec::new(), ..RowView::of(row) };
+        Value::from(Serde(worst_first(report).into_iter().map(outcome).collect::<Vec<_>>()))
+    }
+}
+
+fn worst_first(report: &Report) -> Vec<&Row> {
+    let mut rows: Vec<&Row> = report.rows.iter().collect();
+    let worst = |row: &Row| match (&row.graded.error, row.disagreement) {
+        (Some(_), _) => f64::INFINITY,
+        (None, disagreement) => disagreement.unwrap_or(f64::NEG_INFINITY),
+    };
+    rows.sort_by(|a, b| worst(b).total_cmp(&worst(a)));
+    rows
 }
 
 impl<'a> SectionView<'a> {
@@ -190,7 +203,7 @@ impl<'a> RowView<'a> {
             disagreement: row.disagreement,
             error: graded.error.as_deref(),
             distribution: graded.grade.distribution(),
-            shown: &graded.shown,
+            shown: Some(&graded.shown),
         }
     }
 }
