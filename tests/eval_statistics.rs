@@ -290,6 +290,12 @@ fn tests_of_two_judges() {
     }
     // Two of four lie as far from 2 as 0 does.
     assert_eq!(bootstrap_p(2.0, &[0.0, 1.5, 2.5, 4.5]), 3.0 / 5.0);
+    // None is as far as 5 standard deviations: 2 Φ(−5).
+    let spread: Vec<f64> = [-1.0, 1.0].repeat(50).into_iter().map(|z| 5.0 + z).collect();
+    let p = bootstrap_p(5.0, &spread);
+    assert!((p - 5.733031437583892e-7).abs() < 1e-15, "{p}");
+    // Without any spread, nothing is as far: chance explains nothing.
+    assert_eq!(bootstrap_p(1.0, &[1.0; 10]), 0.0);
 }
 
 #[test]

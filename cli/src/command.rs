@@ -4,7 +4,7 @@ use crate::arguments::{
     ClassifyArguments, CompareArguments, InspectArguments, MergeAdapterArguments, PromptArguments,
     RankArguments, RankTableArguments, ScoreArguments,
 };
-use crate::evaluate::arguments::{EvaluateArguments, MergeArguments};
+use crate::evaluate::arguments::{CompareRunsArguments, EvaluateArguments, MergeArguments};
 use crate::evaluate::parquet::ParquetArguments;
 use clap::{Parser, Subcommand};
 
@@ -36,6 +36,8 @@ pub enum Command {
     Evaluate(Box<EvaluateArguments>),
     /// Join the shards of an evaluation to the run that a single process would have made
     MergeRuns(MergeArguments),
+    /// Hold runs of other judges, templates or versions against the first one, on the rows that all judged
+    CompareRuns(CompareRunsArguments),
     /// Show what the model would be given to read for each row, as text and as tokens; nothing is judged
     Prompt(PromptArguments),
     /// Write a model with a LoRA adapter merged into its weights, as a GGUF file that other engines load too

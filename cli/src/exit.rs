@@ -20,6 +20,13 @@ pub enum Exit {
     Unread = 141,
 }
 
+impl Exit {
+    /// The first that is not fine, of two runs one after the other.
+    pub fn or(self, next: Exit) -> Exit {
+        if self == Exit::Done { next } else { self }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(exit as u8)

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         Command::RankTable(arguments) => table::rank(&arguments),
         Command::Evaluate(arguments) => evaluate::evaluate(*arguments),
         Command::MergeRuns(arguments) => evaluate::merge::merge(&arguments),
+        Command::CompareRuns(arguments) => evaluate::compare::compare(&arguments),
         Command::Prompt(arguments) => prompt::show(arguments),
         Command::Merge(arguments) => merge::merge(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),

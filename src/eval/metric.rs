@@ -57,3 +57,18 @@ impl fmt::Display for Metric {
         self.serialize(f)
     }
 }
+
+impl Metric {
+    /// Whether a judge has become worse when the figure goes from `before` to `after`.
+    pub fn is_worse(self, before: f64, after: f64) -> bool {
+        match self {
+            Metric::MeanAbsoluteError
+            | Metric::RootMeanSquaredError
+            | Metric::Brier
+            | Metric::CalibrationError => after > before,
+            // Lenient or strict, both are wrong.
+            Metric::Bias => after.abs() > before.abs(),
+            _ => after < before,
+        }
+    }
+}

@@ -5,8 +5,10 @@
 //! on the same rows. The formulas are in [`statistics`](crate::statistics).
 
 mod baseline;
+mod comparison;
 pub mod dataset;
 mod evaluate;
+mod grade;
 mod measure;
 mod metric;
 mod paired;
@@ -18,6 +20,7 @@ mod sample;
 mod section;
 mod settings;
 
+pub use comparison::{ComparedFigure, ComparedSection, Comparison, Drop, Flip, Run};
 pub use metric::Metric;
 pub use paired::{Difference, Paired, PairedSection, Test, TestMethod};
 pub use report::{

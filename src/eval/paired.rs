@@ -88,10 +88,10 @@ impl Paired {
     }
 }
 
-/// Sets the corrected p values.
-fn correct(sections: &mut [PairedSection]) {
+/// Sets the corrected p values of all tests together.
+pub(super) fn correct<'a>(sections: impl IntoIterator<Item = &'a mut PairedSection>) {
     let mut tests: Vec<&mut Test> = sections
-        .iter_mut()
+        .into_iter()
         .flat_map(|section| &mut section.figures)
         .filter_map(|f| f.test.as_mut())
         .collect();
@@ -132,7 +132,7 @@ fn section(first: Vec<&Graded>, second: &[&Graded], settings: &Settings) -> Resu
 }
 
 /// A row of the other run, with what people said in this one.
-fn with_humans(other: &Graded, row: &Graded) -> Result<Graded> {
+pub(super) fn with_humans(other: &Graded, row: &Graded) -> Result<Graded> {
     let mut other = other.clone();
     other.cluster.clone_from(&row.cluster);
     match (&mut other.grade, &row.grade) {

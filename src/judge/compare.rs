@@ -23,6 +23,17 @@ pub enum Winner {
     Tie,
 }
 
+impl Winner {
+    /// As JSON has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Winner::A => "a",
+            Winner::B => "b",
+            Winner::Tie => "tie",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PreferenceVerdict {

@@ -6,7 +6,7 @@ use lunette::eval::dataset::Format;
 use lunette::judge::ThinkingChoice;
 use std::path::PathBuf;
 
-#[derive(Args, Default)]
+#[derive(Args, Clone, Default)]
 pub struct EvaluateArguments {
     /// What to evaluate, as YAML; paths in it are relative to it
     #[arg(value_name = "EVAL.YAML")]
@@ -95,9 +95,15 @@ pub struct EvaluateArguments {
     /// Critiques drawn for each row [default: 1]
     #[arg(long, value_name = "N")]
     pub samples: Option<usize>,
-    /// `selene`, `rubric-first`, or a YAML file [default: selene]
+    /// `selene`, `rubric-first`, or a YAML file [default: selene]; given several times, each is a run, and they are compared
     #[arg(long, value_name = "NAME|FILE")]
-    pub template: Option<String>,
+    pub template: Vec<String>,
+    /// A judge by a name and its GGUF file; given several times, each is a run, and they are compared
+    #[arg(long, value_name = "NAME=FILE", conflicts_with = "model")]
+    pub judge: Vec<String>,
+    /// An earlier run on the same rows: a figure that is significantly worse than there ends with code 4
+    #[arg(long, value_name = "FOLDER")]
+    pub baseline: Option<PathBuf>,
     /// What to shorten where a row is too long [default: nothing, it is an error]
     #[arg(long, value_name = "FIELD")]
     pub truncate: Option<Cut>,
@@ -125,6 +131,19 @@ pub struct EvaluateArguments {
     /// Say nothing on stderr but why a run ends early
     #[arg(long)]
     pub quiet: bool,
+}
+
+#[derive(Args)]
+pub struct CompareRunsArguments {
+    /// The folders of finished runs on the same rows; the others are held against the first
+    #[arg(value_name = "FOLDER", required = true, num_args = 2..)]
+    pub runs: Vec<PathBuf>,
+    /// Where to write the comparison as JSON, Markdown and HTML [default: only stdout]
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// End with code 4 if a figure is significantly worse than in the first run
+    #[arg(long)]
+    pub fail_on_drop: bool,
 }
 
 #[derive(Args)]

@@ -67,6 +67,10 @@ pub struct EvalFile {
     pub samples: Option<usize>,
     /// `selene`, `rubric-first`, or a YAML file.
     pub template: Option<String>,
+    /// Several templates: each is a run, and they are compared.
+    pub templates: Vec<String>,
+    /// Several judges: each is a run, and they are compared.
+    pub judges: Vec<JudgeEntry>,
     /// What to shorten where a row is too long.
     pub truncate: Option<TruncateName>,
     /// Orders in which a rubric's levels or labels are listed.
@@ -77,6 +81,23 @@ pub struct EvalFile {
     pub ties: Option<bool>,
     /// Rows with an error do not change the exit code.
     pub allow_errors: Option<bool>,
+}
+
+/// A judge by a name of its own. What it leaves out is that of the evaluation.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct JudgeEntry {
+    pub name: String,
+    /// The GGUF file of the model.
+    pub model: Option<PathBuf>,
+    /// A LoRA adapter for it.
+    pub adapter: Option<PathBuf>,
+    pub adapter_scale: Option<f32>,
+    pub backend: Option<BackendName>,
+    /// A file with a Jinja chat template, in place of the model's own.
+    pub chat_template: Option<PathBuf>,
+    /// Tokens that the model holds at once.
+    pub context: Option<usize>,
 }
 
 /// A rubric: in a file of its own, or here.

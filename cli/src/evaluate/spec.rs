@@ -222,7 +222,12 @@ fn reading(flags: &EvaluateArguments, file: &EvalFile, base: &Path) -> Result<Re
         temperature: flags.temperature.or(file.temperature).unwrap_or(0.0),
         seed: flags.seed.or(file.seed).unwrap_or(0),
         samples: flags.samples.or(file.samples).unwrap_or(1),
-        template: flags.template.clone().or(file.template.as_ref().map(named)).unwrap_or("selene".into()),
+        template: flags
+            .template
+            .first()
+            .cloned()
+            .or(file.template.as_ref().map(named))
+            .unwrap_or("selene".into()),
         adapter_scale: flags.adapter_scale.or(file.adapter_scale).unwrap_or(1.0),
         truncate: flags.truncate.or(file.truncate.map(Cut::from)),
     })

@@ -1,8 +1,7 @@
 //! Rows as CSV (RFC 4180).
 
 use crate::eval::report::Row;
-use crate::eval::row::Grade;
-use crate::judge::Winner;
+use crate::eval::row::Task;
 
 const COLUMNS: [&str; 17] = [
     "rubric",
@@ -37,29 +36,19 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
     let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     let optional = |value: &Option<String>| text(value.as_deref().unwrap_or_default());
     let response = |i: usize| text(graded.shown.responses.get(i).map_or("", String::as_str));
-    let mut answer = String::new();
-    let (mut expected, mut probability_a, mut consistent) = (None, None, None);
-    match &graded.grade {
-        Grade::Score { verdict: Some(verdict), .. } => {
-            answer = verdict.score.to_string();
-            expected = Some(verdict.expected);
-        }
-        Grade::Classify { verdict: Some(verdict), .. } => answer = text(&verdict.label),
-        Grade::Compare { verdict: Some(verdict), .. } => {
-            answer = name(verdict.winner).into();
-            (probability_a, consistent) = (Some(verdict.probability_a), verdict.consistent);
-        }
-        _ => {}
-    }
+    let (expected, probability_a) = match graded.grade.task() {
+        Task::Score => (graded.grade.number(), None),
+        _ => (None, graded.grade.number()),
+    };
     [
         text(&graded.rubric),
         text(&graded.id),
         optional(&graded.cluster),
         graded.grade.task().name().into(),
-        answer,
+        optional(&graded.grade.answer()),
         number(expected),
         number(probability_a),
-        consistent.map(|same: bool| same.to_string()).unwrap_or_default(),
+        graded.grade.consistent().map(|same| same.to_string()).unwrap_or_default(),
         optional(&row.consensus),
         json(&graded.grade.human()),
         number(row.disagreement),
@@ -93,41 +82,4 @@ fn line(cells: &[String]) -> String {
             false => cell.clone(),
         });
     quoted.collect::<Vec<String>>().join(",") + "\r\n"
-}
-
-pub fn name(winner: Winner) -> &'static str {
-    match winner {
-        Winner::A => "a",
-        Winner::B => "b",
-        Winner::Tie => "tie",
-    }
-}
-
-impl Grade {
-    /// What each rater said.
-    pub(super) fn human(&self) -> Vec<Option<String>> {
-        match self {
-            Grade::Score { human, .. } => {
-                human.iter().map(|value| value.map(|value| value.to_string())).collect()
-            }
-            Grade::Classify { human, .. } => human.clone(),
-            Grade::Compare { human, .. } => {
-                human.iter().map(|winner| winner.map(|w| name(w).into())).collect()
-            }
-        }
-    }
-
-    /// p(label) of each label.
-    pub(super) fn distribution(&self) -> Vec<(String, f64)> {
-        match self {
-            Grade::Score { verdict: Some(verdict), .. } => {
-                verdict.distribution.iter().map(|(level, p)| (level.to_string(), *p)).collect()
-            }
-            Grade::Classify { verdict: Some(verdict), .. } => verdict.distribution.clone(),
-            Grade::Compare { verdict: Some(verdict), .. } => {
-                vec![("a".into(), verdict.probability_a), ("b".into(), 1.0 - verdict.probability_a)]
-            }
-            _ => Vec::new(),
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! What a report is shown as. Each rendering is made of the report alone, so that one that was kept as JSON can be
 //! shown again. Texts of the data are escaped by the kind of the rendering, not by its template: none can be forgotten.
 
+mod comparison;
 mod csv;
 mod escape;
 mod view;
@@ -62,10 +63,14 @@ impl Report {
     pub fn to_html(&self) -> Result<String> {
         let context = context! {
             report => View::of(self), rows => View::rows(self, SHOWN), most => SHOWN,
-            style => STYLE, script => SCRIPT, script_hash => BASE64_STANDARD.encode(Sha256::digest(SCRIPT)),
+            style => STYLE, script => SCRIPT, script_hash => script_hash(),
         };
         render("report.html", include_str!("report.html"), context)
     }
+}
+
+fn script_hash() -> String {
+    BASE64_STANDARD.encode(Sha256::digest(SCRIPT))
 }
 
 fn render(name: &'static str, template: &'static str, context: minijinja::Value) -> Result<String> {

@@ -26,18 +26,23 @@ function sort(table, headings, column) {
   for (const heading of headings) heading.removeAttribute("aria-sort");
   headings[column].setAttribute("aria-sort", falling ? "descending" : "ascending");
 }
-const [words, which, shown] = ["words", "which", "shown"].map((id) => document.getElementById(id));
-const rows = [...document.getElementById("table").tBodies].map((row) => ({ row, text: row.textContent.toLowerCase() }));
-function filter() {
-  const wanted = words.value.toLowerCase();
-  let count = 0;
-  for (const { row, text } of rows) {
-    row.hidden = !text.includes(wanted) || (which.value !== "" && row.dataset.state !== which.value);
-    count += !row.hidden;
-  }
-  shown.textContent = `${count} of ${rows.length} rows`;
+// The rows of a report can be searched.
+const table = document.getElementById("table");
+if (table) filtered(table);
+function filtered(table) {
+  const [words, which, shown] = ["words", "which", "shown"].map((id) => document.getElementById(id));
+  const rows = [...table.tBodies].map((row) => ({ row, text: row.textContent.toLowerCase() }));
+  const filter = () => {
+    const wanted = words.value.toLowerCase();
+    let count = 0;
+    for (const { row, text } of rows) {
+      row.hidden = !text.includes(wanted) || (which.value !== "" && row.dataset.state !== which.value);
+      count += !row.hidden;
+    }
+    shown.textContent = `${count} of ${rows.length} rows`;
+  };
+  words.addEventListener("input", filter);
+  which.addEventListener("input", filter);
+  document.querySelector(".filter").hidden = false;
+  filter();
 }
-words.addEventListener("input", filter);
-which.addEventListener("input", filter);
-document.querySelector(".filter").hidden = false;
-filter();

@@ -1,11 +1,10 @@
 //! A report as templates read it: names in words, lists in their order.
 
-use super::csv::name;
 use crate::eval::metric::Metric;
 use crate::eval::report::{
     BaselineName, Bin, Counts, Figure, LabelFigures, Method, Raters, Report, Row, Section,
 };
-use crate::eval::row::{Grade, Shown};
+use crate::eval::row::{Grade, Shown, Task};
 use minijinja::Value;
 use minijinja::value::Serde;
 use serde::Serialize;
@@ -179,12 +178,7 @@ impl<'a> FigureView<'a> {
 impl<'a> RowView<'a> {
     fn of(row: &'a Row) -> RowView<'a> {
         let graded = &row.graded;
-        let (answer, expected, consistent) = match &graded.grade {
-            Grade::Score { verdict: Some(v), .. } => (Some(v.score.to_string()), Some(v.expected), None),
-            Grade::Classify { verdict: Some(v), .. } => (Some(v.label.clone()), None, None),
-            Grade::Compare { verdict: Some(v), .. } => (Some(name(v.winner).into()), None, v.consistent),
-            _ => (None, None, None),
-        };
+        let answer = graded.grade.answer();
         let number = |text: &Option<String>| text.as_ref()?.parse::<f64>().ok();
         let agrees = match (&graded.grade, number(&answer), number(&row.consensus)) {
             (Grade::Score { .. }, Some(answer), Some(mean)) => (answer - mean).abs() <= 0.5,
@@ -196,8 +190,8 @@ impl<'a> RowView<'a> {
             id: &graded.id,
             cluster: graded.cluster.as_deref(),
             answer,
-            expected,
-            consistent,
+            expected: graded.grade.number().filter(|_| graded.grade.task() == Task::Score),
+            consistent: graded.grade.consistent(),
             consensus: row.consensus.as_deref(),
             human: graded.grade.human(),
             disagreement: row.disagreement,
@@ -220,7 +214,7 @@ pub fn figure(value: Option<f64>) -> Value {
 }
 
 /// What a figure is called, and what it is.
-fn words(metric: Metric) -> (&'static str, &'static str) {
+pub fn words(metric: Metric) -> (&'static str, &'static str) {
     match metric {
         Metric::Pearson => ("Pearson r", "Linear correlation of expected and human score; 1 is best."),
         Metric::Spearman => ("Spearman ρ", "Correlation of ranks; 1 is best."),
