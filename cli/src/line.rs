@@ -3,9 +3,9 @@
 use crate::exit::Stop;
 use crate::rows::Row;
 use crate::task::Failure;
+use lunette::eval::run::Fingerprint;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
 /// Everything that a verdict depends on. Lines with the same hash are interchangeable.
 #[derive(Serialize)]
@@ -21,19 +21,9 @@ pub struct Settings<'a, R> {
     pub model: Value,
 }
 
-/// Hashes rows under some settings.
-pub struct Fingerprint(Sha256);
-
-impl Fingerprint {
-    pub fn new<R: Serialize>(settings: &Settings<R>) -> Result<Fingerprint, Stop> {
-        let text = serde_json::to_vec(settings).map_err(|e| Stop::Fault(e.to_string()))?;
-        Ok(Fingerprint(Sha256::new().chain_update(text).chain_update(b"\n")))
-    }
-
-    /// 64 bits in hexadecimal: rows that were changed are to be noticed, not forgeries.
-    pub fn of(&self, row: &[u8]) -> String {
-        let digest = self.0.clone().chain_update(row).finalize();
-        digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+impl<R: Serialize> Settings<'_, R> {
+    pub fn fingerprint(&self) -> Result<Fingerprint, Stop> {
+        Fingerprint::new(self).map_err(|e| Stop::Fault(e.to_string()))
     }
 }
 

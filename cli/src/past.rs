@@ -2,9 +2,10 @@
 
 use crate::exit::Stop;
 use crate::gate::{Gate, Tally};
-use crate::line::{Fingerprint, head};
+use crate::line::head;
 use crate::rows::Row;
 use futures::stream::{Peekable, Stream, StreamExt};
+use lunette::eval::run::Fingerprint;
 use serde::Deserialize;
 use serde_json::Value;
 use std::fs::{File, OpenOptions, TryLockError};

@@ -4,7 +4,7 @@ use crate::arguments::{ModelArguments, ReadingArguments, RunArguments};
 use crate::exit::{Exit, Stop};
 use crate::gate::{Gate, Tally};
 use crate::interrupt::Interrupt;
-use crate::line::{Fingerprint, Settings, fields, kept, line, without_timing};
+use crate::line::{Settings, fields, kept, line, without_timing};
 use crate::need::Need;
 use crate::past::{Past, unreadable};
 use crate::progress::Progress;
@@ -14,6 +14,7 @@ use crate::task::{Failure, Task};
 use futures::stream::StreamExt;
 use lunette::Control;
 use lunette::engine::{AdapterChoice, Engine, LoadOptions, ModelInfo};
+use lunette::eval::run::Fingerprint;
 use lunette::judge::{Judge, JudgeOptions, Rubric, Template, TemplateChoice};
 use lunette::model::Adapter;
 use lunette::source::FileModel;
@@ -139,7 +140,7 @@ impl Run {
     fn fingerprint(&self, info: &ModelInfo, load: &LoadOptions) -> Result<Fingerprint, Stop> {
         let JudgeOptions { rubric_orders, both_orders, ties, .. } = self.options;
         let beside = beside(load);
-        Fingerprint::new(&Settings {
+        Settings {
             version: env!("CARGO_PKG_VERSION"),
             task: self.task.name(),
             rubric: self.task.rubric(),
@@ -148,7 +149,8 @@ impl Run {
             context: info.context_length,
             keep: &self.arguments.keep,
             model: json!([info.name, info.architecture, info.quantization, info.parameters]),
-        })
+        }
+        .fingerprint()
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Rows with verdicts and human labels (`row`) become a sample for each rubric (`sample`), that its figures (`measure`) with
 //! their baselines and ceilings (`baseline`), and all of them a [`Report`] (`section`, `evaluate`). `paired` compares two runs
-//! on the same rows. The formulas are in [`statistics`](crate::statistics).
+//! on the same rows. `run` is what terminal and package share of a run over a data set. The formulas are in
+//! [`statistics`](crate::statistics).
 
 mod baseline;
 mod comparison;
@@ -16,6 +17,7 @@ mod pairs;
 mod render;
 mod report;
 mod row;
+pub mod run;
 mod sample;
 mod section;
 mod settings;

@@ -7,7 +7,7 @@ use super::{RESULTS, results, unwritable};
 use crate::exit::Stop;
 use crate::gate::{Gate, Tally};
 use crate::interrupt::Interrupt;
-use crate::line::{Fingerprint, Settings, line, without_timing};
+use crate::line::{Settings, line, without_timing};
 use crate::need::Need;
 use crate::progress::Progress;
 use crate::room::Room;
@@ -21,6 +21,7 @@ use futures::stream::StreamExt;
 use lunette::Control;
 use lunette::engine::{Engine, LoadOptions};
 use lunette::eval::dataset::{BadRow, Row};
+use lunette::eval::run::Fingerprint;
 use lunette::judge::{Judge, JudgeOptions};
 use serde_json::{Map, json};
 use std::cell::RefCell;
@@ -62,7 +63,7 @@ impl<'a> Judging<'a> {
         let JudgeOptions { rubric_orders, both_orders, ties, .. } = spec.options;
         let beside = run::beside(load);
         let fingerprint = |task: &crate::task::Task| {
-            Fingerprint::new(&Settings {
+            Settings {
                 version: env!("CARGO_PKG_VERSION"),
                 task: task.name(),
                 rubric: task.rubric(),
@@ -71,7 +72,8 @@ impl<'a> Judging<'a> {
                 context: info.context_length,
                 keep: &[],
                 model: json!([info.name, info.architecture, info.quantization, info.parameters]),
-            })
+            }
+            .fingerprint()
         };
         let tasks = || spec.rubrics.iter().map(|rubric| &rubric.task);
         Ok(Judging {
@@ -157,7 +159,7 @@ impl<'a> Judging<'a> {
         let verdicts =
             (0..self.spec.rubrics.len()).map(|rubric| self.verdict(rubric, &prepared, judge, room));
         let (stored, fresh): (Vec<Stored>, Vec<bool>) = try_join_all(verdicts).await?.into_iter().unzip();
-        let line = results::judged(number, &prepared, &self.spec.rubrics, &stored);
+        let line = results::judged(number, &prepared, &self.spec.terms, &stored);
         Ok(Answer {
             line: line.map_err(|e| Stop::Fault(e.to_string()))?,
             whole: stored.iter().all(|stored| stored.verdict().is_some()),

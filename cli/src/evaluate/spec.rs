@@ -9,7 +9,9 @@ use crate::run;
 use crate::task::Task;
 use lunette::engine::DEFAULT_BATCH;
 use lunette::eval::dataset::{Columns, Dataset, Field, Format, parse_map};
+use lunette::eval::run::Terms;
 use lunette::judge::{JudgeOptions, Rubric, ThinkingChoice};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,6 +21,8 @@ use std::path::{Path, PathBuf};
 pub struct Spec {
     pub data: Dataset,
     pub rubrics: Vec<Judged>,
+    /// The same, as labels, results and reports take them.
+    pub terms: Vec<Terms>,
     /// What labels of the data mean.
     pub label_values: BTreeMap<String, String>,
     /// Rubrics whose labels were asked for by name.
@@ -52,6 +56,20 @@ pub struct Judged {
     pub pass: Vec<String>,
 }
 
+impl Judged {
+    fn terms(&self) -> Result<Terms, Stop> {
+        let Judged { name, task, weight, threshold, pass } = self;
+        terms(&json!({
+            "name": name, "task": task.name(), "rubric": task.rubric(), "weight": weight, "threshold": threshold, "pass": pass,
+        }))
+    }
+}
+
+/// Of a rubric as `run.json` has it.
+pub fn terms(written: &Value) -> Result<Terms, Stop> {
+    Terms::deserialize(written).map_err(|e| Stop::Fault(e.to_string()))
+}
+
 fn fault<T>(what: impl Into<String>) -> Result<T, Stop> {
     Err(Stop::Fault(what.into()))
 }
@@ -78,6 +96,8 @@ impl Spec {
             return fault("no data: name the rows with --data or, in the file, with `data`");
         };
         let rubrics = rubrics(&flags, &file, &base)?;
+        let terms = rubrics.iter().map(Judged::terms).collect::<Result<Vec<_>, _>>()?;
+        Terms::check(&terms)?;
         let (columns, labelled) = columns(&flags, &file)?;
         let reading = reading(&flags, &file, &base)?;
         let (mut options, template) = run::options(&reading)?;
@@ -119,6 +139,7 @@ impl Spec {
                 date: flags.date.or(file.date),
             },
             rubrics,
+            terms,
         })
     }
 }
@@ -276,39 +297,7 @@ fn rubrics(flags: &EvaluateArguments, file: &EvalFile, base: &Path) -> Result<Ve
             if flag == "--weight" { rubric.weight = value } else { rubric.threshold = Some(value) }
         }
     }
-    check(&rubrics)?;
     Ok(rubrics)
-}
-
-fn check(rubrics: &[Judged]) -> Result<(), Stop> {
-    for (i, Judged { name, task, weight, threshold, pass }) in rubrics.iter().enumerate() {
-        if rubrics[..i].iter().any(|other| other.name == *name) {
-            return fault(format!("two rubrics have the name {name:?}: give them names of their own"));
-        }
-        if rubrics.iter().any(|other| other.task.name() != task.name()) {
-            return fault("the rubrics are for different tasks: evaluate them one by one");
-        }
-        if !(weight.is_finite() && *weight >= 0.0) {
-            return fault(format!("the weight of {name:?} is {weight}; it is 0 or more"));
-        }
-        if threshold.is_some() && !matches!(task, Task::Score(_)) {
-            return fault(format!(
-                "{name:?} has a threshold, which is for scores; labels that pass are in `pass`"
-            ));
-        }
-        let known = |label: &String| match task {
-            Task::Classify(Some(rubric)) => rubric.labels.iter().any(|(known, _)| known == label),
-            Task::Classify(None) => true,
-            _ => false,
-        };
-        if let Some(label) = pass.iter().find(|label| !known(label)) {
-            return fault(format!("`pass` of {name:?} has {label:?}, which is none of its labels"));
-        }
-    }
-    match rubrics.iter().map(|rubric| rubric.weight).sum::<f64>() > 0.0 {
-        true => Ok(()),
-        false => fault("all rubrics have the weight 0: one of them has to count"),
-    }
 }
 
 fn judged(entry: &RubricEntry, base: &Path, asked: Option<Asked>) -> Result<Judged, Stop> {

@@ -16,6 +16,17 @@ pub enum Format {
     Tsv,
 }
 
+impl Format {
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Jsonl => "jsonl",
+            Format::Json => "json",
+            Format::Csv => "csv",
+            Format::Tsv => "tsv",
+        }
+    }
+}
+
 /// What tells a file that is no text, and what to do about it.
 const FOREIGN: [(&[u8], &str); 6] = [
     (b"\x1f\x8b", "it is compressed by gzip: unpack it first"),

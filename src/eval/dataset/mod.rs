@@ -99,7 +99,20 @@ impl Dataset {
         &self,
         each: &mut dyn FnMut(std::result::Result<Row, BadRow>) -> ControlFlow<()>,
     ) -> io::Result<()> {
-        self.records(&mut |record| each(record.and_then(|record| self.row(record))))
+        self.rows_from(0, each)
+    }
+
+    /// The same, from the row with the number `first` on. Those before it are passed over.
+    pub fn rows_from(
+        &self,
+        first: u64,
+        each: &mut dyn FnMut(std::result::Result<Row, BadRow>) -> ControlFlow<()>,
+    ) -> io::Result<()> {
+        let mut before = 0..first;
+        self.records(&mut |record| match before.next() {
+            Some(_) => ControlFlow::Continue(()),
+            None => each(record.and_then(|record| self.row(record))),
+        })
     }
 
     /// The rows' records, as they stand in the file.

@@ -1,6 +1,6 @@
 //! What a reader makes of a file: records as they stand there, rows as a judge and a report take them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -28,15 +28,19 @@ pub struct BadRow {
 pub type Labels = BTreeMap<String, Vec<Value>>;
 
 /// One row to be judged.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
+    #[serde(default)]
     pub line: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// What rows share that belong together: a document, an author, a list of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     /// `input`, and `response` or `responseA` and `responseB`; `reference`, `context`, `rubric` and `criteria` where the
     /// row has its own. In this order, so that equal rows are equal texts.
     pub task: Map<String, Value>,
+    #[serde(default)]
     pub labels: Labels,
 }
 
