@@ -127,6 +127,17 @@ export function fakeModule(load: WasmModule["WasmEngine"]["load"], statistics: P
     combineScores: missing,
     combineClasses: missing,
     combinePreferences: missing,
+    checkTerms: missing,
+    prepareRow: missing,
+    rowWorth: missing,
+    WasmRows: { open: missing },
+    WasmResults: class {
+      add = missing;
+      report = missing;
+      compared = missing;
+      free = missing;
+    },
+    renderReport: missing,
     ...statistics,
   };
 }

@@ -29,7 +29,11 @@ describe("scoreTask", () => {
     ["no scale", { ...TASK, rubric: { objective: "?" } }, "task.rubric.scale must be an object"],
     ["an empty scale", { ...TASK, rubric: { objective: "?", scale: {} } }, "at least two scores"],
     ["a scale of one", { ...TASK, rubric: { objective: "?", scale: { 1: "a" } } }, "at least two scores"],
-    ["a scale of words", { ...TASK, rubric: { objective: "?", scale: { good: "a", bad: "b" } } }, "must be a number such as 3"],
+    [
+      "a scale of words",
+      { ...TASK, rubric: { objective: "?", scale: { good: "a", bad: "b" } } },
+      "must be a number such as 3",
+    ],
     [
       "a score with two names",
       { ...TASK, rubric: { objective: "?", scale: { "0.50": "a", 1: "b" } } },

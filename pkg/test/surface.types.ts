@@ -37,6 +37,28 @@ expectTypeOf<Judge["rank"]>().toEqualTypeOf<
   (task: lunette.RankTask, options?: lunette.CompareOptions) => Promise<lunette.RankVerdict>
 >();
 expectTypeOf<lunette.RankVerdict>().toExtend<lunette.Ranking>();
+expectTypeOf<Judge["evaluate"]>().toEqualTypeOf<
+  (
+    rows: Iterable<lunette.Row | lunette.BadRow> | AsyncIterable<lunette.Row | lunette.BadRow>,
+    spec: lunette.EvaluationSpec,
+    options?: lunette.JudgeOptions & lunette.CompareOptions,
+  ) => AsyncGenerator<lunette.RowVerdict, void, undefined>
+>();
+expectTypeOf<typeof lunette.openRows>().toEqualTypeOf<
+  (file: Blob | FileSystemFileHandle | URL | string, options?: lunette.RowOptions) => Promise<lunette.RowFile>
+>();
+type Results = Iterable<lunette.RowVerdict> | AsyncIterable<lunette.RowVerdict>;
+type Asked = Pick<lunette.EvaluationSpec, "task" | "rubrics">;
+expectTypeOf<typeof lunette.report>().toEqualTypeOf<
+  (results: Results, spec: Asked, options?: lunette.ReportOptions) => Promise<lunette.Report>
+>();
+expectTypeOf<typeof lunette.compareRuns>().toEqualTypeOf<
+  (first: Results, second: Results, spec: Asked, options?: lunette.ReportOptions) => Promise<lunette.Paired>
+>();
+expectTypeOf<typeof lunette.renderReport>().toEqualTypeOf<
+  (report: lunette.Report, as: lunette.ReportForm) => Promise<string>
+>();
+expectTypeOf<typeof lunette.indexedDbJournal>().toEqualTypeOf<(name: string) => lunette.Journal>();
 expectTypeOf<keyof Judge>().toEqualTypeOf<
   | "score"
   | "scoreMany"
@@ -44,6 +66,7 @@ expectTypeOf<keyof Judge>().toEqualTypeOf<
   | "classifyMany"
   | "compare"
   | "rank"
+  | "evaluate"
   | "withCalibration"
   | "engine"
   | "info"
@@ -212,4 +235,5 @@ expectTypeOf<lunette.CachedModel["verified"]>().toEqualTypeOf<"pinned" | "host" 
 
 // Exports that only Node has, beside all others.
 expectTypeOf<typeof node.setDawnFlags>().toEqualTypeOf<(flags: readonly string[]) => void>();
-expectTypeOf<Omit<typeof node, "setDawnFlags">>().toEqualTypeOf<typeof lunette>();
+expectTypeOf<typeof node.fileJournal>().toEqualTypeOf<(path: string) => node.FileJournal>();
+expectTypeOf<Omit<typeof node, "fileJournal" | "setDawnFlags">>().toEqualTypeOf<typeof lunette>();

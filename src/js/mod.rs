@@ -2,10 +2,12 @@
 
 mod convert;
 mod engine;
+mod evaluation;
 mod hash;
 mod host;
 mod judge;
 mod parse;
+mod rows;
 mod statistics;
 
 use wasm_bindgen::prelude::*;

@@ -1,14 +1,19 @@
 import { clientOf, Engine } from "./engine.js";
 import * as inputs from "../wire/inputs.js";
 import type { JudgeTasks } from "../wire/tasks.js";
+import { evaluationSpec } from "../wire/evaluation-inputs.js";
+import { evaluate, followers } from "./evaluate.js";
+import type { Bench } from "./evaluation.js";
 import { calibrationMap } from "./statistics.js";
 import type {
+  BadRow,
   CalibrationMap,
   ClassifyManyTask,
   ClassifyTask,
   ClassVerdict,
   CompareOptions,
   CompareTask,
+  EvaluationSpec,
   JudgeOptions,
   LoadOptions,
   ModelInfo,
@@ -16,6 +21,8 @@ import type {
   PreferenceVerdict,
   RankTask,
   RankVerdict,
+  Row,
+  RowVerdict,
   ScoreManyTask,
   ScoreTask,
   ScoreVerdict,
@@ -107,6 +114,41 @@ export class Judge {
   }
 
   /**
+   * Judges the rows of a data set, several at a time, and gives a result for each in their order, as `lunette evaluate` does.
+   * Rows are taken as results are. What is wrong with a row is in its result; {@link report} says how far the judge agrees with
+   * people. docs/guides/evaluating.md shows it.
+   *
+   * @param rows an array, a stream of rows, or a file that {@link openRows} opened.
+   * @throws {LunetteError} when the iteration begins or goes on: `invalid-argument` when `spec` or an option is wrong; `aborted`;
+   * `device-lost` and others when nothing can be judged any more.
+   */
+  async *evaluate(
+    rows: Iterable<Row | BadRow> | AsyncIterable<Row | BadRow>,
+    spec: EvaluationSpec,
+    options: JudgeOptions & CompareOptions = {},
+  ): AsyncGenerator<RowVerdict, void, undefined> {
+    const checked = evaluationSpec(spec, "spec");
+    const check = checked.task === "compare" ? inputs.compareOptions : inputs.judgeOptions;
+    const { signal, onToken, ...settings } = check(options, "options");
+    // Rows that are under way end with the iteration.
+    const own = new AbortController();
+    const ended = AbortSignal.any(signal === undefined ? [own.signal] : [signal, own.signal]);
+    const follow = followers(ended);
+    const bench: Bench = {
+      client: clientOf(this.engine),
+      info: this.info,
+      judge: (kind, task) =>
+        follow((signal) => this.#judge(kind, task, { ...settings, ...(onToken && { onToken }), signal })),
+      calibrated: (verdict) => this.#calibrated(verdict),
+    };
+    try {
+      yield* evaluate(bench, rows, checked, settings, ended);
+    } finally {
+      own.abort();
+    }
+  }
+
+  /**
    * The same judge with a calibration from {@link fitCalibration}: its scores have `calibrated` beside `expected`. Both share
    * one model, and `dispose` of either frees it.
    *
@@ -121,7 +163,7 @@ export class Judge {
     return this.engine.dispose();
   }
 
-  async #calibrated(verdict: ScoreVerdict): Promise<ScoreVerdict> {
+  async #calibrated<V extends { expected: number }>(verdict: V): Promise<V & { calibrated?: number }> {
     if (this.#calibration === undefined) return verdict;
     const args: [CalibrationMap, number] = [this.#calibration, verdict.expected];
     return { ...verdict, calibrated: await clientOf(this.engine).call("applyCalibration", args) };

@@ -5,3 +5,5 @@
  */
 export * from "./main.js";
 export { setDawnFlags } from "./webgpu.js";
+export { fileJournal } from "./journal.js";
+export type { FileJournal } from "./journal.js";

@@ -4,6 +4,7 @@ import type { HostPort } from "../worker/host.js";
 import { serve } from "../worker/host.js";
 import { prepare } from "./prepare.js";
 import { seeRedirects } from "./redirects.js";
+import { openRows } from "./row-source.js";
 import { openFolder } from "./store.js";
 import { loadWasm } from "./wasm.js";
 import { setDawnFlags } from "./webgpu.js";
@@ -16,4 +17,4 @@ export interface ThreadData {
 seeRedirects();
 setDawnFlags((workerData as ThreadData).dawnFlags);
 // An error that no call catches ends the thread. The caller's side reports it.
-serve(parentPort as unknown as HostPort, undefined, loadWasm, prepare, () => openFolder());
+serve(parentPort as unknown as HostPort, undefined, loadWasm, prepare, () => openFolder(), openRows);

@@ -10,6 +10,7 @@ import { crashed, unavailable } from "../wire/transport.js";
 import { prepareHere } from "./prepare.js";
 import { seeRedirects } from "./redirects.js";
 import type { ThreadData } from "./thread.js";
+import { openRows } from "./row-source.js";
 import { openFolder } from "./store.js";
 import { loadWasm } from "./wasm.js";
 import { dawnFlags } from "./webgpu.js";
@@ -36,7 +37,7 @@ export function openWorker(make?: () => globalThis.Worker): Transport {
 export function openHere(): Promise<Transport> {
   const { port1, port2 } = new MessageChannel();
   seeRedirects();
-  serve(port2 as unknown as HostPort, undefined, loadWasm, prepareHere, () => openFolder());
+  serve(port2 as unknown as HostPort, undefined, loadWasm, prepareHere, () => openFolder(), openRows);
   // Only the caller's end of the channel keeps the process alive.
   port2.unref();
   return Promise.resolve(new Channel(port1, () => port1.close()));

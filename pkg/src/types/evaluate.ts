@@ -1,5 +1,6 @@
 // Evaluations: rows, how they are judged, and what becomes of each.
-import type { ClassRubric, ClassVerdict, PreferenceVerdict, ScoreRubric, ScoreVerdict } from "./judge.js";
+import type { Usage } from "./generate.js";
+import type { ClassRubric, ClassVerdict, PreferenceVerdict, ScoreRubric, ScoreVerdict, VerdictBase } from "./judge.js";
 
 /** What is asked of each row of a data set. */
 export type EvaluationTask = "score" | "classify" | "compare";
@@ -81,6 +82,8 @@ export interface EvaluationSpec {
   task: EvaluationTask;
   /** With different names. May be empty where every row has its own rubric or criteria. */
   rubrics: EvaluationRubric[];
+  /** Rows judged at the same time, times the rubrics of each: 1 to 64. Default 16. */
+  batch?: number;
   /** What labels of the data mean: `{ 0: "a", 1: "b" }`. */
   labelValues?: Record<string, string>;
   /**
@@ -99,7 +102,10 @@ export interface RowError {
 }
 
 /** A verdict as results keep it: without what differs from run to run. */
-export type KeptVerdict = Omit<ScoreVerdict, "timing"> | Omit<ClassVerdict, "timing"> | Omit<PreferenceVerdict, "timing">;
+export type KeptVerdict = Kept<ScoreVerdict> | Kept<ClassVerdict> | Kept<PreferenceVerdict>;
+
+/** A verdict without its time, and without what the cache did for it. */
+export type Kept<V extends VerdictBase> = Omit<V, "timing" | "usage"> & { usage: Omit<Usage, "cachedTokens"> };
 
 /** What became of a row: a line of `results.jsonl` of `lunette evaluate`, field for field. */
 export interface RowVerdict {

@@ -26,6 +26,12 @@ export interface ReportSettings {
   thresholds?: ReportThreshold[];
 }
 
+/** How a report is made. */
+export interface ReportOptions extends ReportSettings {
+  /** Cancels the call. Its promise rejects with code `"aborted"`. */
+  signal?: AbortSignal;
+}
+
 /** A bound that a figure must keep. An undefined figure keeps none. */
 export interface ReportThreshold {
   /** Default: of every rubric. */

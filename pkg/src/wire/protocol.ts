@@ -1,4 +1,6 @@
+import type { Json } from "./check.js";
 import type { WireError } from "./errors.js";
+import type { PreparedRow, RowBatch, RowsAbout, Terms, WireRow, WireRows, Worth } from "./evaluation.js";
 import type {
   CachedModel,
   CalibrationMap,
@@ -7,11 +9,16 @@ import type {
   Generation,
   LoadPlan,
   ModelInfo,
+  Paired,
   PanelClass,
   PanelPreference,
   PanelScore,
   Progress,
   Recovery,
+  Report,
+  ReportForm,
+  ReportSettings,
+  RowFormat,
   StorageUsage,
   TokenPlace,
 } from "../types/index.js";
@@ -47,6 +54,22 @@ export interface Calls {
   combineScores: { args: [verdicts: ScoreBallot[]]; result: PanelScore };
   combineClasses: { args: [verdicts: ClassBallot[]]; result: PanelClass };
   combinePreferences: { args: [verdicts: PreferenceBallot[]]; result: PanelPreference };
+  checkTerms: { args: [terms: Terms[]]; result: undefined };
+  prepareRow: {
+    args: [terms: Terms[], meanings: Record<string, string>, settings: string, row: WireRow];
+    result: PreparedRow;
+  };
+  rowWorth: { args: [terms: Terms[], task: WireRow["task"], verdicts: Record<string, unknown>]; result: Worth };
+  openRows: {
+    args: [file: WireRows, name: string, format: RowFormat | undefined, map: Record<string, string[]>];
+    result: RowsAbout;
+  };
+  nextRows: { args: []; result: RowBatch };
+  /** `run` tells the two runs of a comparison apart; `first` is the number of the first result. */
+  addResults: { args: [run: 0 | 1, terms: Terms[], results: Json[], first: number]; result: undefined };
+  report: { args: [settings: ReportSettings]; result: Report };
+  compareRuns: { args: [settings: ReportSettings]; result: Paired };
+  renderReport: { args: [report: Report, form: ReportForm]; result: string };
   dispose: { args: []; result: undefined };
 }
 

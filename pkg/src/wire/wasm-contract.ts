@@ -1,3 +1,5 @@
+import type { Json } from "./check.js";
+import type { PreparedRow, RowBatch, RowsAbout, Terms, WireRow, Worth } from "./evaluation.js";
 import type { ClassBallot, JudgeKind, JudgeTasks, PreferenceBallot, ScoreBallot } from "./tasks.js";
 import type {
   AdapterChoice,
@@ -14,6 +16,7 @@ import type {
   JudgeOptions,
   LoadPlan,
   ModelInfo,
+  Paired,
   PairwiseResult,
   PanelClass,
   PanelPreference,
@@ -23,6 +26,8 @@ import type {
   RankOptions,
   ReadOptions,
   Recovery,
+  Report,
+  ReportSettings,
   ScoreRubric,
   Template,
   TokenPlace,
@@ -49,6 +54,34 @@ export interface WasmModule {
   combineScores(verdicts: ScoreBallot[]): PanelScore;
   combineClasses(verdicts: ClassBallot[]): PanelClass;
   combinePreferences(verdicts: PreferenceBallot[]): PanelPreference;
+  checkTerms(terms: Terms[]): void;
+  prepareRow(terms: Terms[], meanings: Record<string, string>, settings: string, row: WireRow): PreparedRow;
+  rowWorth(terms: Terms[], task: WireRow["task"], verdicts: Record<string, unknown>): Worth;
+  WasmRows: {
+    open(file: RowSource, name: string, format: string | undefined, map: Record<string, string[]>): WasmRows;
+  };
+  WasmResults: new (terms: Terms[]) => WasmResults;
+  renderReport(report: Report, form: string): string;
+}
+
+/** A file that is read at once. Fewer bytes than asked for are its end. */
+export interface RowSource {
+  read(at: number, length: number): Uint8Array;
+}
+
+/** A file with rows, which are pulled in batches. */
+export interface WasmRows {
+  about(): RowsAbout;
+  next(): RowBatch;
+  free(): void;
+}
+
+/** Results, gathered for a report, which takes them. */
+export interface WasmResults {
+  add(results: Json[], first: number): void;
+  report(settings: ReportSettings): Report;
+  compared(second: WasmResults, settings: ReportSettings): Paired;
+  free(): void;
 }
 
 export interface WasmEngineClass {

@@ -3,12 +3,15 @@ import { Library } from "./cache/library.js";
 import { openOpfs } from "./cache/opfs.js";
 import type { Storage } from "./cache/store.js";
 import { CallControl } from "./control.js";
+import { Desk } from "./desk.js";
 import { codeOf, LunetteError, toWire } from "../wire/errors.js";
 import { arrive, completePlan } from "./loading.js";
 import { Meter } from "./meter.js";
 import type { Calls, Method, Reply, Request, WireSource, WireUrl } from "../wire/protocol.js";
 import type { CachedModel, LoadPlan, ModelInfo, Progress, Recovery, TokenPlace } from "../types/index.js";
 import type { OnToken, WasmAdapter, WasmEngine, WasmLoadOptions, WasmModule } from "../wire/wasm-contract.js";
+import { openRowSource } from "./row-source.js";
+import type { OpenRows } from "./row-source.js";
 import { requestSubgroups } from "./webgpu.js";
 
 /** The worker's own side of its message channel, or a `MessagePort` when there is no worker. */
@@ -24,6 +27,7 @@ export type Prepare = (source: WireSource, options: WasmLoadOptions) => Promise<
  * Answers the page's calls with the engine that it owns.
  *
  * @param openStorage opens the place where models are cached. Default: the browser's file system.
+ * @param openRows opens files of rows. Default: `Blob`s and addresses.
  * @param scope receives the `error` events of faults that no call can catch, such as a trap inside a future.
  */
 export function serve(
@@ -32,8 +36,9 @@ export function serve(
   loadWasm: () => Promise<WasmModule>,
   prepare?: Prepare,
   openStorage: () => Promise<Storage> = openOpfs,
+  openRows: OpenRows = openRowSource,
 ): void {
-  const host = new Host(port, loadWasm, openStorage, prepare);
+  const host = new Host(port, loadWasm, openStorage, new Desk(loadWasm, openRows), prepare);
   port.addEventListener("message", (event) => host.receive(event.data));
   scope?.addEventListener("error", (event) => host.fault(event));
   port.postMessage({ type: "hello" }, []);
@@ -56,6 +61,7 @@ class Host {
     private readonly port: HostPort,
     private readonly loadWasm: () => Promise<WasmModule>,
     private readonly openStorage: () => Promise<Storage>,
+    private readonly desk: Desk,
     private readonly prepare: Prepare = (source) => Promise.resolve(source),
   ) {}
 
@@ -136,6 +142,27 @@ class Host {
         return this.loadWasm().then((wasm) => wasm.combineClasses(...request.args));
       case "combinePreferences":
         return this.loadWasm().then((wasm) => wasm.combinePreferences(...request.args));
+      case "checkTerms":
+        return this.loadWasm().then((wasm) => {
+          wasm.checkTerms(...request.args);
+          return undefined;
+        });
+      case "prepareRow":
+        return this.loadWasm().then((wasm) => wasm.prepareRow(...request.args));
+      case "rowWorth":
+        return this.loadWasm().then((wasm) => wasm.rowWorth(...request.args));
+      case "openRows":
+        return this.desk.open(...request.args);
+      case "nextRows":
+        return this.desk.next();
+      case "addResults":
+        return this.desk.add(...request.args);
+      case "report":
+        return this.desk.report(...request.args);
+      case "compareRuns":
+        return this.desk.compare(...request.args);
+      case "renderReport":
+        return this.loadWasm().then((wasm) => wasm.renderReport(...request.args));
       case "dispose":
         return this.#dispose();
     }
@@ -271,6 +298,7 @@ class Host {
     this.#engine = undefined;
     await this.#arrival?.dispose();
     this.#arrival = undefined;
+    this.desk.close();
     return undefined;
   }
 

@@ -33,8 +33,13 @@ impl Report {
     pub fn from_json(text: &str) -> Result<Report> {
         let report: Report = serde_json::from_str(text)
             .map_err(|e| Error::InvalidArgument(format!("this is no report of an evaluation: {e}")))?;
-        match report.version {
-            VERSION => Ok(report),
+        report.known()
+    }
+
+    /// Refuses a layout that is another version's.
+    pub fn known(self) -> Result<Report> {
+        match self.version {
+            VERSION => Ok(self),
             other => Err(Error::InvalidArgument(format!(
                 "the report has layout {other}, but this version of Lunette reads {VERSION}: evaluate again"
             ))),
