@@ -11,6 +11,7 @@ import "./golden.test.mjs";
 import "./architectures.test.mjs";
 import "./score.test.mjs";
 import "./judge.test.mjs";
+import "./evaluate.test.mjs";
 import "./guides.test.mjs";
 import "./structured.test.mjs";
 import "./page-budget.test.mjs";

@@ -1,0 +1,110 @@
+// A data set, judged on a page: with a journal that outlives it, and with the terminal's results.
+
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { launchVisitor, loadJudge, model, openPackage, root } from "./lib.mjs";
+import { minutes, once, server } from "./session.mjs";
+import { run, temporary } from "./tarball.mjs";
+
+const rubric = {
+  objective: "Is the answer correct?",
+  scale: { 1: "Wrong.", 2: "Mostly wrong.", 3: "Half right.", 4: "Right, with a gap.", 5: "Right and complete." },
+};
+const spec = { task: "score", rubrics: [{ name: "correct", rubric, threshold: 3 }] };
+const facts = [
+  ["How many legs has a spider?", "Eight.", 5],
+  ["How many legs has a spider?", "Six, as all insects.", 1],
+  ["Why is the sky blue?", "It mirrors the sea.", 1],
+  ["Why is the sky blue?", "Air scatters blue light the most.", 5],
+  ["What is 2 + 2?", "4", 5],
+  ["What is 2 + 2?", "Five, of course.", 1],
+];
+const csv = `id,question,answer,human\n${facts.map(([q, a, n], i) => `r${i},${q},"${a}",${n}\n`).join("")}`;
+
+const visitor = once(() => launchVisitor());
+
+/** A page with a judge on the wasm backend. It judges the rows, and stops behind `stop` results. */
+async function evaluated(stop) {
+  const page = await openPackage(await visitor(), (await server()).origin);
+  await loadJudge(page, "wasm");
+  const judged = await page.evaluate(
+    async ([csv, spec, stop]) => {
+      let fresh = 0;
+      const inner = lunette.indexedDbJournal("evaluation");
+      const journal = {
+        get: (hash) => inner.get(hash),
+        put: (hash, text) => inner.put(hash, text).then(() => void (fresh += 1)),
+      };
+      const rows = await lunette.openRows(new File([csv], "rows.csv"));
+      const results = [];
+      for await (const result of judge.evaluate(rows, { ...spec, journal, batch: 1 }, { critique: false })) {
+        results.push(result);
+        if (results.length === stop) break;
+      }
+      return { results, fresh };
+    },
+    [csv, spec, stop],
+  );
+  return { page, ...judged };
+}
+
+let whole;
+
+test("a closed page loses no verdict, and nothing is judged twice", minutes(5), async () => {
+  const first = await evaluated(3);
+  await first.page.close();
+  const second = await evaluated(Infinity);
+  await second.page.close();
+  const third = await evaluated(Infinity);
+  whole = third;
+  // Where the first one stopped, the next row may have been under way.
+  assert.ok([3, 4].includes(first.fresh), `${first.fresh} verdicts`);
+  assert.equal(first.fresh + second.fresh, facts.length);
+  assert.equal(third.fresh, 0);
+  assert.deepEqual(second.results.slice(0, 3), first.results);
+  assert.equal(JSON.stringify(third.results), JSON.stringify(second.results));
+});
+
+test("a report of them", minutes(2), async () => {
+  const { page, results } = whole;
+  const { made, html } = await page.evaluate(
+    async ([results, spec]) => {
+      const made = await lunette.report(results, spec);
+      return { made, html: await lunette.renderReport(made, "html") };
+    },
+    [results, spec],
+  );
+  assert.equal(made.sections[0].counts.compared, facts.length);
+  assert.equal(made.settings.resamples, 2000);
+  assert.match(html, /Air scatters blue light/);
+});
+
+test("the terminal reaches the same verdicts, and the same report of them", minutes(10), async () => {
+  const { page, results } = whole;
+  const folder = temporary("terminal");
+  await run("mkdir", ["-p", folder], root);
+  writeFileSync(join(folder, "rows.csv"), csv);
+  const file = { data: "rows.csv", task: "score", critique: false, batch: 1, out: "out", backend: "cpu", model };
+  const rubrics = [{ name: "correct", threshold: 3, ...rubric }];
+  writeFileSync(join(folder, "eval.yaml"), JSON.stringify({ ...file, rubrics }));
+  const args = ["run", "--quiet", "--package", "lunette-cli", "--", "evaluate", join(folder, "eval.yaml"), "--quiet"];
+  await run("cargo", args, root);
+  const lines = (await run("cat", [join(folder, "out/results.jsonl")], root)).trim().split("\n").map(JSON.parse);
+  for (const [row, line] of lines.entries()) {
+    const here = results[row];
+    const [one, other] = [here, line].map(({ verdicts: { correct }, overall, ...rest }) => {
+      const { expected, distribution, outside, ...verdict } = correct;
+      return { numbers: [overall, expected, outside, ...Object.values(distribution)], rest, verdict };
+    });
+    assert.deepEqual([one.rest, one.verdict], [other.rest, other.verdict]);
+    one.numbers.forEach((x, i) => assert.ok(Math.abs(x - other.numbers[i]) < 1e-3, `${x} is not ${other.numbers[i]}`));
+  }
+  // Of equal results there is one report, to the last figure that both print.
+  const report = JSON.parse(await run("cat", [join(folder, "out/report.json")], root));
+  const { sections } = await page.evaluate(([lines, spec]) => lunette.report(lines, spec), [lines, spec]);
+  assert.deepEqual(JSON.parse(round(sections)), JSON.parse(round(report.sections)));
+});
+
+const round = (value) => JSON.stringify(value, (_, x) => (typeof x === "number" ? Number(x.toPrecision(9)) : x));
