@@ -27,6 +27,7 @@ impl Report {
             settings: settings.clone(),
             checks: checks(&sections, &settings.thresholds)?,
             sections,
+            probes: Vec::new(),
             rows: rows.into_iter().zip(standings).map(row).collect(),
         })
     }

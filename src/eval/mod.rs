@@ -2,8 +2,8 @@
 //!
 //! Rows with verdicts and human labels (`row`) become a sample for each rubric (`sample`), that its figures (`measure`) with
 //! their baselines and ceilings (`baseline`), and all of them a [`Report`] (`section`, `evaluate`). `paired` compares two runs
-//! on the same rows. `run` is what terminal and package share of a run over a data set. The formulas are in
-//! [`statistics`](crate::statistics).
+//! on the same rows, `comparison` several, and `probe` looks for biases. `run` is what terminal and package share of a run over
+//! a data set. The formulas are in [`statistics`](crate::statistics).
 
 mod baseline;
 mod comparison;
@@ -14,6 +14,7 @@ mod measure;
 mod metric;
 mod paired;
 mod pairs;
+pub mod probe;
 mod render;
 mod report;
 mod row;
@@ -26,8 +27,8 @@ pub use comparison::{ComparedFigure, ComparedSection, Comparison, Drop, Flip, Ru
 pub use metric::Metric;
 pub use paired::{Difference, Paired, PairedSection, Test, TestMethod};
 pub use report::{
-    Baseline, BaselineName, Bin, Check, Confusion, Counts, Figure, Interval, LabelFigures, Method, Raters,
-    Report, Row, Section, VERSION,
+    Baseline, BaselineName, Bin, Check, Confusion, Counts, Effect, Estimate, Figure, Interval, LabelFigures,
+    Method, Raters, Report, Row, Section, VERSION,
 };
 pub use row::{Classified, Compared, Grade, Graded, Scored, Shown, Task};
 pub use settings::{MOST_ROWS, Settings, Threshold};

@@ -17,6 +17,9 @@ pub struct Report {
     /// One for each rubric, in the order of their first rows.
     pub sections: Vec<Section>,
     pub checks: Vec<Check>,
+    /// How far changes that a fair judge does not mind moved the verdicts; empty where nobody probed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub probes: Vec<Effect>,
     /// In the order given.
     pub rows: Vec<Row>,
 }
@@ -166,6 +169,39 @@ pub struct Check {
     pub threshold: Threshold,
     pub value: Option<f64>,
     pub passed: bool,
+}
+
+/// What a bias probe found under one rubric.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Effect {
+    pub rubric: String,
+    pub probe: String,
+    /// The change, by name; a probe can have several.
+    pub variant: String,
+    /// Rows with a verdict before and after the change.
+    pub n: usize,
+    /// Rows that lack one of them.
+    pub failed: usize,
+    /// The mean of after − before: of the expected score, the probability of passing or that of winning.
+    pub shift: Option<Estimate>,
+    /// The share of rows whose answer is another one after the change.
+    pub changed: Option<Estimate>,
+    /// Where the response was replaced by nothing: how often that passes or wins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passed: Option<Estimate>,
+    /// The same: how often it is judged better than the response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred: Option<Estimate>,
+    /// What it means, in words.
+    pub sentence: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    pub value: f64,
+    /// `None` where there are too few rows for one, or all are alike.
+    pub interval: Option<Interval>,
 }
 
 /// A row and where it stands.

@@ -2,7 +2,7 @@
 
 use crate::eval::metric::Metric;
 use crate::eval::report::{
-    BaselineName, Bin, Counts, Figure, LabelFigures, Method, Raters, Report, Row, Section,
+    BaselineName, Bin, Counts, Effect, Figure, LabelFigures, Method, Raters, Report, Row, Section,
 };
 use crate::eval::row::{Grade, Shown, Task};
 use minijinja::Value;
@@ -18,6 +18,7 @@ pub struct View<'a> {
     width: f64,
     sections: Vec<SectionView<'a>>,
     checks: Vec<CheckView<'a>>,
+    probes: &'a [Effect],
     failed_checks: usize,
     failed_rows: usize,
     count: usize,
@@ -100,6 +101,7 @@ impl<'a> View<'a> {
             width: report.settings.width,
             sections: report.sections.iter().map(SectionView::of).collect(),
             checks: report.checks.iter().map(check).collect(),
+            probes: &report.probes,
             failed_checks: report.checks.iter().filter(|check| !check.passed).count(),
             failed_rows: report.sections.iter().map(|section| section.counts.failed).sum(),
             count: report.rows.len(),
