@@ -147,6 +147,13 @@ fn shapes_are_recognized_by_themselves() {
             pair("Mars.", "Io."),
             ("", json!([2, 0, 2])),
         ),
+        // An answer that its set wrote down as a truth or a number.
+        (
+            json!({ "instruction": "Name a moon.", "input": "", "response1": true, "response2": 42, "annotator1": 1 }),
+            Shape::Instruction,
+            pair("true", "42"),
+            ("", json!([1])),
+        ),
         (
             json!({ "bias": "length", "instruction": "Name a moon.", "response1": "Io.", "response2": "Mars.", "label": 1 }),
             Shape::Instruction,

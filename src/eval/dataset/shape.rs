@@ -110,8 +110,9 @@ impl Shape {
     }
 }
 
-fn string<'a>(fields: &'a Map<String, Value>, name: &str) -> Result<&'a str, String> {
-    fields.get(name).and_then(Value::as_str).ok_or_else(|| format!("`{name}` is missing or no text"))
+/// A text; what an answer of `true` or 42 was taken for when its set was written is one too.
+fn string(fields: &Map<String, Value>, name: &str) -> Result<String, String> {
+    fields.get(name).and_then(text::plain).ok_or_else(|| format!("`{name}` is missing or no text"))
 }
 
 fn at<'a>(fields: &'a Map<String, Value>, name: &str) -> &'a Value {
@@ -183,8 +184,8 @@ fn dialogues(chosen: &str, rejected: &str) -> Result<Draft, String> {
 }
 
 fn preference_prompts(fields: &Map<String, Value>) -> Result<Draft, String> {
-    let chosen = prompt_text::prometheus(string(fields, "chosen_instruction")?)?;
-    let rejected = prompt_text::prometheus(string(fields, "rejected_instruction")?)?;
+    let chosen = prompt_text::prometheus(&string(fields, "chosen_instruction")?)?;
+    let rejected = prompt_text::prometheus(&string(fields, "rejected_instruction")?)?;
     let mut draft = pair(chosen.input, chosen.response, rejected.response);
     if let Some(objective) = chosen.objective {
         draft = draft.set(Field::Criteria, objective);
@@ -194,7 +195,7 @@ fn preference_prompts(fields: &Map<String, Value>) -> Result<Draft, String> {
 }
 
 fn prompts(fields: &Map<String, Value>) -> Result<Draft, String> {
-    let sections = prompt_text::prometheus(string(fields, "instruction")?)?;
+    let sections = prompt_text::prometheus(&string(fields, "instruction")?)?;
     let mut draft =
         Draft::default().set(Field::Input, sections.input).set(Field::Response, sections.response);
     for (field, value) in
@@ -220,14 +221,14 @@ fn choices(fields: &Map<String, Value>) -> Result<Draft, String> {
     match (choices, labels) {
         ([Value::String(one), Value::String(other)], [first, second]) if right(first) != right(second) => {
             let (better, worse) = if right(first) { (one, other) } else { (other, one) };
-            Ok(pair(string(fields, "input")?.into(), better.clone(), worse.clone()))
+            Ok(pair(string(fields, "input")?, better.clone(), worse.clone()))
         }
         _ => Err("`targets` is not two choices, one of which is right".into()),
     }
 }
 
 fn instruction(fields: &Map<String, Value>) -> Result<Draft, String> {
-    let more = fields.get("input").and_then(Value::as_str).unwrap_or_default();
+    let more = fields.get("input").and_then(text::plain).unwrap_or_default();
     let parts = [string(fields, "instruction")?, more];
     let input = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
     let draft = Draft::default()
