@@ -17,17 +17,15 @@ import type {
 /** Results that go to the worker at once. */
 const BATCH = 500;
 
-/** Results of {@link Judge.evaluate}, or lines of `results.jsonl`. */
-export type Results = Iterable<RowVerdict> | AsyncIterable<RowVerdict>;
-
 /**
  * How far a judge agrees with people, for each rubric: figures with intervals, baselines and ceilings. The same results and
  * settings give the same report, here and in the terminal. It is made in a thread of its own. Needs no model.
  *
+ * @param results of {@link Judge.evaluate}, or lines of `results.jsonl`.
  * @throws {LunetteError} `invalid-argument` naming what is wrong; `aborted`; `engine-unavailable`.
  */
 export async function report(
-  results: Results,
+  results: Iterable<RowVerdict> | AsyncIterable<RowVerdict>,
   spec: Pick<EvaluationSpec, "task" | "rubrics">,
   options: ReportOptions = {},
 ): Promise<Report> {
@@ -46,8 +44,8 @@ export async function report(
  * @throws {LunetteError} as {@link report}.
  */
 export async function compareRuns(
-  first: Results,
-  second: Results,
+  first: Iterable<RowVerdict> | AsyncIterable<RowVerdict>,
+  second: Iterable<RowVerdict> | AsyncIterable<RowVerdict>,
   spec: Pick<EvaluationSpec, "task" | "rubrics">,
   options: ReportOptions = {},
 ): Promise<Paired> {
@@ -84,7 +82,7 @@ async function gather(
   client: Client,
   run: 0 | 1,
   terms: Terms[],
-  results: Results,
+  results: Iterable<RowVerdict> | AsyncIterable<RowVerdict>,
   where: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {

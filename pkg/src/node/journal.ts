@@ -70,9 +70,8 @@ class LineJournal implements FileJournal {
 
   /** Opens the file, which may be missing, and finds its lines. */
   #open(): number {
-    const file = openSync(this.path, "a+");
-    closeSync(file);
-    // Appending ignores positions on some systems.
+    // Makes the file, if it is missing. To append is not enough: lines are read as well, and a broken one is cut off.
+    closeSync(openSync(this.path, "a"));
     const opened = openSync(this.path, "r+");
     try {
       this.#index(opened);
@@ -88,22 +87,21 @@ class LineJournal implements FileJournal {
     this.#places.clear();
     this.#end = 0;
     let rest = Buffer.alloc(0);
+    let number = 0;
     for (;;) {
       const piece = read(file, this.#end + rest.length, PIECE);
       if (piece.length === 0) return;
       rest = Buffer.concat([rest, piece]);
       for (let at = rest.indexOf(LINE_BREAK); at >= 0; at = rest.indexOf(LINE_BREAK)) {
-        this.#note(rest.subarray(0, at + 1));
+        this.#note(rest.subarray(0, at + 1), ++number);
         rest = rest.subarray(at + 1);
       }
     }
   }
 
-  #note(line: Buffer): void {
+  #note(line: Buffer, number: number): void {
     const [, hash] = HEAD.exec(line.subarray(0, 32).toString("latin1")) ?? [];
-    if (hash === undefined) {
-      throw new Error(`line ${this.#places.size + 1} is none of a journal's; give another file`);
-    }
+    if (hash === undefined) throw new Error(`line ${number} is none of a journal's; give another file`);
     this.#places.set(hash, { start: this.#end, length: line.length });
     this.#end += line.length;
   }

@@ -91,6 +91,7 @@ export interface EvaluationSpec {
    * verdict that is there already is not reached again.
    */
   journal?: Journal;
+  /** Called behind each row. */
   onProgress?: (progress: EvaluationProgress) => void;
 }
 

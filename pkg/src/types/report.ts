@@ -6,8 +6,8 @@ export interface ReportSettings {
   /** Repeats the intervals. Default 0. */
   seed?: number;
   /**
-   * Resamples of the bootstrap; 0: only intervals that have a formula. Default 2000, fewer where there are more than 100,000
-   * rows.
+   * Resamples of the bootstrap; 0: only intervals that have a formula. Default 2000, fewer of many rows, so that a report takes
+   * no longer.
    */
   resamples?: number;
   /** The share of intervals that are to hold the true value. Default 0.95. */

@@ -1,7 +1,7 @@
 // The installed package in Node.
 
 import assert from "node:assert/strict";
-import { readFileSync, statSync, symlinkSync } from "node:fs";
+import { readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import { performance } from "node:perf_hooks";
 import { after, before, describe, test } from "node:test";
@@ -28,9 +28,9 @@ before(async () => {
 });
 after(() => judge?.dispose());
 
-/** The file that `import "lunette"` resolves to in the project. */
-const entry = async () =>
-  (await run("node", ["--input-type=module", "-e", 'console.log(import.meta.resolve("lunette"))'], folder)).trim();
+/** The file that an import resolves to in the project. */
+const entry = async (name = "lunette") =>
+  (await run("node", ["--input-type=module", "-e", `console.log(import.meta.resolve("${name}"))`], folder)).trim();
 
 /** Runs a module in the project, in a separate process. */
 const script = (code, env) => run("node", ["--input-type=module", "-e", code], folder, env);
@@ -48,6 +48,38 @@ describe("in Node, on wasm", () => {
     isGolden(await judge.score(task, { critique: false }));
     const { utilization } = performance.eventLoopUtilization(begun);
     assert.ok(utilization < 0.5, `this thread was busy for ${utilization} of the time`);
+  });
+
+  test("a data set is judged, kept in a file, and judged no second time", minutes(5), async () => {
+    const { fileJournal } = await import(await entry("lunette/node"));
+    const { rubric, ...row } = task;
+    const rows = join(folder, "rows.jsonl");
+    writeFileSync(
+      rows,
+      [row, { ...row, response: "Eight." }, { input: "?" }].map((row) => JSON.stringify(row)).join("\n"),
+    );
+    const spec = { task: "score", rubrics: [{ name: "right", rubric }] };
+    const evaluate = async () => {
+      const journal = fileJournal(join(folder, "verdicts.jsonl"));
+      const results = [];
+      let progress;
+      const asked = { ...spec, journal, onProgress: (now) => (progress = now) };
+      const file = await lunette.openRows(rows);
+      for await (const result of judge.evaluate(file, asked, { critique: false })) results.push(result);
+      journal.close();
+      return { results, progress };
+    };
+    const first = await evaluate();
+    isGolden(first.results[0].verdicts.right);
+    assert.match(first.results[2].error.message, /^line 3: .*`response`/);
+    assert.equal(first.progress.resumed, 0);
+    assert.equal(readFileSync(join(folder, "verdicts.jsonl"), "utf8").trim().split("\n").length, 2);
+    const second = await evaluate();
+    assert.equal(JSON.stringify(second.results), JSON.stringify(first.results));
+    assert.equal(second.progress.resumed, 2);
+    const report = await lunette.report(first.results, spec);
+    assert.deepEqual([report.sections[0].counts.rows, report.sections[0].counts.failed], [3, 1]);
+    await assert.rejects(lunette.openRows(join(folder, "none.csv")), { code: "source" });
   });
 
   test("worker: false runs it on the caller's", minutes(5), async () => {
