@@ -118,6 +118,36 @@ describe("promptfoo", { skip }, () => {
     }
   });
 
+  test("a run has the report of an evaluation", minutes(4), async () => {
+    const { promptfooReport } = await import("lunette/promptfoo");
+    const rubrics = { right: LABELS, brief: { ...LABELS, objective: "Is it brief?" } };
+    const graded = { assert: [assertion({ rubrics })] };
+    const { results, printed } = await evaluate(
+      json({
+        prompts: ["Say {{word}}."],
+        providers: [provider],
+        tests: ["hi", "ho"].map((word) => ({ vars: { word }, ...graded })),
+      }),
+    );
+    assert.equal(results.length, 2, printed);
+    // What promptfoo's view adds when a person rates a response.
+    results.forEach(({ gradingResult }, i) =>
+      gradingResult.componentResults.push({ pass: i === 0, score: 1, reason: "", assertion: { type: "human" } }),
+    );
+    const spec = { task: "classify", rubrics: [{ name: "right", rubric: LABELS }] };
+    const { sections, rows } = await promptfooReport({ results: { results } }, spec, { resamples: 0 });
+    assert.deepEqual([sections[0].counts.rows, sections[0].counts.failed, sections[0].counts.compared], [2, 0, 2]);
+    for (const [i, row] of rows.entries()) {
+      const [{ metadata }] = results[i].gradingResult.componentResults[0].componentResults;
+      assert.deepEqual(row.verdict, { label: metadata.choice, distribution: metadata.distribution });
+      assert.deepEqual(row.human, [i === 0 ? "Yes" : "No"]);
+      assert.deepEqual(row.shown.responses, [results[i].response.output]);
+    }
+    const other = { task: "classify", rubrics: [{ name: "polite", rubric: LABELS }] };
+    assert.equal((await promptfooReport({ results }, other)).sections[0].counts.failed, 2);
+    await assert.rejects(promptfooReport({}, spec), { code: "invalid-argument" });
+  });
+
   test("a provider that cannot answer says why", minutes(4), async () => {
     const none = { ...provider, label: "none", config: { ...provider.config, model: "./none.gguf" } };
     const { results } = await evaluate(json({ prompts: ["Say hi."], providers: [none], tests: [{ vars: {} }] }));

@@ -23,6 +23,8 @@ export interface Grade {
   score: number;
   /** The chosen score or label. */
   choice: string;
+  /** Of a scale: the expected score. */
+  expected?: number;
   rationale: string | null;
   /** Probability of each score or label; with `outside` it sums to 1. */
   distribution: Record<string, number>;
@@ -82,6 +84,7 @@ export async function grade(
     // Rounding may put the expected score slightly outside of its scale.
     score: Math.min(1, Math.max(0, (expected - lowest) / (Math.max(...levels) - lowest))),
     choice: String(score),
+    expected,
     rationale: critique,
     distribution,
     outside,

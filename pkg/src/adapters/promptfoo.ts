@@ -13,6 +13,7 @@ import { judgeFor, release, retain } from "./promptfoo-models.js";
 import type { LoadSettings } from "./promptfoo-models.js";
 
 export type { GradedClassRubric, GradeRubric } from "./grade.js";
+export { promptfooReport } from "./promptfoo-report.js";
 export type { LoadSettings } from "./promptfoo-models.js";
 
 interface ModelConfig {
@@ -173,6 +174,15 @@ export interface AssertionContext {
   config?: Record<string, unknown>;
 }
 
+/** A verdict, as promptfoo's results keep it. */
+export interface GradeMetadata {
+  choice: string;
+  /** Of a scale: the expected score. */
+  expected?: number;
+  distribution: Record<string, number>;
+  outside: number;
+}
+
 /** promptfoo's verdict. */
 export interface GradingResult {
   pass: boolean;
@@ -181,7 +191,7 @@ export interface GradingResult {
   namedScores?: Record<string, number>;
   componentResults?: GradingResult[];
   tokensUsed: TokenUsage;
-  metadata?: { choice: string; distribution: Record<string, number>; outside: number };
+  metadata?: GradeMetadata;
 }
 
 /**
@@ -243,14 +253,14 @@ function subjectIn(output: unknown, { prompt, vars }: AssertionContext, names: u
 }
 
 function verdict(grade: Grade, threshold: number): GradingResult {
-  const { score, choice, rationale, distribution, outside, usage } = grade;
+  const { score, choice, expected, rationale, distribution, outside, usage } = grade;
   const likely = distribution[choice] ?? 0;
   return {
     pass: score >= threshold,
     score,
     reason: rationale ?? `The verdict is ${choice}, with a probability of ${likely.toFixed(2)}.`,
     tokensUsed: tokens([usage]),
-    metadata: { choice, distribution, outside },
+    metadata: { choice, ...(expected !== undefined && { expected }), distribution, outside },
   };
 }
 
