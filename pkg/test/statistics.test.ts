@@ -97,7 +97,7 @@ describe("fitCalibration", () => {
     await expect(fit([{ score: 1 }], [1])).rejects.toMatchObject(invalid("verdicts[0].expected"));
     await expect(fit([1], [Number.NaN])).rejects.toMatchObject(invalid("humanLabels[0]"));
     await expect(fit(PREDICTIONS, LABELS, { folds: 17 })).rejects.toMatchObject(invalid("`folds`"));
-    await expect(fit(PREDICTIONS, LABELS, { scale: [1.5] })).rejects.toMatchObject(invalid("options.scale[0]"));
+    await expect(fit(PREDICTIONS, LABELS, { scale: [Number.NaN] })).rejects.toMatchObject(invalid("options.scale[0]"));
   });
 });
 
