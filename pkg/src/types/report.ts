@@ -72,6 +72,8 @@ export interface Report {
   /** One for each rubric. */
   sections: Section[];
   checks: Check[];
+  /** How far changes that a fair judge does not mind moved the verdicts. Only the terminal probes for them. */
+  probes?: ProbeEffect[];
   /** In the order of the results, under each rubric. */
   rows: ReportRow[];
 }
@@ -189,6 +191,34 @@ export interface Raters {
   nominalAlpha: number | null;
   ordinalAlpha: number | null;
   intervalAlpha: number | null;
+}
+
+/** What a bias probe found under one rubric. */
+export interface ProbeEffect {
+  rubric: string;
+  probe: string;
+  /** The change, by name; a probe can have several. */
+  variant: string;
+  /** Rows with a verdict before and after the change. */
+  n: number;
+  /** Rows that lack one of them. */
+  failed: number;
+  /** The mean of after − before: of the expected score, the probability of passing or that of winning. */
+  shift: Estimate | null;
+  /** The share of rows whose answer is another one after the change. */
+  changed: Estimate | null;
+  /** Where the response was replaced by nothing: how often that passes or wins. */
+  passed?: Estimate;
+  /** The same: how often it is judged better than the response. */
+  preferred?: Estimate;
+  /** What it means, in words. */
+  sentence: string;
+}
+
+/** A number with its interval; `null` where there are too few rows for one, or all are alike. */
+export interface Estimate {
+  value: number;
+  interval: Interval | null;
 }
 
 /** Whether a figure keeps its bound. */
