@@ -1,13 +1,14 @@
 import type { Component } from "svelte";
 import ClassifyTab from "./bench/ClassifyTab.svelte";
 import CompareTab from "./bench/CompareTab.svelte";
+import EvaluateTab from "./bench/EvaluateTab.svelte";
 import RankTab from "./bench/RankTab.svelte";
 import ScoreTab from "./bench/ScoreTab.svelte";
-import type { Tab } from "./data/setup";
+import type { View } from "./data/setup";
 import type { Bench } from "./state/bench.svelte";
 
 interface Listed {
-  id: Tab;
+  id: View;
   name: string;
   view: Component<{ bench: Bench }>;
 }
@@ -18,4 +19,5 @@ export const TABS: Listed[] = [
   { id: "classify", name: "Classify", view: ClassifyTab },
   { id: "compare", name: "Compare", view: CompareTab },
   { id: "rank", name: "Rank", view: RankTab },
+  { id: "evaluate", name: "Evaluate", view: EvaluateTab },
 ];

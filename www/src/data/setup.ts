@@ -1,8 +1,11 @@
 import type { Label, Level, RubricFile } from "./rubric";
 import { labelsOf, levelsOf } from "./rubric";
 
-/** The tasks. Each has a tab. */
+/** The tasks. Each has a tab with a form. */
 export type Tab = "score" | "classify" | "compare" | "rank";
+
+/** All tabs. */
+export type View = Tab | "evaluate";
 
 /** The kinds of rubrics, by what they have beside the objective. */
 export type Kind = "scale" | "labels" | "criteria";

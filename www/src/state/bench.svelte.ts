@@ -1,6 +1,6 @@
 import type { ClassVerdict, PreferenceVerdict, RankVerdict, ScoreVerdict } from "lunette";
 import * as tasks from "../data/tasks";
-import type { ClassifyDraft, CompareDraft, Drafts, RankDraft, ScoreDraft, Setup, Tab } from "../data/setup";
+import type { ClassifyDraft, CompareDraft, Drafts, RankDraft, ScoreDraft, Setup, Tab, View } from "../data/setup";
 import { firstDrafts } from "../examples";
 import { JudgeState } from "./judge.svelte";
 import { Run } from "./run.svelte";
@@ -21,7 +21,9 @@ export interface Runs {
 /** The state of the page: a judge, and a form with its verdict for each tab. */
 export class Bench {
   readonly judge = new JudgeState();
+  /** The open form, or the one that was open before the evaluation. */
   tab = $state<Tab>("score");
+  #evaluating = $state(false);
   drafts = $state<Drafts>(firstDrafts());
   readonly runs: Runs = {
     score: new Run(this.judge),
@@ -30,6 +32,16 @@ export class Bench {
     rank: new Run(this.judge),
   };
 
+  /** The open tab. */
+  get view(): View {
+    return this.#evaluating ? "evaluate" : this.tab;
+  }
+
+  set view(view: View) {
+    this.#evaluating = view === "evaluate";
+    if (view !== "evaluate") this.tab = view;
+  }
+
   /** The form of the open tab. */
   get setup(): Setup {
     return { tab: this.tab, draft: this.drafts[this.tab] } as Setup;
@@ -37,7 +49,7 @@ export class Bench {
 
   /** Fills a form and opens its tab. */
   open({ tab, draft }: Setup): void {
-    this.tab = tab;
+    this.view = tab;
     Object.assign(this.drafts, { [tab]: draft });
     this.runs[tab].clear();
   }

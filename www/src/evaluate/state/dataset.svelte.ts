@@ -1,0 +1,82 @@
+import { openRows } from "lunette";
+import type { BadRow, Row } from "lunette";
+import { faultOf } from "../../data/faults";
+import type { Fault } from "../../data/faults";
+import { isBad } from "../data/rows";
+import type { AnyRow, ColumnMap } from "../data/rows";
+
+/** Rows between two updates of the page while a file is read. */
+const STEP = 2000;
+
+/** The data that is judged, as it was read from its file. */
+export class Dataset {
+  file = $state.raw<Blob>();
+  name = $state("");
+  /** As "csv". */
+  format = $state("");
+  /** In words, as "columns". */
+  shape = $state("");
+  /** Which columns a field was read from, in words. */
+  columns = $state.raw<Record<string, string>>({});
+  /** The columns of the file. */
+  names = $state.raw<string[]>([]);
+  /** What the user maps. */
+  map = $state.raw<ColumnMap>({});
+  rows = $state.raw<AnyRow[]>([]);
+  reading = $state(false);
+  /** Rows read so far. */
+  read = $state(0);
+  fault = $state.raw<Fault>();
+
+  readonly bad = $derived(this.rows.filter(isBad));
+  readonly good = $derived(this.rows.filter((row): row is Row => !isBad(row)));
+  /** Whether two responses are compared. */
+  readonly pair = $derived(this.good[0]?.responseA !== undefined);
+  readonly labelled = $derived(this.good.filter(hasLabels).length);
+  /** Whether every row brings its own rubric. */
+  readonly ownRubrics = $derived(
+    this.good.length > 0 && this.good.every(({ rubric, criteria }) => rubric !== undefined || criteria !== undefined),
+  );
+
+  #turn = 0;
+
+  /** Only the result of the latest call counts. */
+  async open(file: Blob, name: string, map: ColumnMap = {}): Promise<void> {
+    const turn = ++this.#turn;
+    this.reading = true;
+    this.read = 0;
+    this.fault = undefined;
+    try {
+      const opened = await openRows(file, { name, map });
+      const rows: AnyRow[] = [];
+      for await (const row of opened) {
+        rows.push(row);
+        if (rows.length % STEP === 0) this.read = rows.length;
+        if (turn !== this.#turn) return;
+      }
+      if (turn !== this.#turn) return;
+      const { format, shape, columns, names } = opened;
+      Object.assign(this, { file, name, map, format, shape, columns, names, rows });
+    } catch (error) {
+      if (turn === this.#turn) this.fault = faultOf(error);
+    } finally {
+      if (turn === this.#turn) this.reading = false;
+    }
+  }
+
+  /** Reads a field from another column, or from none. */
+  async assign(field: string, column: string): Promise<void> {
+    if (this.file === undefined) return;
+    await this.open(this.file, this.name, { ...this.map, [field]: column === "" ? [] : [column] });
+  }
+
+  clear(): void {
+    this.#turn++;
+    Object.assign(this, { file: undefined, name: "", map: {}, rows: [], reading: false, fault: undefined });
+  }
+}
+
+const hasLabels = ({ labels }: Row): boolean =>
+  labels !== undefined && labels !== null && Object.values([labels].flat()).length > 0;
+
+export type { BadRow };
