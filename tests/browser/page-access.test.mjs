@@ -1,31 +1,17 @@
 // Accessibility of the page: axe's rules, the keyboard, and all widths of a window.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { describe, test } from "node:test";
+import { assertAccessible, bringAxe } from "./accessible.mjs";
 import { minutes } from "./session.mjs";
 import { assertNoSideways, judge, load, openTab, part, visit } from "./visitor.mjs";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const TABS = ["score", "classify", "compare", "rank"];
-
-/** Checks both themes, without rules of level AAA. */
-async function assertAccessible(page, view) {
-  for (const colorScheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme });
-    const violations = await page.evaluate(async () => {
-      const { violations } = await globalThis.axe.run(document, { resultTypes: ["violations"] });
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
-    });
-    assert.deepEqual(violations, [], `${view}, ${colorScheme}`);
-  }
-}
 
 describe("the page for everybody", () => {
   test("axe finds no violation on any view, light or dark", minutes(12), async () => {
     const { page, context } = await visit();
-    await page.evaluate(AXE);
+    await bringAxe(page);
     await page.getByText("more models of the catalogue").click();
     await part(page, "plan").first().filter({ hasText: "This machine can hold it" }).waitFor({ timeout: 60_000 });
     for (const tab of TABS) {

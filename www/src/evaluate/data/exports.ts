@@ -1,6 +1,6 @@
 import type { EvaluationRubric, Row } from "lunette";
 import type { Answer } from "./answers";
-import { isBad } from "./rows";
+import { isBad, saidIn } from "./rows";
 import type { AnyRow } from "./rows";
 
 /** Lines of JSON. In pieces, because a string has a limit. */
@@ -37,7 +37,7 @@ export function labelledRows(
 
 function oneLabel(given: Row["labels"], name: string, own: unknown): { label?: unknown } {
   const there = named(given);
-  const others = [there[name] ?? there[""] ?? []].flat();
+  const others = saidIn(there[name] ?? there[""]);
   const all = own === undefined ? others : [...others, own];
   return all.length === 0 ? {} : { label: all.length === 1 ? all[0] : all };
 }

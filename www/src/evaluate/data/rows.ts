@@ -38,3 +38,7 @@ export function mentions(row: AnyRow, needle: string): boolean {
     text?.toLowerCase().includes(needle),
   );
 }
+
+/** What people said, of labels as they stand in the data. */
+export const saidIn = (labels: unknown): unknown[] =>
+  [labels ?? []].flat().filter((label: unknown) => label !== null && label !== "");

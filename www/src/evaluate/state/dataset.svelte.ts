@@ -1,8 +1,8 @@
 import { openRows } from "lunette";
-import type { BadRow, Row } from "lunette";
+import type { Row } from "lunette";
 import { faultOf } from "../../data/faults";
 import type { Fault } from "../../data/faults";
-import { isBad } from "../data/rows";
+import { isBad, saidIn } from "../data/rows";
 import type { AnyRow, ColumnMap } from "../data/rows";
 
 /** Rows between two updates of the page while a file is read. */
@@ -76,7 +76,7 @@ export class Dataset {
   }
 }
 
-const hasLabels = ({ labels }: Row): boolean =>
-  labels !== undefined && labels !== null && Object.values([labels].flat()).length > 0;
-
-export type { BadRow };
+function hasLabels({ labels }: Row): boolean {
+  const byName = typeof labels === "object" && labels !== null && !Array.isArray(labels);
+  return (byName ? Object.values(labels) : [labels]).some((given) => saidIn(given).length > 0);
+}

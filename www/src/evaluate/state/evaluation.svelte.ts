@@ -155,6 +155,7 @@ export class Evaluation {
   /** Reads the calibrated scores off the journal: nothing is judged again. */
   async calibrate(map: CalibrationMap | undefined): Promise<void> {
     if (this.run === undefined) return;
+    this.status = "";
     this.run = { ...this.run, calibration: map };
     const { run } = this;
     await this.#keeping(() => this.#store.update(run));
