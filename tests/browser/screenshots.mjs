@@ -6,7 +6,7 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { root } from "./lib.mjs";
 import { browser, server } from "./session.mjs";
-import { judge, load, openTab, part, visit } from "./visitor.mjs";
+import { judge, JUDGED, load, openTab, part, visit } from "./visitor.mjs";
 
 const WIDTHS = [390, 1440];
 const HEIGHT = 900;
@@ -58,9 +58,28 @@ async function views() {
   await verdict(page, "classify");
   await verdict(page, "compare");
   await verdict(page, "rank");
+  await evaluation(page);
   await openTab(page, "score");
   await dialog(page, "library");
   await dialog(page, "privacy");
+}
+
+/** The tab that evaluates a data set: its data, its agreement, and a label. */
+async function evaluation(page) {
+  await part(page, "tab-evaluate").click();
+  await part(page, "example-data").first().click();
+  await part(page, "preview").waitFor();
+  await everyWay(page, "data");
+  console.error("▸ judging the example of evaluate");
+  await part(page, "evaluate-button").click();
+  await part(page, "run-status").filter({ hasText: "Every row is judged." }).waitFor({ timeout: JUDGED });
+  await part(page, "agreement-words").waitFor();
+  await everyWay(page, "evaluate");
+  await part(page, "view-label").click();
+  await part(page, "label-again").check();
+  await part(page, "choice").nth(3).click();
+  await part(page, "reveal").waitFor();
+  await everyWay(page, "label");
 }
 
 /** The social card and the icons. */

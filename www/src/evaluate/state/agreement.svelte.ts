@@ -14,7 +14,7 @@ export interface Judged {
 }
 
 /** The resamples for so many rows. */
-export const resamplesFor = (rows: number): number => Math.min(RESAMPLES, Math.floor(MOST_WORK / Math.max(rows, 1)));
+const resamplesFor = (rows: number): number => Math.min(RESAMPLES, Math.floor(MOST_WORK / Math.max(rows, 1)));
 
 /** A report that follows the results. Only the latest one counts. */
 export class Agreement {
