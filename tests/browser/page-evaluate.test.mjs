@@ -280,7 +280,11 @@ describe("evaluating a data set on the page", () => {
       await page.setViewportSize({ width: 360, height: 900 });
       await assertNoSideways(page);
     }
+    await drop(page, "other.csv", "question,answer\nWho?,Me.\n");
+    await part(page, "data-status").filter({ hasText: "other.csv" }).waitFor();
     await part(page, "back-to-run").click();
+    await openView(page, "rows");
+    await part(page, "row-count").filter({ hasText: "of 25 rows" }).waitFor();
   });
 
   test("a run is forgotten on request", minutes(12), async () => {
@@ -289,6 +293,25 @@ describe("evaluating a data set on the page", () => {
     await part(page, "forget-really").click();
     await part(page, "evaluate-button").waitFor();
     await page.waitForFunction(async () => (await globalThis.indexedDB.databases()).length === 0);
+  });
+
+  test("a browser that keeps nothing says so, and the run goes on", minutes(6), async () => {
+    const { page, context } = await visit();
+    await page.addInitScript(() => {
+      globalThis.IDBFactory.prototype.open = () => {
+        throw new globalThis.DOMException("refused", "SecurityError");
+      };
+    });
+    await page.reload();
+    await openEvaluate(page);
+    await part(page, "error").filter({ hasText: "This browser keeps nothing for this page" }).waitFor();
+    await drop(page, "two.csv", "question,answer,human\n1 + 1?,2,5\n2 + 2?,5,1\n");
+    await part(page, "data-status").filter({ hasText: "2 rows with human labels" }).waitFor();
+    await load(page);
+    await part(page, "evaluate-button").click();
+    await finished(page);
+    await part(page, "agreement-words").filter({ hasText: "of 2 rows" }).waitFor();
+    await context.close();
   });
 
   test("ten thousand rows scroll and are searched at once", minutes(4), async () => {

@@ -1,4 +1,4 @@
-import type { CalibrationMap, RowVerdict } from "lunette";
+import type { CalibrationMap, Journal, RowVerdict } from "lunette";
 import { deleteDB, openDB } from "idb";
 import type { DBSchema, IDBPDatabase } from "idb";
 import type { Fault } from "../../data/faults";
@@ -116,6 +116,14 @@ async function table<N extends "results" | "labels">(db: IDBPDatabase<Schema>, n
     if (value !== undefined) list[key] = value;
   });
   return list;
+}
+
+/** A journal whose failures do not end a run: it goes on without being kept. */
+export function forgiving(journal: Journal, onfailure: (error: unknown) => void): Journal {
+  return {
+    get: (hash) => journal.get(hash).catch(() => undefined),
+    put: (hash, text) => journal.put(hash, text).catch(onfailure),
+  };
 }
 
 /** Why a run cannot be kept, and what that means. */

@@ -6,7 +6,7 @@ import type { JudgeState } from "../../state/judge.svelte";
 import { hasFailed } from "../data/answers";
 import { newForm, optionsOf, rubricsOf } from "../data/form";
 import type { Form } from "../data/form";
-import { JOURNAL, Store, storageFault } from "../data/store";
+import { forgiving, JOURNAL, Store, storageFault } from "../data/store";
 import type { StoredRun } from "../data/store";
 import { Agreement } from "./agreement.svelte";
 import type { Judged } from "./agreement.svelte";
@@ -42,6 +42,7 @@ export class Evaluation {
   #computed: RowVerdict[] | undefined;
   readonly #store = new Store();
   #control: AbortController | undefined;
+  #running = Promise.resolve();
 
   constructor(private readonly judge: JudgeState) {
     void this.#reopen();
@@ -100,12 +101,16 @@ export class Evaluation {
   /** Goes on with the run where it stopped. */
   async proceed(): Promise<void> {
     const engine = this.judge.current;
-    const { run } = this;
-    if (this.judging || engine === undefined || run === undefined) return;
+    if (this.judging || engine === undefined || this.run === undefined) return;
+    this.#running = this.#proceed(engine, this.run);
+    await this.#running;
+  }
+
+  async #proceed(engine: Judge, run: StoredRun): Promise<void> {
+    this.judging = true;
     // The verdicts of two judges are not one run.
     if (this.otherJudge) await this.#changeJudge(run);
     this.#control = new AbortController();
-    this.judging = true;
     this.fault = undefined;
     this.status = "The judge is reading.";
     this.progress = undefined;
@@ -135,9 +140,19 @@ export class Evaluation {
     this.stage = "setup";
   }
 
+  /** Back to the run, with its data. */
+  async back(): Promise<void> {
+    const { data, run } = this;
+    if (run === undefined) return;
+    this.stage = "run";
+    if (data.file !== run.file || data.map !== run.map) await data.open(run.file, run.name, run.map);
+  }
+
   /** Deletes the run, its verdicts and its labels. */
   async forget(): Promise<void> {
     this.pause();
+    // What is in flight would be kept again.
+    await this.#running;
     this.#take(undefined);
     this.stage = "setup";
     this.status = "Forgotten.";
@@ -165,7 +180,7 @@ export class Evaluation {
   async #judgeAll(engine: Judge, { form, calibration }: StoredRun, signal: AbortSignal): Promise<void> {
     const judge = calibration ? engine.withCalibration(calibration) : engine;
     const { task, rubrics } = this.judged;
-    const journal = indexedDbJournal(JOURNAL);
+    const journal = forgiving(indexedDbJournal(JOURNAL), (error) => (this.unkept = storageFault(error)));
     const onProgress = (progress: EvaluationProgress) => (this.progress = progress);
     const spec = { task, rubrics, journal, onProgress };
     for await (const result of judge.evaluate(this.data.rows, spec, { ...optionsOf(form), signal })) {
