@@ -1,3 +1,4 @@
+import { LunetteError } from "lunette";
 import type { CalibrationMap, Journal, RowVerdict } from "lunette";
 import { deleteDB, openDB } from "idb";
 import type { DBSchema, IDBPDatabase } from "idb";
@@ -128,7 +129,9 @@ export function forgiving(journal: Journal, onfailure: (error: unknown) => void)
 
 /** Why a run cannot be kept, and what that means. */
 export function storageFault(error: unknown): Fault {
-  const full = error instanceof DOMException && error.name === "QuotaExceededError";
+  const full =
+    (error instanceof DOMException && error.name === "QuotaExceededError") ||
+    (error instanceof LunetteError && error.code === "quota");
   return {
     title: full ? "This machine has no room for the run" : "This browser keeps nothing for this page",
     message: full
