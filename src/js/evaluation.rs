@@ -6,6 +6,7 @@ use crate::eval::run::{Fingerprint, Line, Lines, Terms, Worth, labels, settings}
 use crate::eval::{Paired, Report, Settings};
 use crate::{Error, Result};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use wasm_bindgen::prelude::*;
@@ -15,7 +16,7 @@ type Thrown<T> = std::result::Result<T, JsValue>;
 /// Throws what is wrong with rubrics `{ name, task, rubric, weight, threshold, pass }`.
 #[wasm_bindgen(js_name = checkTerms)]
 pub fn check(rubrics: JsValue) -> Thrown<()> {
-    argument::<Vec<Terms>>(rubrics, "rubrics").and_then(|rubrics| Terms::check(&rubrics)).map_err(thrown)
+    read::<Vec<Terms>>(rubrics, "rubrics").and_then(|rubrics| Terms::check(&rubrics)).map_err(thrown)
 }
 
 /// A row that can be judged, or why it cannot.
@@ -36,8 +37,8 @@ enum Prepared {
 #[wasm_bindgen(js_name = prepareRow)]
 pub fn prepare(rubrics: JsValue, meanings: JsValue, settings: &str, row: JsValue) -> Thrown<JsValue> {
     let prepared = || {
-        let row: Row = argument(row, "row")?;
-        let terms: Vec<Terms> = argument(rubrics, "rubrics")?;
+        let row: Row = read(row, "row")?;
+        let terms: Vec<Terms> = read(rubrics, "rubrics")?;
         let said = match labels(&row, &terms, &argument::<BTreeMap<String, String>>(meanings, "labelValues")?)
         {
             Ok(said) => said,
@@ -58,7 +59,7 @@ pub fn prepare(rubrics: JsValue, meanings: JsValue, settings: &str, row: JsValue
 #[wasm_bindgen(js_name = rowWorth)]
 pub fn worth(rubrics: JsValue, task: JsValue, verdicts: JsValue) -> Thrown<JsValue> {
     let worth = || {
-        let terms: Vec<Terms> = argument(rubrics, "rubrics")?;
+        let terms: Vec<Terms> = read(rubrics, "rubrics")?;
         let mut verdicts: Map<String, Value> = argument(verdicts, "verdicts")?;
         let verdicts: Vec<_> = terms.iter().map(|rubric| verdicts.remove(&rubric.name)).collect();
         plain(&Worth::of(&argument(task, "task")?, &terms, &verdicts))
@@ -75,7 +76,7 @@ impl WasmResults {
     #[wasm_bindgen(constructor)]
     pub fn new(rubrics: JsValue) -> Thrown<WasmResults> {
         let lines = || {
-            let rubrics: Vec<Terms> = argument(rubrics, "rubrics")?;
+            let rubrics: Vec<Terms> = read(rubrics, "rubrics")?;
             Terms::check(&rubrics)?;
             Ok(WasmResults(Lines::new(rubrics)))
         };
@@ -96,21 +97,22 @@ impl WasmResults {
         add().map_err(thrown)
     }
 
-    /// The report, under settings beside those of the run.
-    pub fn report(self, given: JsValue) -> Thrown<JsValue> {
+    /// The report as JSON, under settings beside those of the run.
+    pub fn report(self, given: JsValue) -> Thrown<String> {
         let report = || {
             let settings = self.settings(argument(given, "settings")?)?;
-            plain(&Report::of(self.0.graded(), &settings)?)
+            Report::of(self.0.graded(), &settings)?.to_json()
         };
         report().map_err(thrown)
     }
 
-    /// How `second` differs from these.
-    pub fn compared(self, second: WasmResults, given: JsValue) -> Thrown<JsValue> {
+    /// How `second` differs from these, as JSON.
+    pub fn compared(self, second: WasmResults, given: JsValue) -> Thrown<String> {
         let compared = || {
             let larger = if second.0.len() > self.0.len() { &second } else { &self };
             let settings = larger.settings(argument(given, "settings")?)?;
-            plain(&Paired::of(&self.0.graded(), &second.0.graded(), &settings)?)
+            let paired = Paired::of(&self.0.graded(), &second.0.graded(), &settings)?;
+            serde_json::to_string(&paired).map_err(internal)
         };
         compared().map_err(thrown)
     }
@@ -132,7 +134,7 @@ impl WasmResults {
 #[wasm_bindgen(js_name = renderReport)]
 pub fn render(report: JsValue, form: &str) -> Thrown<String> {
     let render = || {
-        let report = argument::<Report>(report, "report")?.known()?;
+        let report = read::<Report>(report, "report")?.known()?;
         match form {
             "html" => report.to_html(),
             "markdown" => report.to_markdown(),
@@ -145,6 +147,12 @@ pub fn render(report: JsValue, form: &str) -> Thrown<String> {
         }
     };
     render().map_err(thrown)
+}
+
+/// An argument by way of JSON's values: each other way of reading a type is code of its own, and the module is to be small.
+fn read<T: DeserializeOwned>(value: JsValue, what: &str) -> Result<T> {
+    let value: Value = argument(value, what)?;
+    serde_json::from_value(value).map_err(|e| Error::InvalidArgument(format!("`{what}`: {e}")))
 }
 
 fn internal(error: serde_json::Error) -> Error {

@@ -79,8 +79,10 @@ export interface WasmRows {
 /** Results, gathered for a report, which takes them. */
 export interface WasmResults {
   add(results: Json[], first: number): void;
-  report(settings: ReportSettings): Report;
-  compared(second: WasmResults, settings: ReportSettings): Paired;
+  /** A {@link Report} as JSON. */
+  report(settings: ReportSettings): string;
+  /** A {@link Paired} as JSON. */
+  compared(second: WasmResults, settings: ReportSettings): string;
   free(): void;
 }
 

@@ -37,11 +37,11 @@ export class Desk {
   }
 
   report(settings: ReportSettings): Report {
-    return this.#take(0).report(settings);
+    return JSON.parse(this.#take(0).report(settings)) as Report;
   }
 
   compare(settings: ReportSettings): Paired {
-    return this.#take(0).compared(this.#take(1), settings);
+    return JSON.parse(this.#take(0).compared(this.#take(1), settings)) as Paired;
   }
 
   close(): void {
