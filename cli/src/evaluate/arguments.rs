@@ -53,6 +53,9 @@ pub struct EvaluateArguments {
     /// The same of figures that should be low, such as meanAbsoluteError=1
     #[arg(long, value_name = "[RUBRIC.]FIGURE=X")]
     pub fail_over: Vec<String>,
+    /// Change rows as a fair judge would not mind, and measure what that does: `all`, or names such as verbosity,position
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub probes: Vec<String>,
     /// The GGUF file of the model [default: the environment's LUNETTE_MODEL]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,

@@ -34,10 +34,12 @@ pub struct EvalFile {
     pub out: Option<PathBuf>,
     /// Only each N-th row, from row I on, as `I/N`.
     pub shard: Option<String>,
-    /// Figures of the report that must not be lower: `{kappa: 0.6, clarity.spearman: 0.5}`.
+    /// Figures of the report that must not be lower: `{kappa: 0.6, clarity.spearman: 0.5}`; also `overall` and `passRate`.
     pub fail_under: BTreeMap<String, f64>,
     /// Figures that must not be higher.
     pub fail_over: BTreeMap<String, f64>,
+    /// Bias probes to run: `all`, or names such as `verbosity` and `position`.
+    pub probes: Option<Columns>,
     /// The GGUF file of the model; the environment's LUNETTE_MODEL where not given.
     pub model: Option<PathBuf>,
     pub backend: Option<BackendName>,
@@ -146,7 +148,7 @@ pub enum TruncateName {
     Context,
 }
 
-/// One column or several.
+/// One name or several.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Columns {

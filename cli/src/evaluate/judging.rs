@@ -1,7 +1,6 @@
 //! The rows of a run, judged several at a time and written down in their order.
 
 use super::journal::{Journal, Stored};
-use super::prepare::Prepared;
 use super::spec::Spec;
 use super::{RESULTS, results, unwritable};
 use crate::exit::Stop;
@@ -12,7 +11,7 @@ use crate::need::Need;
 use crate::progress::Progress;
 use crate::room::Room;
 use crate::run;
-use crate::task::Failure;
+use crate::task::{Failure, Task};
 use futures::SinkExt;
 use futures::channel::mpsc::{Receiver, channel};
 use futures::future::try_join_all;
@@ -23,7 +22,7 @@ use lunette::engine::{Engine, LoadOptions};
 use lunette::eval::dataset::{BadRow, Row};
 use lunette::eval::run::Fingerprint;
 use lunette::judge::{Judge, JudgeOptions};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -33,15 +32,22 @@ use std::pin::pin;
 use std::rc::Rc;
 
 pub struct Judging<'a> {
-    spec: &'a Spec,
-    engine: &'a Engine,
+    pub spec: &'a Spec,
+    pub engine: &'a Engine,
+    load: &'a LoadOptions,
     /// One for each rubric.
-    fingerprints: Vec<Fingerprint>,
-    needs: Vec<Need>,
+    pub ways: Vec<Way<'a>>,
     journal: RefCell<Journal>,
     /// Held while a hash is judged, so that equal rows that run together are judged once.
     turns: RefCell<HashMap<String, Rc<Mutex<()>>>>,
-    interrupt: &'a Interrupt,
+    pub interrupt: &'a Interrupt,
+}
+
+/// How rows are judged: what is asked, and what verdicts depend on and take.
+pub struct Way<'a> {
+    task: &'a Task,
+    fingerprint: Fingerprint,
+    need: Need,
 }
 
 /// A row's line, and what became of it.
@@ -55,44 +61,47 @@ impl<'a> Judging<'a> {
     pub fn new(
         spec: &'a Spec,
         engine: &'a Engine,
-        load: &LoadOptions,
+        load: &'a LoadOptions,
         journal: Journal,
         interrupt: &'a Interrupt,
     ) -> Result<Judging<'a>, Stop> {
-        let info = engine.info();
-        let JudgeOptions { rubric_orders, both_orders, ties, .. } = spec.options;
-        let beside = run::beside(load);
-        let fingerprint = |task: &crate::task::Task| {
-            Settings {
-                version: env!("CARGO_PKG_VERSION"),
-                task: task.name(),
-                rubric: task.rubric(),
-                template: &spec.template,
-                reading: (&spec.reading, rubric_orders, both_orders, ties, &beside),
-                context: info.context_length,
-                keep: &[],
-                model: json!([info.name, info.architecture, info.quantization, info.parameters]),
-            }
-            .fingerprint()
-        };
-        let tasks = || spec.rubrics.iter().map(|rubric| &rubric.task);
-        Ok(Judging {
-            fingerprints: tasks().map(fingerprint).collect::<Result<_, _>>()?,
-            needs: tasks().map(|task| Need::new(engine, task, &spec.options, &spec.template)).collect(),
+        let mut judging = Judging {
             spec,
             engine,
+            load,
+            ways: Vec::new(),
             journal: RefCell::new(journal),
             turns: RefCell::default(),
             interrupt,
-        })
+        };
+        let ways = spec.rubrics.iter().map(|rubric| judging.way(&rubric.task, &spec.options));
+        judging.ways = ways.collect::<Result<_, _>>()?;
+        Ok(judging)
+    }
+
+    pub fn way<'t>(&self, task: &'t Task, options: &JudgeOptions) -> Result<Way<'t>, Stop> {
+        let (spec, info) = (self.spec, self.engine.info());
+        let JudgeOptions { rubric_orders, both_orders, ties, .. } = *options;
+        let settings = Settings {
+            version: env!("CARGO_PKG_VERSION"),
+            task: task.name(),
+            rubric: task.rubric(),
+            template: &spec.template,
+            reading: (&spec.reading, rubric_orders, both_orders, ties, &run::beside(self.load)),
+            context: info.context_length,
+            keep: &[],
+            model: json!([info.name, info.architecture, info.quantization, info.parameters]),
+        };
+        let need = Need::new(self.engine, task, options, &spec.template);
+        Ok(Way { task, fingerprint: settings.fingerprint()?, need })
     }
 
     /// What each rubric's verdicts depend on, but for the row.
     pub fn hashes(&self) -> Vec<String> {
-        self.fingerprints.iter().map(|fingerprint| fingerprint.of(b"")).collect()
+        self.ways.iter().map(|way| way.fingerprint.of(b"")).collect()
     }
 
-    pub async fn run(self, progress: &mut Progress) -> Result<Tally, Stop> {
+    pub async fn run(&self, progress: &mut Progress) -> Result<Tally, Stop> {
         let Spec { rubrics, batch, out, .. } = self.spec;
         // A row's rubrics share most of their prompts, so they run together.
         let rows_at_once = (batch / rubrics.len()).max(1);
@@ -128,7 +137,7 @@ impl<'a> Judging<'a> {
     }
 
     /// The shard's rows, read by a thread that is a few of them ahead.
-    fn read(&self, ahead: usize) -> Receiver<Item> {
+    pub fn read(&self, ahead: usize) -> Receiver<Item> {
         let (mut sender, receiver) = channel(ahead);
         let (data, shard) = (self.spec.data.clone(), self.spec.shard);
         let mut numbers = 0..self.spec.limit.unwrap_or(u64::MAX);
@@ -156,8 +165,7 @@ impl<'a> Judging<'a> {
                 return Ok(Answer { line: results::unreadable(number, &bad), whole: false, resumed: false });
             }
         };
-        let verdicts =
-            (0..self.spec.rubrics.len()).map(|rubric| self.verdict(rubric, &prepared, judge, room));
+        let verdicts = self.ways.iter().map(|way| self.verdict(way, &prepared.row.task, judge, room));
         let (stored, fresh): (Vec<Stored>, Vec<bool>) = try_join_all(verdicts).await?.into_iter().unzip();
         let line = results::judged(number, &prepared, &self.spec.terms, &stored);
         Ok(Answer {
@@ -167,17 +175,16 @@ impl<'a> Judging<'a> {
         })
     }
 
-    /// A row's verdict under a rubric, and whether it was reached just now.
-    async fn verdict(
+    /// A row's verdict, and whether it was reached just now.
+    pub async fn verdict(
         &self,
-        rubric: usize,
-        prepared: &Prepared,
+        way: &Way<'_>,
+        task: &Map<String, Value>,
         judge: &Judge<'_>,
         room: &Room,
     ) -> Result<(Stored, bool), Stop> {
-        let task = &prepared.row.task;
         let text = serde_json::to_vec(task).map_err(|e| Stop::Fault(e.to_string()))?;
-        let hash = self.fingerprints[rubric].of(&text);
+        let hash = way.fingerprint.of(&text);
         let known = || self.journal.borrow_mut().get(&hash);
         if let Some(stored) = known()? {
             return Ok((stored, false));
@@ -188,8 +195,8 @@ impl<'a> Judging<'a> {
         if let Some(stored) = known()? {
             return Ok((stored, false));
         }
-        let _place = room.take(self.needs[rubric].of(self.engine, &text)).await;
-        let result = match self.spec.rubrics[rubric].task.judge(judge, task.clone()).await {
+        let _place = room.take(way.need.of(self.engine, &text)).await;
+        let result = match way.task.judge(judge, task.clone()).await {
             Ok(mut verdict) => {
                 without_timing(&mut verdict);
                 Ok(verdict)
@@ -206,4 +213,4 @@ impl<'a> Judging<'a> {
     }
 }
 
-type Item = io::Result<(u64, Result<Row, BadRow>)>;
+pub type Item = io::Result<(u64, Result<Row, BadRow>)>;

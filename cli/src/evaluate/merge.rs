@@ -2,7 +2,7 @@
 
 use super::arguments::MergeArguments;
 use super::run_file::RunFile;
-use super::{RESULTS, report, spec, unwritable};
+use super::{RESULTS, gates, report, spec, unwritable};
 use crate::exit::{Exit, Stop};
 use crate::gate::{Gate, Tally};
 use serde::Deserialize;
@@ -22,6 +22,7 @@ pub fn merge(arguments: &MergeArguments) -> Result<Exit, Stop> {
     let whole = together(&runs)?;
     let names: Vec<&str> = whole.rubrics.iter().map(|rubric| rubric.name.as_str()).collect();
     let bounds = spec::flag_bounds(&arguments.fail_under, &arguments.fail_over)?;
+    let (wholes, bounds) = gates::split(&bounds);
     let bounds = bounds.iter().map(|(figure, bound)| report::threshold(figure, *bound, &names));
     let bounds = bounds.collect::<Result<Vec<_>, _>>()?;
     let out = &arguments.out;
@@ -32,7 +33,8 @@ pub fn merge(arguments: &MergeArguments) -> Result<Exit, Stop> {
     let folders: Vec<&Path> = runs.iter().map(|(_, folder)| folder.as_path()).collect();
     let tally = interleave(&folders, &whole, out)?;
     whole.write(out)?;
-    let kept = report::write(out, &whole, bounds)?;
+    let mut kept = report::write(out, &whole, bounds, Vec::new())?;
+    kept &= gates::keep(out, &wholes, whole.seed)?;
     Ok(match tally.exit(arguments.allow_errors) {
         Exit::Done if !kept => Exit::Lower,
         exit => exit,

@@ -6,11 +6,13 @@
 pub mod arguments;
 pub mod compare;
 mod file;
+mod gates;
 mod journal;
 mod judging;
 pub mod merge;
 pub mod parquet;
 mod prepare;
+mod probes;
 mod report;
 mod results;
 mod run_file;
@@ -73,7 +75,8 @@ fn run_one(flags: EvaluateArguments, interrupt: &Interrupt) -> Result<Exit, Stop
         return spec.preview().map(|()| Exit::Done);
     }
     // Wrong names are found before hours of work.
-    let bounds = report::bounds(&spec.bounds, &spec.rubrics)?;
+    let (wholes, figures) = gates::split(&spec.bounds);
+    let bounds = report::bounds(&figures, &spec.rubrics)?;
     let survey = Survey::of(&spec)?;
     if !quiet {
         survey.remarks().iter().for_each(|remark| eprintln!("lunette: {remark}"));
@@ -84,8 +87,8 @@ fn run_one(flags: EvaluateArguments, interrupt: &Interrupt) -> Result<Exit, Stop
     let journal = Journal::open(&spec.out.join(VERDICTS))?;
     let mut progress = Progress::new(quiet, wanted);
     progress.expect(survey.own);
+    let options = LoadOptions { max_batch: Some(spec.batch), ..options };
     let done = pollster::block_on(async {
-        let options = LoadOptions { max_batch: Some(spec.batch), ..options };
         let engine = run::load(&model, &options, &mut progress, interrupt).await?;
         if !quiet {
             engine.info().warnings.iter().for_each(|warning| eprintln!("lunette: {warning}"));
@@ -93,12 +96,16 @@ fn run_one(flags: EvaluateArguments, interrupt: &Interrupt) -> Result<Exit, Stop
         let judging = Judging::new(&spec, &engine, &options, journal, interrupt)?;
         let run_file = RunFile::new(&spec, &survey, &engine.info(), judging.hashes());
         run_file.write(&spec.out)?;
-        judging.run(&mut progress).await.map(|tally| (tally, run_file))
+        let tally = judging.run(&mut progress).await?;
+        let effects = probes::run(&judging, &survey, &mut progress).await?;
+        Ok::<_, Stop>((tally, run_file, effects))
     });
     progress.clear();
-    let (tally, run_file) = done?;
+    let (tally, run_file, effects) = done?;
+    probes::write(&spec.out, &effects)?;
     progress.finish(&tally);
-    let mut kept = report::write(&spec.out, &run_file, bounds)?;
+    let mut kept = report::write(&spec.out, &run_file, bounds, effects)?;
+    kept &= gates::keep(&spec.out, &wholes, spec.reading.seed)?;
     if let Some(baseline) = baseline {
         kept &= compare::against(&baseline, &spec.out)?;
     }

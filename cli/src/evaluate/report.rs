@@ -5,7 +5,7 @@ use super::spec::{Bound, Judged, terms};
 use super::{RESULTS, unwritable};
 use crate::exit::Stop;
 use lunette::eval::run::{Line, Lines, Terms, settings};
-use lunette::eval::{Check, Metric, Report, Threshold};
+use lunette::eval::{Check, Effect, Metric, Report, Threshold};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write, stdout};
@@ -39,14 +39,19 @@ pub fn threshold(figure: &str, bound: Bound, rubrics: &[&str]) -> Result<Thresho
 }
 
 /// Writes the report of the results in `folder`, and says whether its figures keep the bounds.
-pub fn write(folder: &Path, run: &RunFile, bounds: Vec<Threshold>) -> Result<bool, Stop> {
+pub fn write(
+    folder: &Path,
+    run: &RunFile,
+    bounds: Vec<Threshold>,
+    probes: Vec<Effect>,
+) -> Result<bool, Stop> {
     let written = |rubric| serde_json::to_value(rubric).map_err(|e| Stop::Fault(e.to_string()));
     let rubrics = run.rubrics.iter().map(|rubric| terms(&written(rubric)?));
     let rubrics: Vec<Terms> = rubrics.collect::<Result<_, _>>()?;
     let lines = lines(&folder.join(RESULTS), rubrics)?;
     let settings = settings(lines.rubrics(), run.seed, bounds, lines.len());
     let rows = lines.graded();
-    let report = Report::of(rows, &settings)?;
+    let report = Report { probes, ..Report::of(rows, &settings)? };
     let markdown = report.to_markdown()?;
     // One at a time: those of a large run are large.
     let put = |name: &str, text: &str| {

@@ -9,6 +9,7 @@ use crate::run;
 use crate::task::Task;
 use lunette::engine::DEFAULT_BATCH;
 use lunette::eval::dataset::{Columns, Dataset, Field, Format, parse_map};
+use lunette::eval::probe::{Probe, VARIANTS, Variant};
 use lunette::eval::run::Terms;
 use lunette::judge::{JudgeOptions, Rubric, ThinkingChoice};
 use serde::Deserialize;
@@ -38,6 +39,7 @@ pub struct Spec {
     pub out: PathBuf,
     pub bounds: Vec<(String, Bound)>,
     pub allow_errors: bool,
+    pub probes: Vec<&'static Variant>,
 }
 
 /// What a figure of the report must keep.
@@ -129,6 +131,7 @@ impl Spec {
             limit: flags.limit.or(file.limit),
             out: flags.out.clone().or(file.out.as_ref().map(from_file)).unwrap_or("evaluation".into()),
             bounds: bounds(&flags, &file)?,
+            probes: probes(&flags, &file)?,
             allow_errors: flags.allow_errors || file.allow_errors.unwrap_or(false),
             model: ModelArguments {
                 model: flags.model.or(file.model.as_ref().map(from_file)),
@@ -142,6 +145,20 @@ impl Spec {
             terms,
         })
     }
+}
+
+/// The changes of the probes that are asked for.
+fn probes(flags: &EvaluateArguments, file: &EvalFile) -> Result<Vec<&'static Variant>, Stop> {
+    let names = match (flags.probes.is_empty(), &file.probes) {
+        (true, Some(names)) => names.clone().into(),
+        _ => flags.probes.clone(),
+    };
+    if names.iter().any(|name| name == "all") {
+        return Ok(VARIANTS.iter().collect());
+    }
+    let probes = names.iter().map(|name| name.parse()).collect::<Result<Vec<Probe>, String>>();
+    let probes = probes.map_err(|why| Stop::Fault(format!("`probes`: {why}")))?;
+    Ok(VARIANTS.iter().filter(|variant| probes.contains(&variant.probe)).collect())
 }
 
 /// The rows of a file, which is opened for each pass over them.
