@@ -139,15 +139,16 @@ fn wrong<T>(what: String) -> Result<T> {
     Err(Error::InvalidArgument(what))
 }
 
+/// Rubric and id.
 type Key<'a> = (&'a str, &'a str);
+/// Rows of all runs together, by rubric.
+type RowCounts = BTreeMap<String, usize>;
 
 /// For each run the rows that all have a verdict of, in the order of the first; and how many rows there are of each rubric.
-fn common(runs: &[Run]) -> Result<(Vec<Vec<Graded>>, BTreeMap<String, usize>)> {
-    let key = |row: &'_ Graded| (row.rubric.clone(), row.id.clone());
-    let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+fn common(runs: &[Run]) -> Result<(Vec<Vec<Graded>>, RowCounts)> {
+    let mut all: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for row in runs.iter().flat_map(|run| run.rows) {
-        let (rubric, id) = key(row);
-        all.entry(rubric).or_default().insert(id);
+        all.entry(&row.rubric).or_default().insert(&row.id);
     }
     let judged: Vec<BTreeMap<Key, &Graded>> = runs
         .iter()
@@ -168,17 +169,12 @@ fn common(runs: &[Run]) -> Result<(Vec<Vec<Graded>>, BTreeMap<String, usize>)> {
         true => {
             wrong("no row has a verdict in all runs: give runs of the same rubrics on the same rows".into())
         }
-        false => Ok((common, all.into_iter().map(|(rubric, ids)| (rubric, ids.len())).collect())),
+        false => Ok((common, all.into_iter().map(|(rubric, ids)| (rubric.to_string(), ids.len())).collect())),
     }
 }
 
 /// The section at a place, which all reports have in the same order.
-fn section(
-    place: usize,
-    reports: &[Report],
-    against: &[Paired],
-    all: &BTreeMap<String, usize>,
-) -> ComparedSection {
+fn section(place: usize, reports: &[Report], against: &[Paired], all: &RowCounts) -> ComparedSection {
     let first = &reports[0].sections[place];
     let of_runs = |at: usize| -> Vec<Figure> {
         reports.iter().map(|report| report.sections[place].figures[at].clone()).collect()

@@ -16,7 +16,6 @@ import type {
   JudgeOptions,
   LoadPlan,
   ModelInfo,
-  Paired,
   PairwiseResult,
   PanelClass,
   PanelPreference,

@@ -268,7 +268,7 @@ fn hallucinated(fields: &Map<String, Value>) -> Result<Draft, String> {
     let worse = either(["hallucinated_answer", "hallucinated_response"])
         .ok_or("the hallucinated answer is no text")?;
     let input = either(["question", "dialogue_history"]).ok_or("`question` is missing or no text")?;
-    let draft = pair(input.into(), better.into(), worse.into());
+    let draft = pair(input, better, worse);
     Ok(match string(fields, "knowledge") {
         Ok(knowledge) => draft.set(Field::Context, knowledge),
         Err(_) => draft,
