@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -61,9 +61,13 @@ describe("fileJournal", () => {
   });
 
   it("leaves other files alone", async () => {
-    appendFileSync(path, "Dear diary,\n");
-    await expect(fileJournal(path).put("0a", verdict(1))).rejects.toMatchObject({ code: "source" });
-    expect(readFileSync(path, "utf8")).toBe("Dear diary,\n");
+    const own = `{"hash":"0b","verdict":{}}\n`;
+    for (const text of ["Dear diary,\n", "Dear diary", '{"scores":[1]}', "{}", `${own}Dear`, "x".repeat(3 << 20)]) {
+      writeFileSync(path, text);
+      const message = expect.stringContaining(`line ${text.startsWith(own) ? 2 : 1} is none`) as string;
+      await expect(fileJournal(path).put("0a", verdict(1))).rejects.toMatchObject({ code: "source", message });
+      expect(readFileSync(path, "utf8") === text).toBe(true);
+    }
     await expect(fileJournal(folder).get("0a")).rejects.toMatchObject({ code: "source" });
   });
 });

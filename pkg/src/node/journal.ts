@@ -21,6 +21,7 @@ export function fileJournal(path: string): FileJournal {
 
 const LINE_BREAK = 0x0a;
 const HEAD = /^\{"hash":"([0-9a-f]{1,16})",/u;
+const START = '{"hash":"';
 /** Bytes that are read at once. */
 const PIECE = 1 << 20;
 
@@ -96,15 +97,21 @@ class LineJournal implements FileJournal {
         this.#note(rest.subarray(0, at + 1), ++number);
         rest = rest.subarray(at + 1);
       }
+      // What is behind the last line is cut off. A file of another kind may have no line break at all.
+      if (!START.startsWith(rest.subarray(0, START.length).toString("latin1"))) throw foreign(number + 1);
     }
   }
 
   #note(line: Buffer, number: number): void {
     const [, hash] = HEAD.exec(line.subarray(0, 32).toString("latin1")) ?? [];
-    if (hash === undefined) throw new Error(`line ${number} is none of a journal's; give another file`);
+    if (hash === undefined) throw foreign(number);
     this.#places.set(hash, { start: this.#end, length: line.length });
     this.#end += line.length;
   }
+}
+
+function foreign(line: number): Error {
+  return new Error(`line ${line} is none of a journal's; give another file`);
 }
 
 function read(file: number, at: number, length: number): Buffer {
