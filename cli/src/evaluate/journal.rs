@@ -44,6 +44,9 @@ impl Stored {
     }
 }
 
+/// What a line begins with.
+const START: &[u8] = b"{\"hash\":\"";
+
 #[derive(Deserialize)]
 struct Head {
     hash: String,
@@ -72,16 +75,19 @@ impl Journal {
         for number in 1.. {
             line.clear();
             lines.read_until(b'\n', &mut line).map_err(failed)?;
+            let foreign = || {
+                let what = format!("line {number} is none of `lunette`'s: evaluate into another folder");
+                Err(fault(&self.path, &what))
+            };
             if !line.ends_with(b"\n") {
-                break;
+                // It will be cut off. A file of another kind may have no line break at all, and stays as it is.
+                match START.starts_with(&line[..line.len().min(START.len())]) {
+                    true => break,
+                    false => return foreign(),
+                }
             }
             let hash = serde_json::from_slice::<Head>(&line).ok().and_then(|head| hash(&head.hash));
-            let Some(hash) = hash else {
-                return Err(fault(
-                    &self.path,
-                    &format!("line {number} is none of `lunette`'s: evaluate into another folder"),
-                ));
-            };
+            let Some(hash) = hash else { return foreign() };
             self.places.insert(hash, (self.end, line.len()));
             self.end += line.len() as u64;
         }
@@ -167,6 +173,17 @@ mod tests {
     }
 
     #[test]
+    fn files_of_another_kind_stay_whole() {
+        let path = place("foreign");
+        for text in ["Dear diary,\n", "Dear diary", "{\"scores\":[1]}", "{}"] {
+            fs::write(&path, text).unwrap();
+            assert!(Journal::open(&path).is_err(), "{text}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
     fn a_hundred_thousand_lines_are_found_again() {
         const ROWS: u64 = 100_000;
         let path = place("many");
@@ -179,15 +196,6 @@ mod tests {
             assert_eq!(verdict(&mut journal, &name(i)).unwrap(), format!(r#"{{"score":{i}}}"#));
         }
         assert_eq!(verdict(&mut journal, &name(ROWS)), None);
-        fs::remove_file(&path).unwrap();
-    }
-
-    #[test]
-    fn other_files_are_left_alone() {
-        let path = place("other");
-        fs::write(&path, "Dear diary,\n").unwrap();
-        assert!(Journal::open(&path).is_err());
-        assert_eq!(fs::read_to_string(&path).unwrap(), "Dear diary,\n");
         fs::remove_file(&path).unwrap();
     }
 }
