@@ -282,13 +282,13 @@ fn results_of_promptfoo_are_found_in_their_file() {
 }
 
 #[test]
-fn lists_side_by_side_are_groups() {
+fn lists_side_by_side_are_slices() {
     let row = |i: i32| json!({ "input": "i", "response": i });
     let file = json!({ "long": [row(1), row(2)], "none": [], "short": [row(3)] });
     let rows: Vec<Row> = read("a.json", file.to_string(), "").into_iter().map(|row| row.unwrap()).collect();
-    let groups: Vec<_> =
-        rows.iter().map(|row| (row.group.as_deref().unwrap(), row.task["response"].clone())).collect();
-    assert_eq!(groups, [("long", json!("1")), ("long", json!("2")), ("short", json!("3"))]);
+    let slices: Vec<_> =
+        rows.iter().map(|row| (row.slice.as_deref().unwrap(), row.task["response"].clone())).collect();
+    assert_eq!(slices, [("long", json!("1")), ("long", json!("2")), ("short", json!("3"))]);
 }
 
 #[test]

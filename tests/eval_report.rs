@@ -145,6 +145,8 @@ fn bad_rows_are_refused() {
             id: "x".into(),
             rubric: String::new(),
             cluster: None,
+            slice: None,
+            systems: Vec::new(),
             grade,
             error: None,
             shown: Shown::default(),
@@ -283,6 +285,8 @@ fn hostile() -> Report {
         id: format!("{i}{HOSTILE}"),
         rubric: HOSTILE.into(),
         cluster: Some(HOSTILE.into()),
+        slice: Some(HOSTILE.into()),
+        systems: Vec::new(),
         grade: Grade::Classify {
             verdict: (i != 3).then(|| Classified {
                 label: HOSTILE.into(),

@@ -424,3 +424,49 @@ fn wrong_calls_end_with_code_2_before_anything_is_judged() {
     }
     assert!(!Path::new(&place.path("evaluation/results.jsonl")).exists());
 }
+
+#[test]
+fn a_report_knows_kinds_of_rows_and_who_wrote_them() {
+    let place = Workplace::new("evaluate-systems");
+    let writers = ["me", "luna", "sol"];
+    let row = |i: usize| {
+        let kind = if i % 2 == 0 { "long" } else { "short" };
+        json!({ "input": format!("Say moon, {i}."), "output_1": "moon ".repeat(1 + i % 5), "output_2": "moon ".repeat(1 + i % 3),
+            "model_1": writers[i % 3], "model_2": writers[(i + 1 + i % 2) % 3], "category": kind,
+            "label": 1 + i % 2 })
+            .to_string()
+            + "\n"
+    };
+    fs::write(place.path("pairs.jsonl"), (0..12).map(row).collect::<String>()).unwrap();
+    fs::write(place.path("better.yaml"), "objective: Which is moony?").unwrap();
+    let args = |more: &[&'static str]| -> Vec<&str> {
+        [
+            &["evaluate", "--no-critique", "--batch=1", "--own=me", "--data=pairs.jsonl"][..],
+            &["--rubric=better.yaml", "--template=pair.yaml"],
+            more,
+        ]
+        .concat()
+    };
+    for more in [&["--out=whole"][..], &["--out=a", "--shard=0/2"], &["--out=b", "--shard=1/2"]] {
+        let run = evaluate(&place, &args(more));
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+    let merged = evaluate(&place, &["merge-runs", "a", "b", "--out=merged"]);
+    assert_eq!(merged.code, 0, "{}", merged.stderr);
+    for file in FILES {
+        assert_eq!(text(&place, &format!("merged/{file}")), text(&place, &format!("whole/{file}")), "{file}");
+    }
+    let report: Value = serde_json::from_str(&text(&place, "whole/report.json")).unwrap();
+    let section = &report["sections"][0];
+    let named = |list: &Value| -> Vec<String> {
+        let mut names: Vec<String> =
+            list.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap().into()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(named(&section["slices"]), ["long", "short"]);
+    assert_eq!(named(&section["leaderboard"]["systems"]), ["luna", "me", "sol"]);
+    assert_eq!(section["leaderboard"]["judged"], 12);
+    assert_eq!(report["probes"][0]["probe"], "self-preference");
+    assert!(text(&place, "whole/report.md").contains("Leaderboard of 12 comparisons"));
+}

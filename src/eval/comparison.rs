@@ -253,7 +253,16 @@ mod tests {
 
     fn row(id: usize, grade: Grade) -> Graded {
         let shown = Shown { input: format!("question {id}"), ..Shown::default() };
-        Graded { id: id.to_string(), rubric: "clear".into(), cluster: None, grade, error: None, shown }
+        Graded {
+            id: id.to_string(),
+            rubric: "clear".into(),
+            cluster: None,
+            slice: None,
+            systems: Vec::new(),
+            grade,
+            error: None,
+            shown,
+        }
     }
 
     /// `of(i)` is what the judge says of a row that people gave 1 + i % 5.

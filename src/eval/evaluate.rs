@@ -4,6 +4,7 @@ use super::report::{Check, Report, Row, Section, VERSION};
 use super::row::{Graded, Task};
 use super::sample::Sample;
 use super::section::section;
+use super::self_preference::self_preference;
 use super::settings::{Settings, Threshold};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
@@ -12,11 +13,12 @@ impl Report {
     /// The report of the rows of one or several rubrics. The same rows and settings give the same report.
     pub fn of(rows: Vec<Graded>, settings: &Settings) -> Result<Report> {
         settings.check(rows.len())?;
-        let mut sections = Vec::new();
+        let (mut sections, mut probes) = (Vec::new(), Vec::new());
         let mut standings = vec![(None, None); rows.len()];
         for places in by_rubric(&rows) {
             let sample = Sample::new(places.iter().map(|&place| &rows[place]).collect(), settings)?;
-            sections.push(section(&sample, settings));
+            sections.push(section(&sample, settings)?);
+            probes.extend(self_preference(&sample, settings));
             for (row, &place) in places.iter().enumerate() {
                 standings[place] = (said(&sample, row), disagreement(&sample, row));
             }
@@ -27,7 +29,7 @@ impl Report {
             settings: settings.clone(),
             checks: checks(&sections, &settings.thresholds)?,
             sections,
-            probes: Vec::new(),
+            probes,
             rows: rows.into_iter().zip(standings).map(row).collect(),
         })
     }

@@ -37,6 +37,12 @@ pub struct Section {
     pub reliability: Vec<Bin>,
     /// How far people agree among each other.
     pub raters: Raters,
+    /// Figures of each kind of rows, in the order of the first ones; empty where all rows are of one kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<Slice>,
+    /// Of comparisons that name who wrote the responses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaderboard: Option<Leaderboard>,
     /// What a reader of the figures should know, in words.
     pub notes: Vec<String>,
 }
@@ -161,6 +167,51 @@ pub struct Raters {
     pub nominal_alpha: Option<f64>,
     pub ordinal_alpha: Option<f64>,
     pub interval_alpha: Option<f64>,
+}
+
+/// The rows of one kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Slice {
+    pub name: String,
+    pub counts: Counts,
+    pub figures: Vec<Figure>,
+}
+
+/// Who wins the comparisons, by the judge and by people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Leaderboard {
+    /// The judge's best first.
+    pub systems: Vec<System>,
+    /// Rows with a verdict on responses of two systems, and those of them on which people agree.
+    pub judged: usize,
+    pub labelled: usize,
+    /// Rows with a verdict that do not name two different systems.
+    pub unnamed: usize,
+    /// Kendall's τ-b between the judge's strengths and people's.
+    pub agreement: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct System {
+    pub name: String,
+    pub judge: Rating,
+    /// By the rows that people labelled; `None` where this system is in none of them.
+    pub human: Option<Rating>,
+}
+
+/// Where a system stands.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Rating {
+    /// From 1; equals share the best of their ranks.
+    pub rank: usize,
+    pub wins: usize,
+    pub ties: usize,
+    pub losses: usize,
+    /// Bradley–Terry θ, with a percentile interval of the bootstrap. The mean of all systems is 0.
+    pub strength: f64,
+    pub interval: Option<[f64; 2]>,
+    /// Elo as in Judge Arena: from 1200 with K = 32, in the order of the rows, which it depends on.
+    pub elo: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -17,6 +17,12 @@ pub struct Graded {
     /// come from resampling whole clusters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
+    /// What kind of row it is: the report has figures of each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slice: Option<String>,
+    /// Who wrote the response, or A and B; empty where that is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub systems: Vec<String>,
     #[serde(flatten)]
     pub grade: Grade,
     /// Why there is no verdict. Such a row is counted and shown, and is in no figure.

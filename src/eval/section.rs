@@ -1,5 +1,6 @@
 //! One rubric's part of a report.
 
+use super::arena::leaderboard;
 use super::baseline::{alpha_of_people, baselines, ceiling};
 use super::measure::{believed, interval, metrics};
 use super::metric::Metric;
@@ -7,6 +8,8 @@ use super::report::{Bin, Confusion, Figure, Interval, LabelFigures, Method, Rate
 use super::row::Task;
 use super::sample::{Pair, Sample};
 use super::settings::Settings;
+use super::slices::slices;
+use crate::Result;
 use crate::statistics::{
     Distance, ReliabilityBin, auroc, confusion, constant, counts, labels_for_width, reliability,
 };
@@ -14,7 +17,7 @@ use crate::statistics::{
 /// Fewer rows say little.
 const FEW: usize = 30;
 
-pub(super) fn section(sample: &Sample, settings: &Settings) -> Section {
+pub(super) fn section(sample: &Sample, settings: &Settings) -> Result<Section> {
     let compared: Vec<Pair> = sample.compared().copied().collect();
     let labelled: Vec<(usize, usize)> =
         compared.iter().filter_map(|pair| Some((pair.truth?.label, pair.answer))).collect();
@@ -22,14 +25,13 @@ pub(super) fn section(sample: &Sample, settings: &Settings) -> Section {
         let ReliabilityBin { from, to, n, confidence, accuracy } = bin;
         Bin { from, to, n, confidence, accuracy }
     };
-    Section {
+    let (slices, too_many) = slices(sample, settings)?;
+    let (leaderboard, too_long) = leaderboard(sample, settings)?;
+    Ok(Section {
         rubric: sample.rows[0].rubric.clone(),
         task: sample.task,
         counts: sample.counts(),
-        figures: metrics(sample.task, sample.labels.len())
-            .into_iter()
-            .map(|metric| figure(metric, sample, settings))
-            .collect(),
+        figures: figures(sample, settings),
         labels: label_figures(sample, &compared, &labelled, settings),
         confusion: Confusion {
             labels: sample.labels.clone(),
@@ -37,8 +39,15 @@ pub(super) fn section(sample: &Sample, settings: &Settings) -> Section {
         },
         reliability: reliability(&believed(&compared), sample.bins).into_iter().map(bin).collect(),
         raters: raters(sample),
-        notes: notes(sample, &compared),
-    }
+        notes: notes(sample, &compared).into_iter().chain(too_many).chain(too_long).collect(),
+        slices,
+        leaderboard,
+    })
+}
+
+pub(super) fn figures(sample: &Sample, settings: &Settings) -> Vec<Figure> {
+    let metrics = metrics(sample.task, sample.labels.len());
+    metrics.into_iter().map(|metric| figure(metric, sample, settings)).collect()
 }
 
 fn figure(metric: Metric, sample: &Sample, settings: &Settings) -> Figure {

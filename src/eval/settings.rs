@@ -35,6 +35,8 @@ pub struct Settings {
     pub labels: Option<Vec<String>>,
     /// What the figures must reach.
     pub thresholds: Vec<Threshold>,
+    /// The systems that are the judge itself: the report tells whether it prefers its own responses.
+    pub own: Vec<String>,
 }
 
 /// A bound that a figure must keep. An undefined figure keeps none.
@@ -63,6 +65,7 @@ impl Default for Settings {
             scale: None,
             labels: None,
             thresholds: Vec::new(),
+            own: Vec::new(),
         }
     }
 }

@@ -121,7 +121,7 @@ impl WasmResults {
 impl WasmResults {
     /// The settings of the run, and over them those that are given.
     fn settings(&self, given: Map<String, Value>) -> Result<Settings> {
-        let own = settings(self.0.rubrics(), 0, Vec::new(), self.0.len());
+        let own = settings(self.0.rubrics(), 0, self.0.len());
         let mut all = serde_json::to_value(own).map_err(internal)?;
         if let Some(all) = all.as_object_mut() {
             all.extend(given);

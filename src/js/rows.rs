@@ -170,10 +170,15 @@ fn characters(row: &std::result::Result<Row, BadRow>) -> usize {
 fn shown(row: std::result::Result<Row, BadRow>) -> Value {
     let (mut fields, line, id) = match row {
         Err(BadRow { line, id, reason }) => (Map::from_iter([("reason".into(), reason.into())]), line, id),
-        Ok(Row { line, id, group, task, mut labels }) => {
+        Ok(Row { line, id, group, slice, systems, task, mut labels }) => {
             let mut fields = task;
-            if let Some(group) = group {
-                fields.insert("group".into(), group.into());
+            for (name, value) in [("group", group), ("slice", slice)] {
+                if let Some(value) = value {
+                    fields.insert(name.into(), value.into());
+                }
+            }
+            if !systems.is_empty() {
+                fields.insert("systems".into(), systems.into());
             }
             // Labels without a name stand alone.
             match labels.len() {

@@ -56,6 +56,9 @@ pub struct EvaluateArguments {
     /// Change rows as a fair judge would not mind, and measure what that does: `all`, or names such as verbosity,position
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub probes: Vec<String>,
+    /// The systems of the data that are the judge itself: the report tells whether it prefers its own responses
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub own: Vec<String>,
     /// The GGUF file of the model [default: the environment's LUNETTE_MODEL]
     #[arg(long, value_name = "FILE")]
     pub model: Option<PathBuf>,

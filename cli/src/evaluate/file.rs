@@ -19,7 +19,7 @@ pub struct EvalFile {
     /// The format of the data; recognized where not given.
     pub format: Option<FormatName>,
     /// Which columns are what: `input`, `response`, `responseA`, `responseB`, `reference`, `context`, `rubric`, `criteria`,
-    /// `id`, `group`. Several columns are joined; a path such as `response.text` leads into objects.
+    /// `id`, `group`, `slice`, and who wrote the responses: `system`, or `systemA` and `systemB`. Several columns are joined; a path such as `response.text` leads into objects.
     pub map: BTreeMap<String, Columns>,
     /// The columns with people's labels: one, one for each rater, or by rubric.
     pub labels: Option<LabelColumns>,
@@ -40,6 +40,8 @@ pub struct EvalFile {
     pub fail_over: BTreeMap<String, f64>,
     /// Bias probes to run: `all`, or names such as `verbosity` and `position`.
     pub probes: Option<Columns>,
+    /// The systems of the data that are the judge itself: the report tells whether it prefers its own responses.
+    pub own: Option<Columns>,
     /// The GGUF file of the model; the environment's LUNETTE_MODEL where not given.
     pub model: Option<PathBuf>,
     pub backend: Option<BackendName>,

@@ -5,7 +5,7 @@ use super::spec::{Bound, Judged, terms};
 use super::{RESULTS, unwritable};
 use crate::exit::Stop;
 use lunette::eval::run::{Line, Lines, Terms, settings};
-use lunette::eval::{Check, Effect, Metric, Report, Threshold};
+use lunette::eval::{Check, Effect, Metric, Report, Settings, Threshold};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write, stdout};
@@ -49,9 +49,13 @@ pub fn write(
     let rubrics = run.rubrics.iter().map(|rubric| terms(&written(rubric)?));
     let rubrics: Vec<Terms> = rubrics.collect::<Result<_, _>>()?;
     let lines = lines(&folder.join(RESULTS), rubrics)?;
-    let settings = settings(lines.rubrics(), run.seed, bounds, lines.len());
-    let rows = lines.graded();
-    let report = Report { probes, ..Report::of(rows, &settings)? };
+    let settings = Settings {
+        thresholds: bounds,
+        own: run.own.clone(),
+        ..settings(lines.rubrics(), run.seed, lines.len())
+    };
+    let mut report = Report::of(lines.graded(), &settings)?;
+    report.probes.splice(0..0, probes);
     let markdown = report.to_markdown()?;
     // One at a time: those of a large run are large.
     let put = |name: &str, text: &str| {

@@ -17,6 +17,10 @@ struct Head<'a> {
     id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     group: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slice: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    systems: &'a [String],
     task: &'a Map<String, Value>,
     #[serde(skip_serializing_if = "Map::is_empty")]
     labels: &'a Map<String, Value>,
@@ -29,8 +33,16 @@ pub fn judged(
     rubrics: &[Terms],
     stored: &[Stored],
 ) -> serde_json::Result<String> {
-    let (id, group) = (row.id.as_deref(), row.group.as_deref());
-    let head = Head { row: number, line: row.line, id, group, task: &row.task, labels };
+    let head = Head {
+        row: number,
+        line: row.line,
+        id: row.id.as_deref(),
+        group: row.group.as_deref(),
+        slice: row.slice.as_deref(),
+        systems: &row.systems,
+        task: &row.task,
+        labels,
+    };
     let plain = stored.iter().map(|stored| serde_json::from_str(stored.verdict()?).ok());
     let worth = Worth::of(&row.task, rubrics, &plain.collect::<Vec<Option<Value>>>());
     let (mut verdicts, mut errors) = (Vec::new(), Vec::new());

@@ -26,6 +26,9 @@ pub struct RunFile {
     pub rows: u64,
     pub shard: [u64; 2],
     pub seed: u64,
+    /// The systems that are the judge itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +64,7 @@ impl RunFile {
             rows: survey.rows,
             shard: [spec.shard.index, spec.shard.count],
             seed: spec.reading.seed,
+            own: spec.own.clone(),
         }
     }
 

@@ -40,6 +40,8 @@ pub struct Spec {
     pub bounds: Vec<(String, Bound)>,
     pub allow_errors: bool,
     pub probes: Vec<&'static Variant>,
+    /// The systems that are the judge itself.
+    pub own: Vec<String>,
 }
 
 /// What a figure of the report must keep.
@@ -132,6 +134,10 @@ impl Spec {
             out: flags.out.clone().or(file.out.as_ref().map(from_file)).unwrap_or("evaluation".into()),
             bounds: bounds(&flags, &file)?,
             probes: probes(&flags, &file)?,
+            own: match (flags.own.is_empty(), &file.own) {
+                (true, Some(names)) => names.clone().into(),
+                _ => flags.own.clone(),
+            },
             allow_errors: flags.allow_errors || file.allow_errors.unwrap_or(false),
             model: ModelArguments {
                 model: flags.model.or(file.model.as_ref().map(from_file)),

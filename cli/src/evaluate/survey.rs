@@ -46,7 +46,8 @@ impl Survey {
             survey.own += u64::from(spec.shard.holds(number));
             match row {
                 Ok(Prepared { row, labels }) => {
-                    let text = json!([row.id, row.group, row.task, labels]).to_string();
+                    let text =
+                        json!([row.id, row.group, row.slice, row.systems, row.task, labels]).to_string();
                     digest.update(text.len().to_le_bytes());
                     digest.update(text);
                     // 64 bits of each are enough to notice, and little to hold.

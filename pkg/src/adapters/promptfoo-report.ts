@@ -1,4 +1,5 @@
 import { compute } from "../api/compute.js";
+import { placeIn } from "../api/evaluation.js";
 import { report } from "../api/report.js";
 import { openRows } from "../api/rows.js";
 import { object, wrong } from "../wire/check.js";
@@ -70,12 +71,10 @@ async function resultOf(
   const verdicts = Object.fromEntries(found.filter((entry): entry is [string, KeptVerdict] => entry[1] !== undefined));
   const missing = found.filter(([, verdict]) => verdict === undefined);
   const error = { code: "invalid-row", message: errorOf(result) };
-  const { id, group, task } = row;
   return {
     row: number,
-    ...(id === undefined ? {} : { id }),
-    ...(group === undefined ? {} : { group }),
-    task,
+    ...placeIn(row),
+    task: row.task,
     labels: prepared.labels,
     verdicts,
     ...(missing.length > 0 && { errors: Object.fromEntries(missing.map(([name]) => [name, error])) }),

@@ -78,16 +78,13 @@ export class RowJudge {
     const stored = found.map((entry) => entry.stored);
     const { verdicts, errors } = await this.#named(stored);
     const whole = Object.keys(errors).length === 0;
-    const { line, id, group, task } = row;
     const result: RowVerdict = {
       row: number,
-      ...(line === undefined ? {} : { line }),
-      ...(id === undefined ? {} : { id }),
-      ...(group === undefined ? {} : { group }),
-      task,
+      ...placeIn(row),
+      task: row.task,
       ...(Object.keys(labels).length === 0 ? {} : { labels }),
       ...(Object.keys(verdicts).length === 0 ? {} : { verdicts }),
-      ...(whole ? await this.bench.client.call("rowWorth", [this.terms, task, verdicts]) : { errors }),
+      ...(whole ? await this.bench.client.call("rowWorth", [this.terms, row.task, verdicts]) : { errors }),
     };
     return { result, whole, resumed: found.every(({ fresh }) => !fresh) };
   }
@@ -142,6 +139,17 @@ function badRow(given: unknown): (Partial<BadRow> & { reason: string }) | undefi
   const { reason } = (given ?? {}) as Partial<BadRow>;
   const bad = typeof reason === "string" && typeof given === "object" && given !== null && !("input" in given);
   return bad ? { reason, ...placeOf(given) } : undefined;
+}
+
+/** All that a result keeps of a row beside its texts and labels. */
+export function placeIn({ line, id, group, slice, systems }: WireRow): Omit<WireRow, "task" | "labels"> {
+  return {
+    ...(line === undefined ? {} : { line }),
+    ...(id === undefined ? {} : { id }),
+    ...(group === undefined ? {} : { group }),
+    ...(slice === undefined ? {} : { slice }),
+    ...(systems === undefined ? {} : { systems }),
+  };
 }
 
 /** The line and the id of what may be no row. */

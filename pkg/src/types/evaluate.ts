@@ -10,6 +10,10 @@ export interface Row {
   id?: string;
   /** What rows share that are not independent of each other: a document, a conversation, an author. */
   group?: string;
+  /** What kind of row it is: a category, a subset. The report has figures of each. */
+  slice?: string;
+  /** Who wrote the response, or A and B: the report has a leaderboard of comparisons. */
+  systems?: string[];
   /** Where it stands in its file, counted from 1. */
   line?: number;
   /** The instruction that was answered. */
@@ -115,6 +119,8 @@ export interface RowVerdict {
   line?: number;
   id?: string;
   group?: string;
+  slice?: string;
+  systems?: string[];
   /** The texts that were judged, and the row's own rubric or criteria. */
   task?: Record<string, unknown>;
   /** What people said, as the task takes it: by rubric, one value for each rater. */
@@ -142,7 +148,7 @@ export interface RowOptions {
   format?: RowFormat;
   /**
    * Which columns are what: `input`, `response`, `responseA`, `responseB`, `reference`, `context`, `rubric`, `criteria`, `id`,
-   * `group`, `label`, and `label.NAME` for one of several things rated. Several columns are joined; those of a label are its
+   * `group`, `slice`, `system`, `systemA`, `systemB`, `label`, and `label.NAME` for one of several things rated. Several columns are joined; those of a label are its
    * raters. A path such as `response.text` leads into objects. Default: by the columns' names and the file's shape.
    */
   map?: Record<string, string | string[]>;

@@ -24,6 +24,8 @@ export interface ReportSettings {
   labels?: string[];
   /** What the figures must reach. */
   thresholds?: ReportThreshold[];
+  /** The systems that are the judge itself: the report tells whether it prefers its own responses (in `probes`). */
+  own?: string[];
 }
 
 /** How a report is made. */
@@ -72,7 +74,10 @@ export interface Report {
   /** One for each rubric. */
   sections: Section[];
   checks: Check[];
-  /** How far changes that a fair judge does not mind moved the verdicts. Only the terminal probes for them. */
+  /**
+   * How far what a fair judge does not mind moved the verdicts. Only the terminal changes rows for it; the preference for its
+   * own responses is found where the settings name them (`own`).
+   */
   probes?: ProbeEffect[];
   /** In the order of the results, under each rubric. */
   rows: ReportRow[];
@@ -99,6 +104,54 @@ export interface Section {
   raters: Raters;
   /** What a reader of the figures should know, in words. */
   notes: string[];
+  /** Figures of each kind of rows; none where all rows are of one kind. */
+  slices?: Slice[];
+  /** Of comparisons whose rows name the `systems` that wrote the responses. */
+  leaderboard?: Leaderboard;
+}
+
+/** The rows of one kind. */
+export interface Slice {
+  name: string;
+  counts: Counts;
+  figures: Figure[];
+}
+
+/** Who wins the comparisons, by the judge and by people. */
+export interface Leaderboard {
+  /** The judge's best first. */
+  systems: RatedSystem[];
+  /** Rows with a verdict on responses of two systems. */
+  judged: number;
+  /** Those of them on which people agree. */
+  labelled: number;
+  /** Rows with a verdict that do not name two different systems. */
+  unnamed: number;
+  /** Kendall's τ-b between the judge's strengths and people's. */
+  agreement: number | null;
+}
+
+/** A system on a leaderboard. */
+export interface RatedSystem {
+  name: string;
+  judge: Rating;
+  /** By the rows that people labelled; `null` where this system is in none of them. */
+  human: Rating | null;
+}
+
+/** Where a system stands. */
+export interface Rating {
+  /** From 1; equals share the best of their ranks. */
+  rank: number;
+  wins: number;
+  ties: number;
+  losses: number;
+  /** Bradley–Terry θ: 1 more wins 73 of 100 comparisons. The mean of all systems is 0. */
+  strength: number;
+  /** A percentile interval of the bootstrap. */
+  interval: [number, number] | null;
+  /** As in Judge Arena: from 1200 with K = 32, in the order of the rows, which it depends on. */
+  elo: number;
 }
 
 /** A section's rows in numbers. */
@@ -235,6 +288,8 @@ export type ReportRow = {
   rubric: string;
   /** The row's group. */
   cluster?: string;
+  slice?: string;
+  systems?: string[];
   /** Why there is no verdict. */
   error?: string;
   /** Texts for the reader of a report. */

@@ -90,9 +90,11 @@ const rowFields = record<Record<string, Json>>({
   criteria: optional(text),
 });
 
-const place = record<Pick<WireRow, "id" | "group" | "line">>({
+const place = record<Pick<WireRow, "id" | "group" | "slice" | "systems" | "line">>({
   id: optional(text),
   group: optional(text),
+  slice: optional(text),
+  systems: optional(listOf(text)),
   line: optional(whole),
 });
 
@@ -136,6 +138,7 @@ export const reportSettings = settings<ReportSettings>({
   scale: optional(listOf(finite)),
   labels: optional(listOf(text)),
   thresholds: optional(listOf(threshold)),
+  own: optional(listOf(text)),
 });
 
 export const reportForm: Check<ReportForm> = oneOf("html", "markdown", "csv", "junit", "json");

@@ -17,6 +17,8 @@ export interface WireRow {
   line?: number;
   id?: string;
   group?: string;
+  slice?: string;
+  systems?: string[];
   task: Record<string, Json>;
   labels: Record<string, Json[]>;
 }

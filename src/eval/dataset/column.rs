@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// The fields with the names that columns of theirs have, the likelier ones first. Case and punctuation do not count.
-const NAMES: [(Field, &[&str]); 11] = [
+const NAMES: [(Field, &[&str]); 15] = [
     (
         Field::Input,
         &[
@@ -67,7 +67,11 @@ const NAMES: [(Field, &[&str]); 11] = [
     (Field::Rubric, &["rubric"]),
     (Field::Criteria, &["criteria"]),
     (Field::Id, &["id", "rowid", "uid", "questionid", "idx", "index", "key"]),
-    (Field::Group, &["group", "cluster", "subset", "category", "bias"]),
+    (Field::Group, &["group", "cluster"]),
+    (Field::Slice, &["slice", "subset", "category", "bias"]),
+    (Field::System, &["system", "systemname", "model", "modelname", "generator"]),
+    (Field::SystemA, &["systema", "modela", "generatora", "system1", "model1"]),
+    (Field::SystemB, &["systemb", "modelb", "generatorb", "system2", "model2"]),
     (
         Field::Label(String::new()),
         &[
@@ -98,7 +102,9 @@ pub fn guess(fields: &Map<String, Value>) -> Columns {
     let find = |known: &str| there.iter().find(|(name, _)| name == known).map(|(_, name)| name.to_string());
     let mut columns = Columns::new();
     for (field, names) in NAMES {
-        if let Some(name) = names.iter().find_map(|known| find(known)) {
+        // `model_a` can be a response, or who wrote it.
+        let free = |name: &String| !columns.values().any(|taken| taken.contains(name));
+        if let Some(name) = names.iter().find_map(|known| find(known).filter(free)) {
             columns.insert(field, vec![name]);
         }
     }
@@ -140,6 +146,9 @@ pub struct Draft {
     pub task: BTreeMap<Field, Value>,
     pub id: Option<String>,
     pub group: Option<String>,
+    pub slice: Option<String>,
+    /// By field.
+    pub systems: BTreeMap<Field, String>,
     pub labels: Labels,
 }
 
@@ -147,6 +156,18 @@ impl Draft {
     pub fn set(mut self, field: Field, value: impl Into<Value>) -> Draft {
         self.task.insert(field, value.into());
         self
+    }
+
+    pub fn system(mut self, field: Field, name: impl Into<String>) -> Draft {
+        self.systems.insert(field, name.into());
+        self
+    }
+
+    /// Who wrote the response, or both of them; none where one is not known.
+    pub fn systems(&self, pair: bool) -> Vec<String> {
+        let fields: &[Field] = if pair { &[Field::SystemA, Field::SystemB] } else { &[Field::System] };
+        let names = fields.iter().map(|field| self.systems.get(field).cloned());
+        names.collect::<Option<_>>().unwrap_or_default()
     }
 
     pub fn label(mut self, rated: &str, values: Vec<Value>) -> Draft {
@@ -173,6 +194,13 @@ impl Draft {
                 }
                 Field::Id => self.id = values().find_map(|(_, value)| text::plain(value?)),
                 Field::Group => self.group = values().find_map(|(_, value)| text::plain(value?)),
+                Field::Slice => self.slice = values().find_map(|(_, value)| text::plain(value?)),
+                Field::System | Field::SystemA | Field::SystemB => {
+                    match values().find_map(|(_, value)| text::plain(value?)) {
+                        Some(name) => self.systems.insert(field.clone(), name),
+                        None => self.systems.remove(field),
+                    };
+                }
                 _ => {
                     self.task.remove(field);
                     let mut found = Vec::new();

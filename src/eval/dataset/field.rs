@@ -16,6 +16,11 @@ pub enum Field {
     Criteria,
     Id,
     Group,
+    Slice,
+    /// Who wrote the response.
+    System,
+    SystemA,
+    SystemB,
     /// Human labels of what is named; of the only thing that was rated, the empty name.
     Label(String),
 }
@@ -56,10 +61,14 @@ impl std::str::FromStr for Field {
             "criteria" => Field::Criteria,
             "id" => Field::Id,
             "group" => Field::Group,
+            "slice" => Field::Slice,
+            "system" => Field::System,
+            "systemA" => Field::SystemA,
+            "systemB" => Field::SystemB,
             "label" => Field::Label(String::new()),
             other => {
                 return Err(Error::InvalidArgument(format!(
-                    "`map` has the field {other:?}; there are input, response, responseA, responseB, reference, context, rubric, criteria, id, group, label, and label.NAME for one of several things rated"
+                    "`map` has the field {other:?}; there are input, response, responseA, responseB, reference, context, rubric, criteria, id, group, slice, system, systemA, systemB, label, and label.NAME for one of several things rated"
                 )));
             }
         })
@@ -80,6 +89,10 @@ impl std::fmt::Display for Field {
             Field::Criteria => "criteria",
             Field::Id => "id",
             Field::Group => "group",
+            Field::Slice => "slice",
+            Field::System => "system",
+            Field::SystemA => "systemA",
+            Field::SystemB => "systemB",
             Field::Label(_) => "label",
         })
     }

@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 pub enum Place {
     /// The array at the end of these keys; of none, the file itself.
     At(Vec<String>),
-    /// All arrays of the outermost object, one behind the other. The key of each is a group.
+    /// All arrays of the outermost object, one behind the other. The key of each is a slice.
     Lists,
 }
 

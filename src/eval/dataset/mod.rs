@@ -171,8 +171,9 @@ impl Dataset {
     }
 
     fn complete(&self, record: &Record, draft: Draft) -> std::result::Result<Row, BadRow> {
-        let Draft { task: mut fields, id, group, labels } = draft;
-        let pair = fields.contains_key(&Field::ResponseA) || fields.contains_key(&Field::ResponseB);
+        let pair = draft.task.contains_key(&Field::ResponseA) || draft.task.contains_key(&Field::ResponseB);
+        let systems = draft.systems(pair);
+        let Draft { task: mut fields, id, group, slice, labels, .. } = draft;
         let needed: &[Field] = match pair {
             true => &[Field::Input, Field::ResponseA, Field::ResponseB],
             false => &[Field::Input, Field::Response],
@@ -196,7 +197,8 @@ impl Dataset {
             fields.remove(&Field::Response);
         }
         let task = fields.into_iter().map(|(field, value)| (field.to_string(), value)).collect();
-        Ok(Row { line: record.line, id, group: group.or_else(|| record.list.clone()), task, labels })
+        let slice = slice.or_else(|| record.list.clone());
+        Ok(Row { line: record.line, id, group, slice, systems, task, labels })
     }
 }
 

@@ -34,9 +34,15 @@ pub struct Row {
     pub line: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// What rows share that belong together: a document, an author, a list of the file.
+    /// What rows share that are not independent of each other: a document, an author.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// What kind of row it is: a category, a subset, a list of the file. A report has figures of each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slice: Option<String>,
+    /// Who wrote the response, or A and B; empty where not all of them are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub systems: Vec<String>,
     /// `input`, and `response` or `responseA` and `responseB`; `reference`, `context`, `rubric` and `criteria` where the
     /// row has its own. In this order, so that equal rows are equal texts.
     pub task: Map<String, Value>,

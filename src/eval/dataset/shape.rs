@@ -84,7 +84,8 @@ impl Shape {
         let guessed = |known: &[Field]| -> Columns {
             column::guess(fields).into_iter().filter(|(field, _)| known.contains(field)).collect()
         };
-        let beside = guessed(&[Field::Id, Field::Group]);
+        let beside =
+            guessed(&[Field::Id, Field::Group, Field::Slice, Field::System, Field::SystemA, Field::SystemB]);
         let draft = match self {
             Shape::Columns => return Draft::default().read(record, &column::guess(fields)),
             Shape::Messages => messages(fields)?.read(
@@ -190,7 +191,7 @@ fn preference_prompts(fields: &Map<String, Value>) -> Result<Draft, String> {
     if let Some(objective) = chosen.objective {
         draft = draft.set(Field::Criteria, objective);
     }
-    draft.group = fields.get("source").and_then(text::plain);
+    draft.slice = fields.get("source").and_then(text::plain);
     Ok(draft)
 }
 
@@ -231,10 +232,15 @@ fn instruction(fields: &Map<String, Value>) -> Result<Draft, String> {
     let more = fields.get("input").and_then(text::plain).unwrap_or_default();
     let parts = [string(fields, "instruction")?, more];
     let input = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
-    let draft = Draft::default()
+    let mut draft = Draft::default()
         .set(Field::Input, input)
         .set(Field::ResponseA, string(fields, "response1")?)
         .set(Field::ResponseB, string(fields, "response2")?);
+    // PandaLM names both models in one key, "bloom-7b_llama-7b".
+    let key = fields.get("cmp_key").and_then(Value::as_str);
+    if let Some((a, b)) = key.and_then(|key| key.split_once('_')).filter(|(_, b)| !b.contains('_')) {
+        draft = draft.system(Field::SystemA, a).system(Field::SystemB, b);
+    }
     let annotators: Vec<Value> = (1..).map_while(|i| fields.get(&format!("annotator{i}")).cloned()).collect();
     Ok(match (annotators.is_empty(), fields.get("label")) {
         (false, _) => draft.label("", annotators),
@@ -300,7 +306,10 @@ fn promptfoo(fields: &Map<String, Value>) -> Result<Draft, String> {
     };
     let mut draft = Draft::default().set(Field::Input, input).set(Field::Response, response);
     draft.id = fields.get("id").and_then(text::plain);
-    draft.group = fields.get("provider").map(|of| of.get("id").unwrap_or(of)).and_then(text::plain);
+    draft.slice = fields.get("provider").map(|of| of.get("id").unwrap_or(of)).and_then(text::plain);
+    if let Some(provider) = draft.slice.clone() {
+        draft = draft.system(Field::System, provider);
+    }
     let human = |result: &&Value| result["assertion"]["type"] == "human";
     let parts = fields.get("gradingResult").and_then(|result| result["componentResults"].as_array());
     Ok(match parts.and_then(|parts| parts.iter().find(human)) {

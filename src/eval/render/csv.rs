@@ -3,10 +3,11 @@
 use crate::eval::report::Row;
 use crate::eval::row::Task;
 
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 20] = [
     "rubric",
     "id",
     "cluster",
+    "slice",
     "task",
     "answer",
     "expected",
@@ -21,6 +22,8 @@ const COLUMNS: [&str; 17] = [
     "input",
     "response",
     "responseB",
+    "system",
+    "systemB",
 ];
 
 pub fn table(rows: &[Row]) -> String {
@@ -35,6 +38,7 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
     let graded = &row.graded;
     let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     let optional = |value: &Option<String>| text(value.as_deref().unwrap_or_default());
+    let system = |i: usize| text(graded.systems.get(i).map_or("", String::as_str));
     let response = |i: usize| text(graded.shown.responses.get(i).map_or("", String::as_str));
     let (expected, probability_a) = match graded.grade.task() {
         Task::Score => (graded.grade.number(), None),
@@ -44,6 +48,7 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
         text(&graded.rubric),
         text(&graded.id),
         optional(&graded.cluster),
+        optional(&graded.slice),
         graded.grade.task().name().into(),
         optional(&graded.grade.answer()),
         number(expected),
@@ -58,6 +63,8 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
         text(&graded.shown.input),
         response(0),
         response(1),
+        system(0),
+        system(1),
     ]
 }
 

@@ -2,7 +2,8 @@
 
 use crate::eval::metric::Metric;
 use crate::eval::report::{
-    BaselineName, Bin, Counts, Effect, Figure, LabelFigures, Method, Raters, Report, Row, Section,
+    BaselineName, Bin, Counts, Effect, Figure, LabelFigures, Leaderboard, Method, Raters, Report, Row,
+    Section, Slice,
 };
 use crate::eval::row::{Grade, Shown, Task};
 use minijinja::Value;
@@ -35,6 +36,16 @@ struct SectionView<'a> {
     reliability: &'a [Bin],
     raters: &'a Raters,
     notes: &'a [String],
+    slices: Vec<SliceView<'a>>,
+    leaderboard: Option<&'a Leaderboard>,
+}
+
+#[derive(Serialize)]
+struct SliceView<'a> {
+    name: &'a str,
+    counts: Counts,
+    /// Those that say most of the task.
+    figures: Vec<FigureView<'a>>,
 }
 
 #[derive(Serialize)]
@@ -70,6 +81,8 @@ pub struct RowView<'a> {
     rubric: &'a str,
     id: &'a str,
     cluster: Option<&'a str>,
+    slice: Option<&'a str>,
+    systems: &'a [String],
     answer: Option<String>,
     /// Whether judge and people say the same; of a mean score, whether the judge's is the nearest.
     agrees: bool,
@@ -149,7 +162,21 @@ impl<'a> SectionView<'a> {
             reliability: &section.reliability,
             raters: &section.raters,
             notes: &section.notes,
+            slices: section.slices.iter().map(|slice| SliceView::of(slice, section.task)).collect(),
+            leaderboard: section.leaderboard.as_ref(),
         }
+    }
+}
+
+impl<'a> SliceView<'a> {
+    fn of(slice: &'a Slice, task: Task) -> SliceView<'a> {
+        let main = match task {
+            Task::Score => [Metric::Pearson, Metric::MeanAbsoluteError, Metric::Accuracy],
+            Task::Classify => [Metric::Accuracy, Metric::BalancedAccuracy, Metric::Kappa],
+            Task::Compare => [Metric::Accuracy, Metric::AccuracyHalfTies, Metric::PositionConsistency],
+        };
+        let figures = slice.figures.iter().filter(|figure| main.contains(&figure.metric));
+        SliceView { name: &slice.name, counts: slice.counts, figures: figures.map(FigureView::of).collect() }
     }
 }
 
@@ -191,6 +218,8 @@ impl<'a> RowView<'a> {
             rubric: &graded.rubric,
             id: &graded.id,
             cluster: graded.cluster.as_deref(),
+            slice: graded.slice.as_deref(),
+            systems: &graded.systems,
             answer,
             expected: graded.grade.number().filter(|_| graded.grade.task() == Task::Score),
             consistent: graded.grade.consistent(),

@@ -1,7 +1,7 @@
 //! The lines of a run's results, and the report's rows that they become.
 
 use super::terms::{Asked, Terms};
-use crate::eval::{Grade, Graded, Settings, Shown, Threshold};
+use crate::eval::{Grade, Graded, Settings, Shown};
 use crate::judge::Level;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +14,9 @@ pub struct Line {
     row: u64,
     id: Option<String>,
     group: Option<String>,
+    slice: Option<String>,
+    #[serde(default)]
+    systems: Vec<String>,
     #[serde(default)]
     task: Map<String, Value>,
     #[serde(default)]
@@ -105,6 +108,8 @@ impl Line {
             id: id.to_string(),
             rubric: rubric.name.clone(),
             cluster: self.group.clone(),
+            slice: self.slice.clone(),
+            systems: self.systems.clone(),
             grade: match rubric.asked {
                 Asked::Score(_) => Grade::Score { verdict: read(verdict)?, human: said(human)? },
                 Asked::Classify(_) => Grade::Classify { verdict: read(verdict)?, human: said(human)? },
@@ -132,13 +137,12 @@ fn said<T: DeserializeOwned>(human: Option<&Value>) -> serde_json::Result<Vec<Op
 }
 
 /// The settings of a run's report. Scale and labels are the report's where all rubrics have the same.
-pub fn settings(rubrics: &[Terms], seed: u64, thresholds: Vec<Threshold>, rows: usize) -> Settings {
+pub fn settings(rubrics: &[Terms], seed: u64, rows: usize) -> Settings {
     Settings {
         seed,
         scale: shared(rubrics, levels),
         labels: shared(rubrics, names),
         pass: shared(rubrics, |rubric| rubric.threshold),
-        thresholds,
         resamples: Settings::resamples_for(rows),
         ..Settings::default()
     }

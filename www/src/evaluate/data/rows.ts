@@ -21,6 +21,10 @@ export const TARGETS: Target[] = [
   { field: "label", name: "Human label" },
   { field: "id", name: "Name of the row" },
   { field: "group", name: "Group" },
+  { field: "slice", name: "Kind of row" },
+  { field: "system", name: "System", of: "single" },
+  { field: "systemA", name: "System A", of: "pair" },
+  { field: "systemB", name: "System B", of: "pair" },
 ];
 
 export type AnyRow = Row | BadRow;
