@@ -81,6 +81,46 @@ test("a report of them", minutes(2), async () => {
   assert.match(html, /Air scatters blue light/);
 });
 
+test("a report of systems and kinds of rows", minutes(2), async () => {
+  const { page } = whole;
+  const made = await page.evaluate(() => {
+    const row = (row, systems, winner, human) => {
+      const verdict = { winner, probabilityA: winner === "a" ? 0.8 : 0.2, consistent: true };
+      const task = { input: "i", responseA: "a", responseB: "b" };
+      const labels = { better: [human] };
+      return { row, slice: row % 2 ? "odd" : "even", systems, task, labels, verdicts: { better: verdict } };
+    };
+    const results = [
+      row(0, ["me", "you"], "a", "b"),
+      row(1, ["you", "me"], "b", "b"),
+      row(2, ["you", "them"], "a", "a"),
+      row(3, ["them", "me"], "b", "a"),
+    ];
+    const spec = { task: "compare", rubrics: [{ name: "better", rubric: "Which is better?" }] };
+    return lunette.report(results, spec, { own: ["me"] });
+  });
+  const [section] = made.sections;
+  assert.deepEqual(
+    section.leaderboard.systems.map(({ name, judge }) => [name, judge.rank, judge.wins]),
+    [
+      ["me", 1, 3],
+      ["you", 2, 1],
+      ["them", 3, 0],
+    ],
+  );
+  assert.deepEqual(
+    section.slices.map(({ name, counts }) => [name, counts.compared]),
+    [
+      ["even", 2],
+      ["odd", 2],
+    ],
+  );
+  const [effect] = made.probes;
+  assert.equal(effect.probe, "self-preference");
+  assert.equal(effect.n, 3);
+  assert.ok(effect.shift.value > 0.5, effect.sentence);
+});
+
 test("the terminal reaches the same verdicts, and the same report of them", minutes(10), async () => {
   const { page, results } = whole;
   const folder = temporary("terminal");

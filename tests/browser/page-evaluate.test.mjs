@@ -287,6 +287,33 @@ describe("evaluating a data set on the page", () => {
     await part(page, "row-count").filter({ hasText: "of 25 rows" }).waitFor();
   });
 
+  test("pairs have a leaderboard, and kinds of rows figures of their own", minutes(8), async () => {
+    const { page, context, troubles } = await visit();
+    await openEvaluate(page);
+    await part(page, "task").selectOption("compare");
+    const pairs = ["moon,tide,sums,1", "tide,star,sums,2", "star,moon,facts,1", "moon,star,facts,2"];
+    const rows = pairs.map((pair, i) => `${i} + ${i}?,${2 * i},${2 * i + 1},${pair}`);
+    await drop(page, "pairs.csv", ["question,answer_1,answer_2,model_1,model_2,category,human", ...rows].join("\n"));
+    await part(page, "data-status").filter({ hasText: "4 rows with human labels" }).waitFor();
+    assert.equal(await part(page, "map-systemA").inputValue(), "model_1");
+    assert.equal(await part(page, "map-slice").inputValue(), "category");
+    await load(page);
+    await part(page, "evaluate-button").click();
+    await finished(page);
+    await part(page, "leaderboard").waitFor();
+    const systems = await part(page, "leaderboard").locator("tbody th bdi").allInnerTexts();
+    assert.deepEqual(systems.sort(), ["moon", "star", "tide"]);
+    assert.deepEqual(await part(page, "slices").locator("tbody th").allInnerTexts(), ["sums", "facts"]);
+    await bringAxe(page);
+    await assertAccessible(page, "a leaderboard");
+    for (const width of [360, 1440]) {
+      await page.setViewportSize({ width, height: 900 });
+      await assertNoSideways(page);
+    }
+    assert.deepEqual(troubles, []);
+    await context.close();
+  });
+
   test("a run is forgotten on request", minutes(12), async () => {
     const { page } = await resumed();
     await part(page, "forget").click();
