@@ -282,6 +282,50 @@ fn results_of_promptfoo_are_found_in_their_file() {
 }
 
 #[test]
+fn kinds_of_rows_and_their_writers_are_known() {
+    let table = [
+        (
+            json!({ "question": "q", "answer_1": "x", "answer_2": "y", "model_1": "luna", "model_2": "sol", "category": "sky" }),
+            Some("sky"),
+            vec!["luna", "sol"],
+        ),
+        // Without other columns these are the responses.
+        (json!({ "question": "q", "model_a": "x", "model_b": "y" }), None, vec![]),
+        (json!({ "question": "q", "answer": "x", "model": "luna", "subset": 3 }), Some("3"), vec!["luna"]),
+        // One writer of two is of no use.
+        (json!({ "question": "q", "answer_1": "x", "answer_2": "y", "model_1": "luna" }), None, vec![]),
+        (
+            json!({ "instruction": "q", "input": "", "response1": "x", "response2": "y", "cmp_key": "luna-7b_sol-7b", "bias": "length" }),
+            Some("length"),
+            vec!["luna-7b", "sol-7b"],
+        ),
+        // B is the better one here, by the hash of the texts.
+        (
+            json!({ "prompt": "q", "chosen": "Io.", "rejected": "Mars.", "chosen_model": "luna", "rejected_model": "sol", "subset": "sky" }),
+            Some("sky"),
+            vec!["sol", "luna"],
+        ),
+        (
+            json!({ "prompt": { "raw": "q" }, "vars": {}, "response": { "output": "x" }, "success": true, "provider": { "id": "luna" } }),
+            Some("luna"),
+            vec!["luna"],
+        ),
+    ];
+    for (row, slice, systems) in table {
+        let [Ok(found)] = &read("a.jsonl", row.to_string(), "")[..] else { panic!("{row}") };
+        assert_eq!((found.slice.as_deref(), &found.group), (slice, &None), "{row}");
+        assert_eq!(found.systems, systems, "{row}");
+    }
+    let mapped = read(
+        "a.jsonl",
+        json!({ "q": "q", "r": "r", "by": "luna", "kind": "k" }).to_string(),
+        "input=q,response=r,system=by,slice=kind",
+    );
+    let mapped = mapped[0].as_ref().unwrap();
+    assert_eq!((mapped.systems.as_slice(), mapped.slice.as_deref()), (&["luna".to_string()][..], Some("k")));
+}
+
+#[test]
 fn lists_side_by_side_are_slices() {
     let row = |i: i32| json!({ "input": "i", "response": i });
     let file = json!({ "long": [row(1), row(2)], "none": [], "short": [row(3)] });

@@ -168,7 +168,12 @@ fn preference(fields: &Map<String, Value>) -> Result<Draft, String> {
         (None, Some(asked)) => asked,
         (None, None) => return dialogues(&chosen, &rejected),
     };
-    Ok(pair(input, chosen, rejected))
+    let draft = pair(input, chosen, rejected);
+    // RewardBench names the models that wrote them.
+    let names = ["chosen_model", "rejected_model"].map(|name| fields.get(name).and_then(text::plain));
+    let [Some(better), Some(worse)] = names else { return Ok(draft) };
+    let [a, b] = if draft.labels[""] == ["a"] { [better, worse] } else { [worse, better] };
+    Ok(draft.system(Field::SystemA, a).system(Field::SystemB, b))
 }
 
 /// Two whole dialogues that differ in their last answer.
