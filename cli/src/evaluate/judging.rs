@@ -24,7 +24,7 @@ use lunette::eval::run::Fingerprint;
 use lunette::judge::{Judge, JudgeOptions};
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
@@ -50,8 +50,14 @@ pub struct Way<'a> {
     need: Need,
 }
 
+/// Rows that are read ahead, and the bytes of their texts at most: those that begin alike are judged one behind the other, so
+/// that the model computes their beginning once.
+const WINDOW: usize = 256;
+const WINDOW_BYTES: usize = 16 << 20;
+
 /// A row's line, and what became of it.
 struct Answer {
+    number: u64,
     line: String,
     whole: bool,
     resumed: bool,
@@ -121,12 +127,19 @@ impl<'a> Judging<'a> {
         let mut tally = Tally::default();
         let answer = |item: Item| self.answer(item, &judge, &room);
         let mut answers = pin!(rows.map(answer).buffered(rows_at_once));
+        // Lines are written in the order of the data.
+        let mut own = (0..).filter(|number| self.spec.shard.holds(*number));
+        let (mut due, mut early) = (own.next(), BTreeMap::new());
         while let Some(answer) = answers.next().await {
-            let Answer { line, whole, resumed } = answer?;
-            output.write_all(line.as_bytes()).map_err(failed)?;
+            let Answer { number, line, whole, resumed } = answer?;
             tally.count(whole.then_some(&json!({})), &Gate::Open);
             tally.resumed += u64::from(resumed);
             progress.rows(&tally);
+            early.insert(number, line);
+            while let Some(line) = due.and_then(|number| early.remove(&number)) {
+                output.write_all(line.as_bytes()).map_err(failed)?;
+                due = own.next();
+            }
         }
         if self.interrupt.aborted() {
             return Err(Stop::Interrupted);
@@ -136,23 +149,33 @@ impl<'a> Judging<'a> {
         Ok(tally)
     }
 
-    /// The shard's rows, read by a thread that is a few of them ahead.
+    /// The shard's rows, read by a thread that is ahead. Of those in a window, rows that begin alike come together.
     pub fn read(&self, ahead: usize) -> Receiver<Item> {
         let (mut sender, receiver) = channel(ahead);
         let (data, shard) = (self.spec.data.clone(), self.spec.shard);
         let mut numbers = 0..self.spec.limit.unwrap_or(u64::MAX);
+        // Whoever has stopped listening needs no more.
+        let mut send = move |item: Item| match pollster::block_on(sender.send(item)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        };
         std::thread::spawn(move || {
+            let (mut window, mut bytes) = (Vec::new(), 0);
             let read = data.rows(&mut |row| {
                 let Some(number) = numbers.next() else { return ControlFlow::Break(()) };
-                match shard.holds(number) && pollster::block_on(sender.send(Ok((number, row)))).is_err() {
-                    // Whoever has stopped listening needs no more.
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
+                if !shard.holds(number) {
+                    return ControlFlow::Continue(());
                 }
+                bytes += row.as_ref().map_or(0, size);
+                window.push((number, row));
+                if window.len() < WINDOW && bytes < WINDOW_BYTES {
+                    return ControlFlow::Continue(());
+                }
+                bytes = 0;
+                alike(std::mem::take(&mut window)).map(Ok).try_for_each(&mut send)
             });
-            if let Err(error) = read {
-                let _ = pollster::block_on(sender.send(Err(error)));
-            }
+            let rest = alike(window).map(Ok).chain(read.err().map(Err));
+            let _ = rest.into_iter().try_for_each(&mut send);
         });
         receiver
     }
@@ -162,13 +185,15 @@ impl<'a> Judging<'a> {
         let prepared = match row.and_then(|row| self.spec.prepare(row)) {
             Ok(prepared) => prepared,
             Err(bad) => {
-                return Ok(Answer { line: results::unreadable(number, &bad), whole: false, resumed: false });
+                let line = results::unreadable(number, &bad);
+                return Ok(Answer { number, line, whole: false, resumed: false });
             }
         };
         let verdicts = self.ways.iter().map(|way| self.verdict(way, &prepared.row.task, judge, room));
         let (stored, fresh): (Vec<Stored>, Vec<bool>) = try_join_all(verdicts).await?.into_iter().unzip();
         let line = results::judged(number, &prepared, &self.spec.terms, &stored);
         Ok(Answer {
+            number,
             line: line.map_err(|e| Stop::Fault(e.to_string()))?,
             whole: stored.iter().all(|stored| stored.verdict().is_some()),
             resumed: !fresh.contains(&true),
@@ -213,4 +238,19 @@ impl<'a> Judging<'a> {
     }
 }
 
-pub type Item = io::Result<(u64, Result<Row, BadRow>)>;
+/// With its number.
+type Numbered = (u64, Result<Row, BadRow>);
+pub type Item = io::Result<Numbered>;
+
+/// Rows whose prompts have the longest beginnings in common, one behind the other.
+fn alike(mut rows: Vec<Numbered>) -> impl Iterator<Item = Numbered> {
+    let text = |row: &Result<Row, BadRow>, field: &str| {
+        row.as_ref().ok().and_then(|row| row.task.get(field)).map(Value::to_string)
+    };
+    rows.sort_by_cached_key(|(_, row)| [text(row, "input"), text(row, "context"), text(row, "reference")]);
+    rows.into_iter()
+}
+
+fn size(row: &Row) -> usize {
+    row.task.values().map(|value| value.as_str().map_or(64, str::len)).sum()
+}
