@@ -1,10 +1,14 @@
-//! What a dataset costs in memory: a row, and not the file. Alone in its program, because it counts every allocation.
+//! What a dataset costs in memory: a row, and not the file; and what a report of it costs. Alone in its program, because it
+//! counts every allocation.
 
+use lunette::eval::Report;
 use lunette::eval::dataset::{Columns, Dataset};
+use lunette::eval::run::{Line, Lines, Terms, settings};
 use serde_json::json;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 struct Counting;
@@ -28,6 +32,9 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
+
+/// Held while bytes are counted: they are those of all threads.
+static COUNTED: Mutex<()> = Mutex::new(());
 
 /// The most bytes that `work` holds at a time.
 fn peak(work: impl FnOnce()) -> usize {
@@ -89,6 +96,7 @@ fn object(i: usize) -> String {
 
 #[test]
 fn rows_pass_through_and_do_not_stay() {
+    let _alone = COUNTED.lock().unwrap();
     const ROWS: usize = 100_000;
     // Of the file, some 25 MB, no more than the buffers may be held.
     for (name, ends, piece) in [
@@ -155,4 +163,40 @@ fn rows_pass_through_and_do_not_stay() {
     assert_eq!((found.len(), &found[0]), (2, &Ok(2)));
     let (line, why) = found[1].as_ref().unwrap_err();
     assert!(*line == 3 && why.contains("longer than 64 MiB") && why.contains("quote"), "{line}: {why}");
+}
+
+#[test]
+fn a_report_of_many_rows_fits() {
+    const ROWS: usize = 100_000;
+    const MOST: usize = 300 << 20;
+    let rubric = json!({ "name": "moony", "task": "score",
+        "rubric": { "objective": "Is it moony?", "scale": { "1": "No.", "2": "", "3": "", "4": "", "5": "Yes." } } });
+    // A line of results, as a judge that needs no model leaves it.
+    let line = |i: usize| {
+        let p = |level: usize| if level == i % 5 { 0.6 } else { 0.1 };
+        json!({ "row": i, "id": i.to_string(), "task": { "input": format!("question {i}"), "response": "moon ".repeat(40) },
+            "labels": { "moony": [1 + (i * 7) % 5] },
+            "verdicts": { "moony": { "score": 1 + i % 5, "expected": 1.5 + (i % 5) as f64 / 2.0,
+                "distribution": { "1": p(0), "2": p(1), "3": p(2), "4": p(3), "5": p(4) }, "critique": null } } })
+            .to_string()
+    };
+    let _alone = COUNTED.lock().unwrap();
+    let mut sizes = Vec::new();
+    let held = peak(|| {
+        let rubrics: Vec<Terms> = vec![serde_json::from_value(rubric).unwrap()];
+        let mut lines = Lines::new(rubrics);
+        for i in 0..ROWS {
+            lines.push(&serde_json::from_str::<Line>(&line(i)).unwrap()).unwrap();
+        }
+        let settings = settings(lines.rubrics(), 0, lines.len());
+        let report = Report::of(lines.graded(), &settings).unwrap();
+        // One at a time, as the terminal writes them.
+        sizes.push(report.to_json().unwrap().len());
+        sizes.push(report.to_html().unwrap().len());
+        sizes.push(report.to_csv().len());
+        sizes.push(report.to_junit().unwrap().len());
+        sizes.push(report.to_markdown().unwrap().len());
+    });
+    assert!(sizes[0] > 40 << 20, "{sizes:?}");
+    assert!(held < MOST, "{held} bytes, for texts of {sizes:?}");
 }
