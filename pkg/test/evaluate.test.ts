@@ -320,6 +320,25 @@ describe("report", () => {
       expect(await renderReport(made, form)).toContain("quality");
   });
 
+  it("leaves out texts on request", async () => {
+    const results = await all(judge.evaluate(rows(30), SPEC));
+    const whole = await report(results, SPEC, { resamples: 100 });
+    const bare = await report(results, SPEC, { resamples: 100, texts: false });
+    expect(whole.rows[0]?.shown.responses).toHaveLength(1);
+    expect(bare.rows.map(({ shown }) => shown)).toEqual(whole.rows.map(() => ({ input: "", responses: [] })));
+    expect(bare.rows.map((row) => ({ ...row, shown: {} }))).toEqual(whole.rows.map((row) => ({ ...row, shown: {} })));
+    // Only the baseline that is made of lengths is missing.
+    const figures = ({ sections }: typeof whole) =>
+      sections.flatMap((section) =>
+        section.figures.map((figure) => ({
+          ...figure,
+          baselines: figure.baselines.filter(({ name }) => name !== "longer"),
+        })),
+      );
+    expect(figures(bare)).toEqual(figures(whole));
+    await expect(report(results, SPEC, { texts: 1 } as object)).rejects.toMatchObject({ code: "invalid-argument" });
+  });
+
   it("compares two runs on the same rows", async () => {
     const first = await all(judge.evaluate(rows(30), SPEC));
     scored.mockImplementation(() => Promise.resolve({ ...verdict(2, null), distribution: { 1: 0, 2: 1, 3: 0 } }));

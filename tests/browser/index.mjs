@@ -20,3 +20,5 @@ import "./page-load.test.mjs";
 import "./page.test.mjs";
 import "./page-access.test.mjs";
 import "./page-hostile.test.mjs";
+import "./page-evaluate.test.mjs";
+import "./page-large.test.mjs";

@@ -1,4 +1,4 @@
-import { json, signal as signalOf } from "../wire/check.js";
+import { flag, json, signal as signalOf } from "../wire/check.js";
 import type { Json } from "../wire/check.js";
 import { Client } from "../wire/client.js";
 import { reportForm, reportSettings, reportSpec, termsOf } from "../wire/evaluation-inputs.js";
@@ -29,11 +29,12 @@ export async function report(
   spec: Pick<EvaluationSpec, "task" | "rubrics">,
   options: ReportOptions = {},
 ): Promise<Report> {
-  const { signal, settings } = optionsOf(options);
+  const { signal, texts, settings } = optionsOf(options);
   const terms = termsOf(reportSpec(spec, "spec"));
   return inWorker(async (client) => {
-    await gather(client, 0, terms, results, "results", signal);
-    return client.call("report", [settings], { signal });
+    await gather(client, 0, terms, texts ? results : eachBare(results), "results", signal);
+    // As text: of many rows, a worker's values are there twice while they are on their way.
+    return JSON.parse(await client.call("report", [settings], { signal })) as Report;
   });
 }
 
@@ -69,12 +70,29 @@ export async function renderReport(report: Report, as: ReportForm): Promise<stri
   return inWorker((client) => client.call("renderReport", [data, form]));
 }
 
-function optionsOf(options: ReportOptions): { signal: AbortSignal | undefined; settings: ReportSettings } {
-  const { signal, ...settings } = options;
+function optionsOf(options: ReportOptions): {
+  signal: AbortSignal | undefined;
+  texts: boolean;
+  settings: ReportSettings;
+} {
+  const { signal, texts = true, ...settings } = options;
   return {
     signal: signal === undefined ? undefined : signalOf(signal, "options.signal"),
+    texts: flag(texts, "options.texts"),
     settings: reportSettings(settings, "options"),
   };
+}
+
+/** Results without their texts. */
+async function* eachBare(
+  results: Iterable<RowVerdict> | AsyncIterable<RowVerdict>,
+): AsyncGenerator<RowVerdict, void, undefined> {
+  for await (const result of results) {
+    const silent = Object.entries(result.verdicts ?? {}).map(
+      ([name, verdict]) => [name, { ...verdict, critique: null }] as const,
+    );
+    yield { ...result, task: {}, verdicts: Object.fromEntries(silent) };
+  }
 }
 
 /** Hands results over, a few at a time, so that they are not there twice. */

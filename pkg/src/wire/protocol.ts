@@ -67,7 +67,8 @@ export interface Calls {
   nextRows: { args: []; result: RowBatch };
   /** `run` tells the two runs of a comparison apart; `first` is the number of the first result. */
   addResults: { args: [run: 0 | 1, terms: Terms[], results: Json[], first: number]; result: undefined };
-  report: { args: [settings: ReportSettings]; result: Report };
+  /** As JSON. */
+  report: { args: [settings: ReportSettings]; result: string };
   compareRuns: { args: [settings: ReportSettings]; result: Paired };
   renderReport: { args: [report: Report, form: ReportForm]; result: string };
   dispose: { args: []; result: undefined };

@@ -1,4 +1,5 @@
-import type { Report } from "lunette";
+import type { RowVerdict } from "lunette";
+import type { Standings } from "./standing";
 
 /** The judge's expected score of a row, and what people agree on. */
 export interface LabelledScore {
@@ -6,9 +7,15 @@ export interface LabelledScore {
   human: number;
 }
 
-export function labelledScores(report: Report, rubric: string): LabelledScore[] {
-  return report.rows.flatMap((row) => {
-    if (row.rubric !== rubric || row.task !== "score" || row.verdict === null || row.consensus === null) return [];
-    return [{ expected: row.verdict.expected, human: Number(row.consensus) }];
+export function labelledScores(
+  results: readonly RowVerdict[],
+  rubric: string,
+  standings: Standings | undefined,
+): LabelledScore[] {
+  return results.flatMap(({ row, verdicts }) => {
+    const verdict = verdicts?.[rubric];
+    const consensus = standings?.get(row)?.consensus;
+    if (verdict === undefined || !("expected" in verdict) || consensus == null) return [];
+    return [{ expected: verdict.expected, human: Number(consensus) }];
   });
 }

@@ -4,8 +4,8 @@ import { isBad, saidIn } from "./rows";
 import type { AnyRow } from "./rows";
 
 /** Lines of JSON. In pieces, because a string has a limit. */
-export function lines(values: readonly unknown[]): Promise<Blob> {
-  const parts = values.map((value) => `${JSON.stringify(value)}\n`);
+export function lines(values: Iterable<unknown>): Promise<Blob> {
+  const parts = Array.from(values, (value) => `${JSON.stringify(value)}\n`);
   return Promise.resolve(new Blob(parts, { type: "application/jsonl" }));
 }
 
@@ -16,23 +16,25 @@ export const stem = (name: string): string => name.replace(/\.[^.]*$/, "") || "e
  * The rows that can be judged, with the labels that were given by hand behind those of the data. What was rated is named as in
  * a map, `label.NAME`, where there are several rubrics.
  */
-export function labelledRows(
-  rows: readonly AnyRow[],
+export function* labelledRows(
+  rows: Iterable<AnyRow>,
   labelOf: (row: number, rubric: string) => Answer | undefined,
   rubrics: readonly EvaluationRubric[],
-): Record<string, unknown>[] {
+): Generator<Record<string, unknown>, void, undefined> {
   const [only] = rubrics;
-  return rows.flatMap((row, number) => {
-    if (isBad(row)) return [];
+  let next = 0;
+  for (const row of rows) {
+    const number = next++;
+    if (isBad(row)) continue;
     const { labels: given, ...texts } = row;
     delete texts.line;
     const own = rubrics.flatMap(({ name }) => {
       const answer = labelOf(number, name);
       return answer === undefined ? [] : [[name, answer] as const];
     });
-    if (rubrics.length === 1 && only) return [{ ...texts, ...oneLabel(given, only.name, own[0]?.[1]) }];
-    return [{ ...texts, labels: { ...named(given), ...Object.fromEntries(own) } }];
-  });
+    if (rubrics.length === 1 && only) yield { ...texts, ...oneLabel(given, only.name, own[0]?.[1]) };
+    else yield { ...texts, labels: { ...named(given), ...Object.fromEntries(own) } };
+  }
 }
 
 function oneLabel(given: Row["labels"], name: string, own: unknown): { label?: unknown } {

@@ -6,13 +6,34 @@ export interface Standing {
   disagreement: number | null;
 }
 
-/** The rows of a rubric by their number. A report lists them in the order of the results that it was made of. */
-export function byRow(report: Report, rubric: string, results: readonly RowVerdict[]): Map<number, Standing> {
-  const standings = report.rows.filter((row) => row.rubric === rubric);
-  const found = new Map<number, Standing>();
-  standings.forEach(({ consensus, disagreement }, i) => {
-    const result = results[i];
-    if (result) found.set(result.row, { consensus, disagreement });
-  });
+/** By the number of the row. */
+export type Standings = ReadonlyMap<number, Standing>;
+
+/** The standings of each rubric. */
+export type ByRubric = ReadonlyMap<string, Standings>;
+
+export const NOWHERE: ByRubric = new Map();
+
+/** What a report says of all rows together. */
+export type Figures = Omit<Report, "rows">;
+
+export function figuresOf(report: Report): Figures {
+  const figures: Figures & { rows?: Report["rows"] } = { ...report };
+  delete figures.rows;
+  return figures;
+}
+
+/** The rows of each rubric. A report lists them in the order of the results that it was made of. */
+export function standingsOf(report: Report, results: readonly RowVerdict[]): ByRubric {
+  const found = new Map<string, Map<number, Standing>>();
+  const seen = new Map<string, number>();
+  for (const { rubric, consensus, disagreement } of report.rows) {
+    const place = seen.get(rubric) ?? 0;
+    seen.set(rubric, place + 1);
+    const own = found.get(rubric) ?? new Map<number, Standing>();
+    found.set(rubric, own);
+    const result = results[place];
+    if (result) own.set(result.row, { consensus, disagreement });
+  }
   return found;
 }

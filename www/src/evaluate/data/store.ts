@@ -5,6 +5,7 @@ import type { DBSchema, IDBPDatabase } from "idb";
 import type { Fault } from "../../data/faults";
 import type { Answer } from "./answers";
 import type { Form } from "./form";
+import { withoutTexts } from "./results";
 import type { ColumnMap } from "./rows";
 
 /** A run as it is kept on this machine: what was asked, and its data. */
@@ -26,6 +27,7 @@ export type HandLabels = Record<string, Answer>;
 
 interface Schema extends DBSchema {
   run: { key: "run"; value: StoredRun };
+  /** Without texts, which the data has. */
   results: { key: number; value: RowVerdict };
   labels: { key: number; value: HandLabels };
 }
@@ -34,6 +36,8 @@ const NAME = "lunette-evaluation";
 /** The journal of the package, for the page's runs. */
 export const JOURNAL = "lunette-evaluation-journal";
 const TABLES = ["run", "results", "labels"] as const;
+/** Values that are read at once. */
+const PIECE = 500;
 
 export interface Kept {
   run: StoredRun;
@@ -51,7 +55,8 @@ export class Store {
     const db = await this.#open();
     const run = await db.get("run", "run");
     if (run === undefined) return undefined;
-    const [results, labels] = await Promise.all([table(db, "results"), table(db, "labels")]);
+    const results = await table(db, "results", withoutTexts);
+    const labels = await table(db, "labels", (labels) => labels);
     return { run, results, labels };
   }
 
@@ -109,14 +114,25 @@ export class Store {
   }
 }
 
-async function table<N extends "results" | "labels">(db: IDBPDatabase<Schema>, name: N): Promise<Schema[N]["value"][]> {
-  const [keys, values] = await Promise.all([db.getAllKeys(name), db.getAll(name)]);
+/** A table by its keys. In pieces, so that what `bare` leaves out of many values is never there together. */
+async function table<N extends "results" | "labels">(
+  db: IDBPDatabase<Schema>,
+  name: N,
+  bare: (value: Schema[N]["value"]) => Schema[N]["value"],
+): Promise<Schema[N]["value"][]> {
   const list: Schema[N]["value"][] = [];
-  keys.forEach((key, i) => {
-    const value = values[i];
-    if (value !== undefined) list[key] = value;
-  });
-  return list;
+  let range: IDBKeyRange | undefined;
+  for (;;) {
+    const { store } = db.transaction(name);
+    const [keys, values] = await Promise.all([store.getAllKeys(range, PIECE), store.getAll(range, PIECE)]);
+    keys.forEach((key, i) => {
+      const value = values[i];
+      if (value !== undefined) list[key] = bare(value);
+    });
+    const last = keys.at(-1);
+    if (last === undefined || keys.length < PIECE) return list;
+    range = IDBKeyRange.lowerBound(last, true);
+  }
 }
 
 /** A journal whose failures do not end a run: it goes on without being kept. */

@@ -1,12 +1,18 @@
 import { report } from "lunette";
-import type { EvaluationRubric, Report, ReportSettings, RowVerdict } from "lunette";
+import type { EvaluationRubric, ReportSettings, RowVerdict } from "lunette";
 import { faultOf } from "../../data/faults";
 import type { Fault } from "../../data/faults";
 import type { Task } from "../data/form";
+import { eachWithTexts } from "../data/results";
+import type { RowList } from "../data/row-list";
+import { figuresOf, NOWHERE, standingsOf } from "../data/standing";
+import type { ByRubric, Figures } from "../data/standing";
 
 /** Rows × resamples that a report on the screen may take: a second or two. Files are made with all resamples. */
 const MOST_WORK = 2_000_000;
 const RESAMPLES = 1000;
+/** Rows whose texts a report on the screen is given. It shows one figure of them, and of more they take too much memory. */
+const MOST_TEXTS = 20_000;
 
 export interface Judged {
   task: Task;
@@ -18,18 +24,25 @@ const resamplesFor = (rows: number): number => Math.min(RESAMPLES, Math.floor(MO
 
 /** A report that follows the results. Only the latest one counts. */
 export class Agreement {
-  report = $state.raw<Report>();
+  report = $state.raw<Figures>();
+  /** By the name of the rubric. */
+  standings = $state.raw<ByRubric>(NOWHERE);
   computing = $state(false);
   fault = $state.raw<Fault>();
   #turn = 0;
 
-  async compute(results: RowVerdict[], judged: Judged, settings: ReportSettings = {}): Promise<void> {
+  /** @param rows the data, which has the texts of the results. */
+  async compute(results: RowVerdict[], rows: RowList, judged: Judged, settings: ReportSettings = {}): Promise<void> {
     const turn = ++this.#turn;
     this.computing = true;
     try {
-      const made = await report(results, judged, { resamples: resamplesFor(results.length), ...settings });
+      const texts = results.length <= MOST_TEXTS;
+      const given = texts ? eachWithTexts(results, rows) : results;
+      const made = await report(given, judged, { texts, resamples: resamplesFor(results.length), ...settings });
       if (turn !== this.#turn) return;
-      this.report = made;
+      // Of many rows, a report that lists them takes as much memory as the verdicts.
+      this.report = figuresOf(made);
+      this.standings = standingsOf(made, results);
       this.fault = undefined;
     } catch (error) {
       if (turn === this.#turn) this.fault = faultOf(error);
@@ -41,6 +54,7 @@ export class Agreement {
   clear(): void {
     this.#turn++;
     this.report = undefined;
+    this.standings = NOWHERE;
     this.fault = undefined;
     this.computing = false;
   }

@@ -1,9 +1,8 @@
 import { openRows } from "lunette";
-import type { Row } from "lunette";
 import { faultOf } from "../../data/faults";
 import type { Fault } from "../../data/faults";
-import { isBad, saidIn } from "../data/rows";
-import type { AnyRow, ColumnMap } from "../data/rows";
+import { RowList } from "../data/row-list";
+import type { ColumnMap } from "../data/rows";
 
 /** Rows between two updates of the page while a file is read. */
 const STEP = 2000;
@@ -22,21 +21,14 @@ export class Dataset {
   names = $state.raw<string[]>([]);
   /** What the user maps. */
   map = $state.raw<ColumnMap>({});
-  rows = $state.raw<AnyRow[]>([]);
+  rows = $state.raw(new RowList());
   reading = $state(false);
   /** Rows read so far. */
   read = $state(0);
   fault = $state.raw<Fault>();
 
-  readonly bad = $derived(this.rows.filter(isBad));
-  readonly good = $derived(this.rows.filter((row): row is Row => !isBad(row)));
   /** Whether two responses are compared. */
-  readonly pair = $derived(this.good[0]?.responseA !== undefined);
-  readonly labelled = $derived(this.good.filter(hasLabels).length);
-  /** Whether every row brings its own rubric. */
-  readonly ownRubrics = $derived(
-    this.good.length > 0 && this.good.every(({ rubric, criteria }) => rubric !== undefined || criteria !== undefined),
-  );
+  readonly pair = $derived(this.rows.firstGood(1).some(({ responseA }) => responseA !== undefined));
 
   #turn = 0;
 
@@ -48,7 +40,7 @@ export class Dataset {
     this.fault = undefined;
     try {
       const opened = await openRows(file, { name, map });
-      const rows: AnyRow[] = [];
+      const rows = new RowList();
       for await (const row of opened) {
         rows.push(row);
         if (rows.length % STEP === 0) this.read = rows.length;
@@ -72,11 +64,6 @@ export class Dataset {
 
   clear(): void {
     this.#turn++;
-    Object.assign(this, { file: undefined, name: "", map: {}, rows: [], reading: false, fault: undefined });
+    Object.assign(this, { file: undefined, name: "", map: {}, rows: new RowList(), reading: false, fault: undefined });
   }
-}
-
-function hasLabels({ labels }: Row): boolean {
-  const byName = typeof labels === "object" && labels !== null && !Array.isArray(labels);
-  return (byName ? Object.values(labels) : [labels]).some((given) => saidIn(given).length > 0);
 }

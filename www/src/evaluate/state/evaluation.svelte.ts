@@ -6,6 +6,7 @@ import type { JudgeState } from "../../state/judge.svelte";
 import { hasFailed } from "../data/answers";
 import { newForm, optionsOf, rubricsOf } from "../data/form";
 import type { Form } from "../data/form";
+import { withoutTexts } from "../data/results";
 import { forgiving, JOURNAL, Store, storageFault } from "../data/store";
 import type { StoredRun } from "../data/store";
 import { Agreement } from "./agreement.svelte";
@@ -146,6 +147,7 @@ export class Evaluation {
     if (run === undefined) return;
     this.stage = "run";
     if (data.file !== run.file || data.map !== run.map) await data.open(run.file, run.name, run.map);
+    await this.refresh();
   }
 
   /** Deletes the run, its verdicts and its labels. */
@@ -162,9 +164,11 @@ export class Evaluation {
   /** Computes the figures, if there are results or labels that they do not count yet. */
   async refresh(): Promise<void> {
     const { labelled } = this;
-    if (labelled.length === 0 || this.judging || labelled === this.#computed) return;
+    // The texts are the data's: while it is read they are missing, and during the setup they may be those of another run.
+    if (this.stage !== "run" || this.data.reading || this.judging) return;
+    if (labelled.length === 0 || labelled === this.#computed) return;
     this.#computed = labelled;
-    await this.agreement.compute(labelled, this.judged);
+    await this.agreement.compute(labelled, this.data.rows, this.judged);
   }
 
   /** Reads the calibrated scores off the journal: nothing is judged again. */
@@ -183,7 +187,8 @@ export class Evaluation {
     const journal = forgiving(indexedDbJournal(JOURNAL), (error) => (this.unkept = storageFault(error)));
     const onProgress = (progress: EvaluationProgress) => (this.progress = progress);
     const spec = { task, rubrics, journal, onProgress };
-    for await (const result of judge.evaluate(this.data.rows, spec, { ...optionsOf(form), signal })) {
+    for await (const whole of judge.evaluate(this.data.rows, spec, { ...optionsOf(form), signal })) {
+      const result = withoutTexts(whole);
       this.#judgedRows.list[result.row] = result;
       this.#fresh.push(result);
     }
