@@ -265,14 +265,16 @@ describe("evaluating a data set on the page", () => {
     await part(page, "task").selectOption("compare");
     const pairs = ["moon,tide,sums,1", "tide,star,sums,2", "star,moon,facts,1", "moon,star,facts,2"];
     const rows = pairs.map((pair, i) => `${i} + ${i}?,${2 * i},${2 * i + 1},${pair}`);
+    rows[0] = rows[0].replace(/1$/, "left one");
     await drop(page, "pairs.csv", ["question,answer_1,answer_2,model_1,model_2,category,human", ...rows].join("\n"));
     await part(page, "data-status").filter({ hasText: "4 rows with human labels" }).waitFor();
     assert.equal(await part(page, "map-systemA").inputValue(), "model_1");
     assert.equal(await part(page, "map-slice").inputValue(), "category");
+    await part(page, "meaning-left one").selectOption("a");
     await load(page);
     await part(page, "evaluate-button").click();
     await finished(page);
-    await part(page, "leaderboard").waitFor();
+    await part(page, "agreement-words").filter({ hasText: "of 4 rows" }).waitFor();
     const systems = await part(page, "leaderboard").locator("tbody th bdi").allInnerTexts();
     assert.deepEqual(systems.sort(), ["moon", "star", "tide"]);
     assert.deepEqual(await part(page, "slices").locator("tbody th").allInnerTexts(), ["sums", "facts"]);

@@ -30,6 +30,8 @@ export interface Form {
   /** Number of orders of the levels or labels. */
   orders: number;
   bothOrders: boolean;
+  /** What labels of the data mean: a score, a label of the rubric, a winner. */
+  labelValues: Record<string, string>;
 }
 
 export const kindOfTask: Record<Task, Kind> = { score: "scale", classify: "labels", compare: "criteria" };
@@ -56,6 +58,7 @@ export const newForm = (): Form => ({
   maxTokens: DEFAULT_WAYS.maxTokens,
   orders: 1,
   bothOrders: true,
+  labelValues: {},
 });
 
 /** A name that no rubric has yet. */

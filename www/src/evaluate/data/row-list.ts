@@ -4,6 +4,8 @@ import type { AnyRow } from "./rows";
 
 /** Rows that are packed, and unpacked, together. */
 const PIECE = 64;
+/** With more, labels are numbers of a scale. */
+const MOST_VALUES = 12;
 /** Unpacked pieces that are kept: those that a list shows, and the one that a search is at. */
 const MOST_OPEN = 8;
 
@@ -17,6 +19,7 @@ export class RowList implements Iterable<AnyRow> {
   readonly #bad = new Set<number>();
   #labelled = 0;
   #withOwn = 0;
+  readonly #values = new Set<string>();
   /** The latest last. */
   readonly #open = new Map<number, AnyRow[]>();
 
@@ -40,6 +43,11 @@ export class RowList implements Iterable<AnyRow> {
     return this.#labelled;
   }
 
+  /** The different labels, as texts, where they are few. */
+  get labelValues(): string[] {
+    return this.#values.size > MOST_VALUES ? [] : [...this.#values].sort();
+  }
+
   /** Whether every row that can be judged brings its own rubric. */
   get ownRubrics(): boolean {
     return this.good > 0 && this.#withOwn === this.good;
@@ -48,7 +56,10 @@ export class RowList implements Iterable<AnyRow> {
   push(row: AnyRow): void {
     if (isBad(row)) this.#bad.add(this.length);
     else {
-      if (hasLabels(row)) this.#labelled += 1;
+      const said = labelsOf(row);
+      if (said.length > 0) this.#labelled += 1;
+      // One more than are shown tells that there are too many.
+      for (const label of said) if (this.#values.size <= MOST_VALUES) this.#values.add(String(label));
       if (row.rubric !== undefined || row.criteria !== undefined) this.#withOwn += 1;
     }
     this.#tail.push(row);
@@ -110,7 +121,8 @@ export class RowList implements Iterable<AnyRow> {
   }
 }
 
-function hasLabels({ labels }: Row): boolean {
+/** What people said of a row, of whatever they rated. */
+function labelsOf({ labels }: Row): unknown[] {
   const byName = typeof labels === "object" && labels !== null && !Array.isArray(labels);
-  return (byName ? Object.values(labels) : [labels]).some((given) => saidIn(given).length > 0);
+  return (byName ? Object.values(labels) : [labels]).flatMap(saidIn);
 }

@@ -186,7 +186,7 @@ export class Evaluation {
     const { task, rubrics } = this.judged;
     const journal = forgiving(indexedDbJournal(JOURNAL), (error) => (this.unkept = storageFault(error)));
     const onProgress = (progress: EvaluationProgress) => (this.progress = progress);
-    const spec = { task, rubrics, journal, onProgress };
+    const spec = { task, rubrics, journal, onProgress, labelValues: form.labelValues };
     for await (const whole of judge.evaluate(this.data.rows, spec, { ...optionsOf(form), signal })) {
       const result = withoutTexts(whole);
       this.#judgedRows.list[result.row] = result;
