@@ -242,12 +242,17 @@ impl<'a> Judging<'a> {
 type Numbered = (u64, Result<Row, BadRow>);
 pub type Item = io::Result<Numbered>;
 
-/// Rows whose prompts have the longest beginnings in common, one behind the other.
+/// Rows that begin alike, one behind the other, where the first of them was. What stands first in a prompt are the passages,
+/// else the instruction.
 fn alike(mut rows: Vec<Numbered>) -> impl Iterator<Item = Numbered> {
-    let text = |row: &Result<Row, BadRow>, field: &str| {
-        row.as_ref().ok().and_then(|row| row.task.get(field)).map(Value::to_string)
-    };
-    rows.sort_by_cached_key(|(_, row)| [text(row, "input"), text(row, "context"), text(row, "reference")]);
+    let mut firsts: HashMap<String, u64> = HashMap::new();
+    rows.sort_by_cached_key(|(number, row)| {
+        let task = row.as_ref().ok().map(|row| &row.task);
+        match task.and_then(|task| task.get("context").or(task.get("input"))) {
+            Some(beginning) => *firsts.entry(beginning.to_string()).or_insert(*number),
+            None => *number,
+        }
+    });
     rows.into_iter()
 }
 
