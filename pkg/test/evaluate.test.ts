@@ -109,6 +109,29 @@ describe("Judge.evaluate", () => {
     expect((await results.next()).done).toBe(true);
   });
 
+  it("judges rows of a list that begin alike one behind the other", async () => {
+    const order: number[] = [];
+    scored.mockImplementation((_kind, task) => {
+      order.push(Number((task as ScoreTask).response));
+      return Promise.resolve(verdict(1, null));
+    });
+    // Ten passages by turns, then rows without any.
+    const given = Array.from({ length: 220 }, (_, i) => ({
+      input: `say ${i}`,
+      response: String(i),
+      ...(i < 200 && { context: [`passage ${i % 10}`, "and more"] }),
+    }));
+    const results = await all(judge.evaluate(given, { ...SPEC, batch: 4 }));
+    expect(results.map(({ row }) => row)).toEqual(given.map((_, i) => i));
+    expect(order.slice(0, 8)).toEqual([0, 10, 20, 30, 40, 50, 60, 1]);
+    expect(order.slice(200)).toEqual(given.slice(200).map((_, i) => 200 + i));
+    // None waits for more than a window.
+    expect(Math.max(...order.map((row, place) => place - row))).toBeLessThan(64);
+    order.length = 0;
+    await all(judge.evaluate(given.values(), { ...SPEC, batch: 4 }));
+    expect(order).toEqual(given.map((_, i) => i));
+  });
+
   it("puts what is wrong with a row into its result", async () => {
     scored.mockImplementation((_kind, task) =>
       (task as ScoreTask).response === "xxx"

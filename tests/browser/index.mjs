@@ -22,3 +22,4 @@ import "./page-access.test.mjs";
 import "./page-hostile.test.mjs";
 import "./page-evaluate.test.mjs";
 import "./page-large.test.mjs";
+import "./reports.test.mjs";

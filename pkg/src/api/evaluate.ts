@@ -1,19 +1,17 @@
-import { wrong } from "../wire/check.js";
 import { LunetteError } from "../wire/errors.js";
 import { termsOf } from "../wire/evaluation-inputs.js";
 import { RowJudge, settingsText } from "./evaluation.js";
 import type { Bench, Judged } from "./evaluation.js";
-import type { BadRow, EvaluationProgress, EvaluationSpec, Row, RowVerdict } from "../types/index.js";
-
-/** Rows of a data set. */
-export type Rows = Iterable<Row | BadRow> | AsyncIterable<Row | BadRow>;
+import { countOf, GroupedSource, Source } from "./row-source.js";
+import type { Rows } from "./row-source.js";
+import type { EvaluationProgress, EvaluationSpec, RowVerdict } from "../types/index.js";
 
 /** Sequences that the engine computes at once, where a load does not say otherwise. */
 const BATCH = 16;
 
 /**
  * Judges rows several at a time, and gives their results in their order. A row is taken when a place is free, and places
- * become free as results are taken.
+ * become free as results are taken. Rows of a list that begin alike are judged one behind the other.
  *
  * @param options those of the judge, for the hash of a verdict.
  * @param signal ends the run.
@@ -29,11 +27,13 @@ export async function* evaluate(
   await bench.client.call("checkTerms", [terms]);
   const settings = await settingsText(bench, options);
   const judge = new RowJudge(bench, terms, spec.labelValues ?? {}, settings, spec.journal);
-  const tally = new Tally(Array.isArray(rows) ? rows.length : undefined, spec.onProgress);
-  const source = new Source(rows);
+  const total = countOf(rows);
+  const tally = new Tally(total, spec.onProgress);
+  const source = total === undefined ? new Source(rows) : new GroupedSource(rows);
   // A row's rubrics share most of their prompts, so they run together.
   const atOnce = Math.max(1, Math.floor((spec.batch ?? BATCH) / terms.length));
   const running: Promise<Judged | undefined>[] = [];
+  const done = new Map<number, Judged>();
   const begin = () => {
     const judged = source.next().then((next) => next && judge.judge(next.number, next.row));
     // A failure is met when its turn comes.
@@ -41,49 +41,22 @@ export async function* evaluate(
     running.push(judged);
   };
   try {
-    for (;;) {
-      while (running.length < atOnce) begin();
-      const judged = await unlessAborted(running.shift(), signal);
-      // Rows end in order, so behind the first that is missing there is none.
+    for (let due = 0; ; due += 1) {
+      while (!done.has(due)) {
+        while (running.length < atOnce) begin();
+        const judged = await unlessAborted(running.shift(), signal);
+        // Behind the first that is missing there is none, and all before it are done.
+        if (judged === undefined) return;
+        done.set(judged.result.row, judged);
+      }
+      const judged = done.get(due);
       if (judged === undefined) return;
+      done.delete(due);
       tally.count(judged);
       yield judged.result;
     }
   } finally {
     source.close();
-  }
-}
-
-/** Takes rows one by one, in turn, and numbers them. */
-class Source {
-  readonly #rows: Iterator<Row | BadRow> | AsyncIterator<Row | BadRow>;
-  #turn: Promise<unknown> = Promise.resolve();
-  #count = 0;
-  #open = true;
-
-  constructor(rows: Rows) {
-    if (typeof rows === "object" && Symbol.asyncIterator in rows) this.#rows = rows[Symbol.asyncIterator]();
-    else if (typeof rows === "object" && Symbol.iterator in rows) this.#rows = rows[Symbol.iterator]();
-    else throw wrong("rows", "an array, or another iterable or async iterable of rows", rows);
-  }
-
-  next(): Promise<{ number: number; row: Row | BadRow } | undefined> {
-    const next = this.#turn.then(async () => {
-      if (!this.#open) return undefined;
-      const next: IteratorResult<Row | BadRow, unknown> = await this.#rows.next();
-      if (next.done !== true) return { number: this.#count++, row: next.value };
-      this.#open = false;
-      return undefined;
-    });
-    this.#turn = next;
-    return next;
-  }
-
-  /** Lets the rows' source end. Whether it does is its own matter. */
-  close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    void Promise.resolve(this.#rows.return?.()).catch(() => undefined);
   }
 }
 

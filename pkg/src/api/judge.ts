@@ -115,7 +115,7 @@ export class Judge {
 
   /**
    * Judges the rows of a data set, several at a time, and gives a result for each in their order, as `lunette evaluate` does.
-   * Rows are taken as results are. What is wrong with a row is in its result; {@link report} says how far the judge agrees with
+   * Rows are taken as results are; of a list, rows with the same passages are judged together. What is wrong with a row is in its result; {@link report} says how far the judge agrees with
    * people. docs/guides/evaluating.md shows it.
    *
    * @param rows an array, a stream of rows, or a file that {@link openRows} opened.
