@@ -48,11 +48,11 @@ export async function* evaluate(
         // Behind the first that is missing there is none, and all before it are done.
         if (judged === undefined) return;
         done.set(judged.result.row, judged);
+        tally.count(judged);
       }
       const judged = done.get(due);
       if (judged === undefined) return;
       done.delete(due);
-      tally.count(judged);
       yield judged.result;
     }
   } finally {

@@ -95,7 +95,7 @@ export interface EvaluationSpec {
    * verdict that is there already is not reached again.
    */
   journal?: Journal;
-  /** Called behind each row. */
+  /** Called when a row is done, which can be before its result is given: results keep the order of the rows. */
   onProgress?: (progress: EvaluationProgress) => void;
 }
 
