@@ -149,7 +149,7 @@ mod tests {
             x.judge.interval.is_some_and(|[low, high]| low <= x.judge.strength && x.judge.strength <= high)
         );
         let html = report.to_html().unwrap();
-        assert!(html.contains("Leaderboard: 4 comparisons by the judge, 3 by people, 2 without two systems"));
+        assert!(html.contains("4 comparisons by the judge, 3 by people, 2 without two systems"));
         assert!(report.to_markdown().unwrap().contains("| x | 1 |"));
     }
 

@@ -77,7 +77,9 @@ function results(task, error) {
     const texts =
       task === "compare" ? responses : { response: row % 3 === 0 ? LONG : `It is ${2 * row}.\n\n  Surely.` };
     const place = { row, id: row === 7 ? LONG : `question-${row}`, group: `document ${row % 5}` };
-    const given = { ...place, task: { input: text, ...texts, context: "A passage." } };
+    const systems = ["luna", LONG, "sol"].filter((_, i) => i !== row % 3);
+    const kinds = { slice: ["sums", HEBREW][row % 2], ...(task === "compare" && { systems }) };
+    const given = { ...place, ...kinds, task: { input: text, ...texts, context: "A passage." } };
     if (row % 13 === 5)
       return { ...given, error: { code: "context-overflow", message: `The texts are too long: ${LONG}` } };
     const said = row % 9 === 2 ? {} : { labels: both(task, () => raters(task, truth, row)) };
