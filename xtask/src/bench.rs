@@ -53,6 +53,8 @@ enum Part {
     Model,
     /// Rows a minute
     Judge,
+    /// Rows a minute of an evaluation, beside those of one call after another
+    Evaluate,
     /// Time until ready, time until the first verdict, memory
     Load,
     /// Other engines beside ours, on the same file
@@ -101,7 +103,7 @@ impl Options {
 /// Measures, prints a table, and writes the JSON file.
 pub fn bench(options: &Options) -> Result<()> {
     let parts = match options.part {
-        Part::All => vec![Part::Kernels, Part::Model, Part::Judge, Part::Load, Part::Peers],
+        Part::All => vec![Part::Kernels, Part::Model, Part::Judge, Part::Evaluate, Part::Load, Part::Peers],
         part => vec![part],
     };
     let mut report = Report::default();
