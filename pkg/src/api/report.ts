@@ -31,11 +31,12 @@ export async function report(
 ): Promise<Report> {
   const { signal, texts, settings } = optionsOf(options);
   const terms = termsOf(reportSpec(spec, "spec"));
-  return inWorker(async (client) => {
+  // As text: of many rows, a worker's values are there twice while they are on their way.
+  const made = await inWorker(async (client) => {
     await gather(client, 0, terms, texts ? results : eachBare(results), "results", signal);
-    // As text: of many rows, a worker's values are there twice while they are on their way.
-    return JSON.parse(await client.call("report", [settings], { signal })) as Report;
+    return client.call("report", [settings], { signal });
   });
+  return JSON.parse(made) as Report;
 }
 
 /**
@@ -88,10 +89,11 @@ async function* eachBare(
   results: Iterable<RowVerdict> | AsyncIterable<RowVerdict>,
 ): AsyncGenerator<RowVerdict, void, undefined> {
   for await (const result of results) {
-    const silent = Object.entries(result.verdicts ?? {}).map(
-      ([name, verdict]) => [name, { ...verdict, critique: null }] as const,
-    );
-    yield { ...result, task: {}, verdicts: Object.fromEntries(silent) };
+    const verdicts = Object.entries(result.verdicts ?? {});
+    // Most have no critique, and a copy of each would be a hundred bytes for the collector.
+    const wordy = verdicts.some(([, { critique }]) => critique !== null);
+    const silent = () => Object.fromEntries(verdicts.map(([name, verdict]) => [name, { ...verdict, critique: null }]));
+    yield { ...result, task: {}, ...(wordy && { verdicts: silent() }) };
   }
 }
 
@@ -122,9 +124,14 @@ async function gather(
 /** A worker of its own: the engine's is busy with judging. It is stopped if the call is aborted. */
 async function inWorker<T>(work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client(await connect());
+  let done;
   try {
-    return await work(client);
-  } finally {
+    done = await work(client);
+  } catch (error) {
     void client.dispose();
+    throw error;
   }
+  // Its memory is free before its answer is unpacked: of many rows both are large.
+  await client.dispose();
+  return done;
 }
