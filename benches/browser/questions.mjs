@@ -2,7 +2,7 @@
 
 const PLACES = ["Arven", "Brill", "Corsa", "Dorne", "Elvik", "Fenwick", "Galt", "Harrow", "Istra", "Jorvik"];
 const TRADES = ["salt", "wool", "glass", "timber"];
-const RIVERS = ["the Lind", "the Osk", "the Tarn", "the Vell", "the Wey"];
+const RIVERS = ["the Lind", "the Osk", "the Tarn", "the Brent", "the Wey"];
 const FOUNDERS = ["fishers", "monks", "miners", "weavers", "shepherds", "boat builders", "exiles"];
 
 /** A town with its facts. No two of twenty share all. */

@@ -430,7 +430,7 @@ fn a_report_knows_kinds_of_rows_and_who_wrote_them() {
     let place = Workplace::new("evaluate-systems");
     let writers = ["me", "luna", "sol"];
     let row = |i: usize| {
-        let kind = if i % 2 == 0 { "long" } else { "short" };
+        let kind = if i.is_multiple_of(2) { "long" } else { "short" };
         json!({ "input": format!("Say moon, {i}."), "output_1": "moon ".repeat(1 + i % 5), "output_2": "moon ".repeat(1 + i % 3),
             "model_1": writers[i % 3], "model_2": writers[(i + 1 + i % 2) % 3], "category": kind,
             "label": 1 + i % 2 })

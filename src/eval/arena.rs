@@ -32,7 +32,7 @@ pub(super) fn leaderboard(
     players.values_mut().zip(0..).for_each(|(index, next)| *index = next);
     match players.len() {
         0 => return Ok((None, None)),
-        ..=MOST_SYSTEMS => {}
+        1..=MOST_SYSTEMS => {}
         many => {
             let why =
                 format!("The responses are of {many} systems: more than {MOST_SYSTEMS} are not ranked.");

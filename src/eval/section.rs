@@ -1,18 +1,16 @@
 //! One rubric's part of a report.
 
 use super::arena::leaderboard;
-use super::baseline::{alpha_of_people, baselines, ceiling};
-use super::measure::{believed, interval, metrics};
-use super::metric::Metric;
-use super::report::{Bin, Confusion, Figure, Interval, LabelFigures, Method, Raters, Section};
+use super::baseline::alpha_of_people;
+use super::figure::figures;
+use super::measure::believed;
+use super::report::{Bin, Confusion, Interval, LabelFigures, Method, Raters, Section};
 use super::row::Task;
 use super::sample::{Pair, Sample};
 use super::settings::Settings;
 use super::slices::slices;
 use crate::Result;
-use crate::statistics::{
-    Distance, ReliabilityBin, auroc, confusion, constant, counts, labels_for_width, reliability,
-};
+use crate::statistics::{Distance, ReliabilityBin, auroc, confusion, constant, counts, reliability};
 
 /// Fewer rows say little.
 const FEW: usize = 30;
@@ -43,30 +41,6 @@ pub(super) fn section(sample: &Sample, settings: &Settings) -> Result<Section> {
         slices,
         leaderboard,
     })
-}
-
-pub(super) fn figures(sample: &Sample, settings: &Settings) -> Vec<Figure> {
-    let metrics = metrics(sample.task, sample.labels.len());
-    metrics.into_iter().map(|metric| figure(metric, sample, settings)).collect()
-}
-
-fn figure(metric: Metric, sample: &Sample, settings: &Settings) -> Figure {
-    let mut pairs: Vec<Pair> =
-        sample.pairs.iter().filter(|pair| metric.uses(pair, sample)).copied().collect();
-    // No figure depends on their order, and those of ranks are faster so.
-    pairs.sort_by(|a, b| a.predicted.total_cmp(&b.predicted));
-    let value = metric.of(&pairs, sample);
-    let interval = value.and_then(|value| interval(metric, value, &pairs, sample, settings));
-    let needed = |found: Interval| labels_for_width(pairs.len(), found.high - found.low, settings.width);
-    Figure {
-        metric,
-        value,
-        n: pairs.len(),
-        interval,
-        baselines: baselines(metric, &pairs, sample, settings.seed),
-        ceiling: ceiling(metric, &pairs, sample),
-        labels_needed: interval.and_then(needed),
-    }
 }
 
 fn label_figures(

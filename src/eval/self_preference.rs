@@ -126,7 +126,7 @@ mod tests {
     /// Of every four comparisons the judge's own is the better one in three. `favour` is added to p(own).
     fn comparisons(p_better: f64, favour: f64, noise: f64) -> Vec<Value> {
         let row = |i: usize| {
-            let (own_first, own_better) = (i % 2 == 0, i % 4 != 3);
+            let (own_first, own_better) = (i.is_multiple_of(2), i % 4 != 3);
             let own = (if own_better { p_better } else { 1.0 - p_better })
                 + favour
                 + noise * ((i % 5) as f64 - 2.0);

@@ -1,9 +1,9 @@
 //! The rows of a rubric by their kind.
 
+use super::figure::figures;
 use super::report::Slice;
 use super::row::Graded;
 use super::sample::Sample;
-use super::section::figures;
 use super::settings::Settings;
 use crate::Result;
 use std::collections::BTreeMap;
@@ -26,8 +26,8 @@ pub(super) fn slices(sample: &Sample, settings: &Settings) -> Result<(Vec<Slice>
         kinds[place].1.push(row);
     }
     match kinds.len() {
-        ..=1 => Ok((Vec::new(), None)),
-        ..=MOST => {
+        0 | 1 => Ok((Vec::new(), None)),
+        2..=MOST => {
             let slices = kinds.into_iter().map(|(name, rows)| slice(name, rows, sample, settings));
             Ok((slices.collect::<Result<_>>()?, None))
         }
