@@ -1,7 +1,7 @@
 //! From rows to a report.
 
 use super::report::{Check, Report, Row, Section, VERSION};
-use super::row::{Graded, Task};
+use super::row::{Grade, Graded, Shown, Task};
 use super::sample::Sample;
 use super::section::section;
 use super::self_preference::self_preference;
@@ -32,6 +32,20 @@ impl Report {
             probes,
             rows: rows.into_iter().zip(standings).map(row).collect(),
         })
+    }
+}
+
+impl Report {
+    /// Of each row, leaves only its name, what people agree on and the disagreement.
+    pub fn leave_out_details(&mut self) {
+        for row in &mut self.rows {
+            row.graded.shown = Shown::default();
+            row.graded.grade = match row.graded.grade.task() {
+                Task::Score => Grade::Score { verdict: None, human: Vec::new() },
+                Task::Classify => Grade::Classify { verdict: None, human: Vec::new() },
+                Task::Compare => Grade::Compare { verdict: None, human: Vec::new() },
+            };
+        }
     }
 }
 

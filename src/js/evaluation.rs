@@ -97,11 +97,16 @@ impl WasmResults {
         add().map_err(thrown)
     }
 
-    /// The report as JSON, under settings beside those of the run.
-    pub fn report(self, given: JsValue) -> Thrown<String> {
+    /// The report as JSON, under settings beside those of the run. Without details a row has only its place: of many rows, texts,
+    /// verdicts and labels are most of the report.
+    pub fn report(self, given: JsValue, details: bool) -> Thrown<String> {
         let report = || {
             let settings = self.settings(argument(given, "settings")?)?;
-            Report::of(self.0.graded(), &settings)?.to_json()
+            let mut report = Report::of(self.0.graded(), &settings)?;
+            if !details {
+                report.leave_out_details();
+            }
+            report.to_json()
         };
         report().map_err(thrown)
     }

@@ -16,7 +16,7 @@ const ROWS = Number(process.env.LUNETTE_ROWS ?? 100_000);
 const MOST = 300;
 /**
  * The same at the worst moment, garbage and all: a worker that makes a report has every row as a struct of its own. Measured are
- * 470 to 530, by when the browser collects.
+ * some 450, by when the browser collects.
  */
 const MOST_AT_ONCE = 600;
 /** Milliseconds for which the page may answer nothing. */

@@ -29,12 +29,12 @@ export async function report(
   spec: Pick<EvaluationSpec, "task" | "rubrics">,
   options: ReportOptions = {},
 ): Promise<Report> {
-  const { signal, texts, settings } = optionsOf(options);
+  const { signal, details, settings } = optionsOf(options);
   const terms = termsOf(reportSpec(spec, "spec"));
   // As text: of many rows, a worker's values are there twice while they are on their way.
   const made = await inWorker(async (client) => {
-    await gather(client, 0, terms, texts ? results : eachBare(results), "results", signal);
-    return client.call("report", [settings], { signal });
+    await gather(client, 0, terms, details ? results : eachBare(results), "results", signal);
+    return client.call("report", [settings, details], { signal });
   });
   return JSON.parse(made) as Report;
 }
@@ -73,13 +73,13 @@ export async function renderReport(report: Report, as: ReportForm): Promise<stri
 
 function optionsOf(options: ReportOptions): {
   signal: AbortSignal | undefined;
-  texts: boolean;
+  details: boolean;
   settings: ReportSettings;
 } {
-  const { signal, texts = true, ...settings } = options;
+  const { signal, details = true, ...settings } = options;
   return {
     signal: signal === undefined ? undefined : signalOf(signal, "options.signal"),
-    texts: flag(texts, "options.texts"),
+    details: flag(details, "options.details"),
     settings: reportSettings(settings, "options"),
   };
 }

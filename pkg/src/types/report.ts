@@ -31,10 +31,10 @@ export interface ReportSettings {
 /** How a report is made. */
 export interface ReportOptions extends ReportSettings {
   /**
-   * `false` leaves out the texts of the rows (`shown`): a report of very many rows then takes a fraction of the memory. Renderings
-   * lack them, and so does the baseline that prefers the longer response. Default `true`.
+   * `false` leaves out what the rows hold, their texts, verdicts and labels: a report of very many rows then takes a fraction of
+   * the memory. Renderings lack them, and figures the baseline that prefers the longer response. Default `true`.
    */
-  texts?: boolean;
+  details?: boolean;
   /** Cancels the call. Its promise rejects with code `"aborted"`. */
   signal?: AbortSignal;
 }

@@ -68,7 +68,7 @@ export interface Calls {
   /** `run` tells the two runs of a comparison apart; `first` is the number of the first result. */
   addResults: { args: [run: 0 | 1, terms: Terms[], results: Json[], first: number]; result: undefined };
   /** As JSON. */
-  report: { args: [settings: ReportSettings]; result: string };
+  report: { args: [settings: ReportSettings, details: boolean]; result: string };
   compareRuns: { args: [settings: ReportSettings]; result: Paired };
   renderReport: { args: [report: Report, form: ReportForm]; result: string };
   dispose: { args: []; result: undefined };

@@ -79,7 +79,7 @@ export interface WasmRows {
 export interface WasmResults {
   add(results: Json[], first: number): void;
   /** A {@link Report} as JSON. */
-  report(settings: ReportSettings): string;
+  report(settings: ReportSettings, details: boolean): string;
   /** A {@link Paired} as JSON. */
   compared(second: WasmResults, settings: ReportSettings): string;
   free(): void;

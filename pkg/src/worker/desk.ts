@@ -37,8 +37,8 @@ export class Desk {
   }
 
   /** As JSON. */
-  report(settings: ReportSettings): string {
-    return this.#take(0).report(settings);
+  report(settings: ReportSettings, details: boolean): string {
+    return this.#take(0).report(settings, details);
   }
 
   compare(settings: ReportSettings): Paired {
