@@ -38,7 +38,11 @@ export class Agreement {
     try {
       const texts = results.length <= MOST_TEXTS;
       const given = texts ? eachWithTexts(results, rows) : results;
-      const made = await report(given, judged, { details: texts, resamples: resamplesFor(results.length), ...settings });
+      const made = await report(given, judged, {
+        details: texts,
+        resamples: resamplesFor(results.length),
+        ...settings,
+      });
       if (turn !== this.#turn) return;
       // Of many rows, a report that lists them takes as much memory as the verdicts.
       this.report = figuresOf(made);
