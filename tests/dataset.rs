@@ -292,6 +292,11 @@ fn kinds_of_rows_and_their_writers_are_known() {
         // Without other columns these are the responses.
         (json!({ "question": "q", "model_a": "x", "model_b": "y" }), None, vec![]),
         (json!({ "question": "q", "answer": "x", "model": "luna", "subset": 3 }), Some("3"), vec!["luna"]),
+        (
+            json!({ "question": "q", "answer": "x", "system": "You are a helpful assistant. ".repeat(9) }),
+            None,
+            vec![],
+        ),
         // One writer of two is of no use.
         (json!({ "question": "q", "answer_1": "x", "answer_2": "y", "model_1": "luna" }), None, vec![]),
         (

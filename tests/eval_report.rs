@@ -336,13 +336,13 @@ fn a_table_of_rows_is_csv() {
         _ => (lines, quoted),
     });
     assert_eq!((lines, quoted), (5, false), "{csv}");
-    let table = json!([{ "id": "=1+1", "task": "compare", "human": ["tie"],
+    let table = json!([{ "id": "=1+1", "task": "compare", "human": ["tie"], "slice": "sums", "systems": ["luna", "=sol"],
         "verdict": { "winner": "a", "probabilityA": 0.75, "consistent": false }, "shown": { "input": "-2", "responses": ["\"q\"", "x,y"] } }]);
     let csv = Report::of(rows(table), &settings()).expect("a report").to_csv();
     let line = csv.lines().nth(1).expect("a row");
     assert_eq!(
         line,
-        r#",'=1+1,,compare,a,,0.75,false,tie,"[""tie""]",0.5,,"[[""a"",0.75],[""b"",0.25]]",,-2,"""q""","x,y""#
+        r#",'=1+1,,sums,compare,a,,0.75,false,tie,"[""tie""]",0.5,,"[[""a"",0.75],[""b"",0.25]]",,-2,"""q""","x,y",luna,'=sol"#
     );
     assert_eq!(serde_json::to_value(Winner::Tie).expect("a word"), "tie");
 }

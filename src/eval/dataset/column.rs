@@ -140,6 +140,9 @@ fn inner<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     }
 }
 
+/// Characters of a system's name. What is longer is a text, such as the system message of a chat.
+const LONGEST_NAME: usize = 128;
+
 /// What a shape or a map makes of a record, before it is known to be complete.
 #[derive(Debug, Default)]
 pub struct Draft {
@@ -197,8 +200,10 @@ impl Draft {
                 Field::Slice => self.slice = values().find_map(|(_, value)| text::plain(value?)),
                 Field::System | Field::SystemA | Field::SystemB => {
                     match values().find_map(|(_, value)| text::plain(value?)) {
-                        Some(name) => self.systems.insert(field.clone(), name),
-                        None => self.systems.remove(field),
+                        Some(name) if name.chars().count() <= LONGEST_NAME => {
+                            self.systems.insert(field.clone(), name)
+                        }
+                        _ => self.systems.remove(field),
                     };
                 }
                 _ => {
