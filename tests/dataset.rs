@@ -297,6 +297,11 @@ fn kinds_of_rows_and_their_writers_are_known() {
             None,
             vec![],
         ),
+        (
+            json!({ "input": "q", "responseA": "x", "responseB": "y", "systems": ["luna", "sol"], "slice": "sky" }),
+            Some("sky"),
+            vec!["luna", "sol"],
+        ),
         // One writer of two is of no use.
         (json!({ "question": "q", "answer_1": "x", "answer_2": "y", "model_1": "luna" }), None, vec![]),
         (

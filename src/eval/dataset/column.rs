@@ -108,6 +108,13 @@ pub fn guess(fields: &Map<String, Value>) -> Columns {
             columns.insert(field, vec![name]);
         }
     }
+    // A list of all of them is what the package's rows have.
+    let listed: &[Field] = match fields.get("systems").and_then(Value::as_array).map(Vec::len) {
+        Some(1) => &[Field::System],
+        Some(2) => &[Field::SystemA, Field::SystemB],
+        _ => &[],
+    };
+    columns.extend(listed.iter().enumerate().map(|(i, field)| (field.clone(), vec![format!("systems.{i}")])));
     columns
 }
 
