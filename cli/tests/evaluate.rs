@@ -469,4 +469,11 @@ fn a_report_knows_kinds_of_rows_and_who_wrote_them() {
     assert_eq!(section["leaderboard"]["judged"], 12);
     assert_eq!(report["probes"][0]["probe"], "self-preference");
     assert!(text(&place, "whole/report.md").contains("Leaderboard of 12 comparisons"));
+    let run = evaluate(&place, &args(&["--out=whole", "--own=nobody"]));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(!run.stderr.contains("no response is by"), "me is there: {}", run.stderr);
+    let other: Vec<&str> =
+        args(&["--out=whole"]).into_iter().filter(|arg| !arg.starts_with("--own")).collect();
+    let run = evaluate(&place, &[&other[..], &["--own=nobody"]].concat());
+    assert!(run.stderr.contains("no response is by nobody"), "{}", run.stderr);
 }

@@ -19,7 +19,8 @@ pub struct EvalFile {
     /// The format of the data; recognized where not given.
     pub format: Option<FormatName>,
     /// Which columns are what: `input`, `response`, `responseA`, `responseB`, `reference`, `context`, `rubric`, `criteria`,
-    /// `id`, `group`, `slice`, and who wrote the responses: `system`, or `systemA` and `systemB`. Several columns are joined; a path such as `response.text` leads into objects.
+    /// `id`, `group`, `slice`, and who wrote the responses: `system`, or `systemA` and `systemB`. Several columns are joined; a
+    /// path such as `response.text` leads into objects.
     pub map: BTreeMap<String, Columns>,
     /// The columns with people's labels: one, one for each rater, or by rubric.
     pub labels: Option<LabelColumns>,

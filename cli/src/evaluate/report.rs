@@ -55,6 +55,12 @@ pub fn write(
         ..settings(lines.rubrics(), run.seed, lines.len())
     };
     let mut report = Report::of(lines.graded(), &settings)?;
+    if !run.own.is_empty() && report.probes.is_empty() {
+        eprintln!(
+            "lunette: no response is by {}: `own` takes names as the data has them, in a column of systems",
+            run.own.join(" or ")
+        );
+    }
     report.probes.splice(0..0, probes);
     let markdown = report.to_markdown()?;
     // One at a time: those of a large run are large.
