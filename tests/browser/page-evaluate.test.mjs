@@ -270,6 +270,7 @@ describe("evaluating a data set on the page", () => {
     await part(page, "data-status").filter({ hasText: "4 rows with human labels" }).waitFor();
     assert.equal(await part(page, "map-systemA").inputValue(), "model_1");
     assert.equal(await part(page, "map-slice").inputValue(), "category");
+    assert.equal(await part(page, "error").count(), 0, "the data is not taken for a model");
     await part(page, "meaning-left one").selectOption("a");
     await load(page);
     await part(page, "evaluate-button").click();
