@@ -13,7 +13,7 @@ mod common;
 use blocks::Blocks;
 use common::{adapter_wanted, fail, list, number, sample, text};
 use lunette::Result;
-use lunette::cpu::{CpuOps, CpuStore, CpuWeight, KvCache, Tensor};
+use lunette::cpu::{CpuOps, CpuStore, CpuWeight, KvCache, ONE_THREAD, Tensor};
 use lunette::gpu::{Gpu, GpuOptions, GpuStore, Probe, Recorder, Trial, Value};
 use lunette::model::{KvShape, KvType, Ops, Row, Step, WeightStore};
 use lunette::quant::BlockType;
@@ -184,7 +184,7 @@ impl Place for Cpu {
 
     fn seconds(&mut self, w: &CpuWeight, (): &mut (), x: &Tensor) -> Result<f64> {
         let (step, mut kv) = (Step::default(), KvCache::new(KV, KvType::F16));
-        let mut ops = CpuOps { step: &step, kv: &mut kv };
+        let mut ops = CpuOps { step: &step, kv: &mut kv, threads: &ONE_THREAD };
         std::hint::black_box(ops.linear(w, x));
         let (start, mut runs) = (Instant::now(), 0);
         while start.elapsed() < SAMPLE {

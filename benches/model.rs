@@ -1,7 +1,7 @@
 //! Speed of a whole model, natively: prefill, decode, and decode of several sequences at once.
 //!
 //! `cargo bench --bench model -- --model FILE [--backend wasm|webgpu] [--prompt 512,1024] [--decode 64]
-//! [--batch 1,4,8,16] [--reps 3] [--ahead N] [--hardware]`; the backend "wasm" is the CPU here; `--hardware` refuses
+//! [--batch 1,4,8,16] [--reps 3] [--ahead N] [--threads N] [--hardware]`; the backend "wasm" is the CPU here; `--hardware` refuses
 //! software adapters. `cargo xtask bench model` runs this; the program runs without cargo too.
 
 mod common;
@@ -36,7 +36,8 @@ async fn run(path: &str, backend: Backend) -> Result<()> {
     }
     let start = Instant::now();
     let steps_ahead = text("ahead").map(|_| number("ahead", 1));
-    let options = LoadOptions { backend, steps_ahead, ..LoadOptions::default() };
+    let threads = text("threads").map(|_| number("threads", 1));
+    let options = LoadOptions { backend, steps_ahead, threads, ..LoadOptions::default() };
     let model = Rc::new(FileModel::open(path)?);
     let engine = Engine::load(model, &options, &mut |_| (), &Yielding).await?;
     let info = engine.info();

@@ -25,6 +25,20 @@ fn tokens_are_those_of_llama_cpp() {
 }
 
 #[test]
+fn the_number_of_threads_changes_no_bit() {
+    let ids = golden::tokens("judge");
+    let logits = |threads| {
+        let options =
+            LoadOptions { backend: Backend::Wasm, threads, context_length: Some(2048), ..Default::default() };
+        pollster::block_on(load(&options).unwrap().logits(&ids, &Uninterrupted)).unwrap()
+    };
+    let one = logits(Some(1));
+    for threads in [Some(2), Some(5), None] {
+        assert_eq!(one, logits(threads), "{threads:?}");
+    }
+}
+
+#[test]
 fn logits_are_those_of_llama_cpp() {
     for (kv_type, names, bound, bound_each) in [
         (KvType::F32, ["short", "short2", "judge"].as_slice(), 1e-4, 0.01),

@@ -3,7 +3,7 @@
 mod gpu_support;
 
 use gpu_support::*;
-use lunette::cpu::{CpuOps, KvCache, Tensor};
+use lunette::cpu::{CpuOps, KvCache, ONE_THREAD, Tensor};
 use lunette::gpu::{Gpu, KvType};
 use lunette::model::{Attention, KvShape, Ops, RopeStyle, Rotation, Row, Step};
 use lunette::quant::BlockType;
@@ -194,7 +194,7 @@ fn project(
             let x: Vec<f32> = random(n * COLS, 30 + i as u64).iter().map(|v| v * 0.2).collect();
             let got = block_on(trial.run(step, &[&x])).unwrap();
             cache.prepare(step).unwrap();
-            let mut ops = CpuOps { step, kv: &mut cache };
+            let mut ops = CpuOps { step, kv: &mut cache, threads: &ONE_THREAD };
             let x = Tensor::new(n, COLS, x);
             let [mut q, mut k, v] = [0, 1, 2].map(|i| ops.linear(&parts[i].1, &x));
             if norms {
@@ -230,7 +230,7 @@ fn converse(
         let got = block_on(trial.run(step, &[&q, &inputs[1], &inputs[2]])).unwrap();
         let [q, k, v] = [q, inputs[1].clone(), inputs[2].clone()];
         cache.prepare(step).unwrap();
-        let expected = CpuOps { step, kv: &mut cache }.attention(
+        let expected = CpuOps { step, kv: &mut cache, threads: &ONE_THREAD }.attention(
             1,
             &Tensor::new(n, cols[0], q),
             &Tensor::new(n, cols[1], k),

@@ -7,7 +7,7 @@ mod gpu_support;
 use common::golden::kl;
 use common::{fixtures, tiny};
 use gpu_support::gpu;
-use lunette::cpu::{CpuRunner, CpuStore};
+use lunette::cpu::{CpuRunner, CpuStore, Threads};
 use lunette::gpu::decide::Kernels;
 use lunette::gpu::{Gpu, GpuRunner, GpuStore, KvType};
 use lunette::model::{
@@ -44,7 +44,7 @@ fn on_gpu(gpu: &Gpu, file: &[u8], blocks: usize) -> (GpuRunner, KvShape) {
 fn on_cpu(file: &[u8], blocks: usize) -> CpuRunner {
     let model = loaded(file, &mut CpuStore);
     let kv = shape(&model, blocks);
-    CpuRunner::new(model, kv, KvType::F32)
+    CpuRunner::new(model, kv, KvType::F32, Threads::new(Some(1)).unwrap())
 }
 
 /// The logits of a step's outputs, one behind the other.

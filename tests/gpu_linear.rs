@@ -3,7 +3,7 @@
 mod gpu_support;
 
 use gpu_support::*;
-use lunette::cpu::{CpuOps, CpuStore, KvCache, Tensor};
+use lunette::cpu::{CpuOps, CpuStore, KvCache, ONE_THREAD, Tensor};
 use lunette::gpu::decide::{Kernels, packs};
 use lunette::gpu::{GpuStore, KvType};
 use lunette::model::{Activation, Ops, WeightStore};
@@ -70,7 +70,7 @@ fn linear_and_add() {
                         let inputs = [&x[..n * cols], &other[..n * rows_w]];
                         let got = block_on(trial.run(&step, &inputs)).unwrap();
                         let mut kv = KvCache::new(NO_KV, KvType::F32);
-                        let mut ops = CpuOps { step: &step, kv: &mut kv };
+                        let mut ops = CpuOps { step: &step, kv: &mut kv, threads: &ONE_THREAD };
                         let y = exact_linear(&cpu_w, inputs[0], n);
                         let expected = ops.add(&Tensor::new(n, rows_w, inputs[1].to_vec()), &y);
                         let what = format!("{family} {block_type:?} {rows_w}×{cols}, {n} of {most} rows");
@@ -135,7 +135,7 @@ fn gated() {
                         let step = rows(n);
                         let got = block_on(trial.run(&step, &[&x[..n * cols]])).unwrap();
                         let mut kv = KvCache::new(NO_KV, KvType::F32);
-                        let mut ops = CpuOps { step: &step, kv: &mut kv };
+                        let mut ops = CpuOps { step: &step, kv: &mut kv, threads: &ONE_THREAD };
                         let x = &x[..n * cols];
                         let (g, u) = (exact_linear(&parts[0].1, x, n), exact_linear(&parts[1].1, x, n));
                         let expected = ops.glu(activation, &g, &u);
@@ -182,7 +182,7 @@ fn packed_products() {
                     let got =
                         [&mut added, &mut gated].map(|trial| block_on(trial.run(&step, &inputs)).unwrap());
                     let mut kv = KvCache::new(NO_KV, KvType::F32);
-                    let mut ops = CpuOps { step: &step, kv: &mut kv };
+                    let mut ops = CpuOps { step: &step, kv: &mut kv, threads: &ONE_THREAD };
                     let [y, g, u] = [&cpu_w, &gates[0].1, &gates[1].1].map(|w| exact_linear(w, inputs[0], n));
                     let sum = ops.add(&Tensor::new(n, rows_w, inputs[1].to_vec()), &y);
                     for (got, expected) in got.iter().zip([sum, ops.glu(Activation::Silu, &g, &u)]) {
@@ -244,7 +244,7 @@ fn shards() {
         });
         let got = block_on(trial.run(&step, &[])).unwrap();
         let mut kv = KvCache::new(NO_KV, KvType::F32);
-        let mut ops = CpuOps { step: &step, kv: &mut kv };
+        let mut ops = CpuOps { step: &step, kv: &mut kv, threads: &ONE_THREAD };
         let x = ops.embed(&cpu_w);
         let expected = ops.linear(&cpu_w, &x);
         assert_close(&got, &expected.data, BOUND, &format!("{block_type:?}"));

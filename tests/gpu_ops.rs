@@ -3,7 +3,7 @@
 mod gpu_support;
 
 use gpu_support::*;
-use lunette::cpu::{CpuOps, KvCache, Tensor};
+use lunette::cpu::{CpuOps, KvCache, ONE_THREAD, Tensor};
 use lunette::gpu::KvType;
 use lunette::model::{Activation, Chosen, Ops, Output, RopeStyle, Rotation};
 use lunette::quant::BlockType;
@@ -37,7 +37,7 @@ fn embed() {
                 let mut trial = trial(&gpu, NO_KV, 64, &[], |o, _| o.embed(&table));
                 let got = block_on(trial.run(&step, &[])).unwrap();
                 let mut kv = KvCache::new(NO_KV, KvType::F32);
-                let expected = CpuOps { step: &step, kv: &mut kv }.embed(&cpu_table);
+                let expected = CpuOps { step: &step, kv: &mut kv, threads: &ONE_THREAD }.embed(&cpu_table);
                 assert_close(&got, &expected.data, 1e-6, &format!("{family} {block_type:?} {vocab}×{cols}"));
             }
         }
@@ -59,7 +59,8 @@ fn rms_norm() {
                     let got = block_on(trial.run(&step, &[&x[..n * cols]])).unwrap();
                     let mut kv = KvCache::new(NO_KV, KvType::F32);
                     let x = Tensor::new(n, cols, x[..n * cols].to_vec());
-                    let expected = CpuOps { step: &step, kv: &mut kv }.rms_norm(&x, &cpu_w, 1e-5);
+                    let expected =
+                        CpuOps { step: &step, kv: &mut kv, threads: &ONE_THREAD }.rms_norm(&x, &cpu_w, 1e-5);
                     assert_close(
                         &got,
                         &expected.data,
@@ -93,7 +94,8 @@ fn rope() {
                     let got = block_on(trial.run(&step, &[&x])).unwrap();
                     let mut kv = KvCache::new(NO_KV, KvType::F32);
                     let x = Tensor::new(n, cols, x);
-                    let expected = CpuOps { step: &step, kv: &mut kv }.rope(x, &rotation);
+                    let expected =
+                        CpuOps { step: &step, kv: &mut kv, threads: &ONE_THREAD }.rope(x, &rotation);
                     let what = format!("{family} {style:?} {n} × {heads} × {rotary} of {head_dim}");
                     assert_close(&got, &expected.data, BOUND, &what);
                 }
@@ -117,7 +119,7 @@ fn elementwise() {
             step.adapters =
                 vec![Some(Chosen { adapter: 1, scale: 0.5 }), None, Some(Chosen { adapter: 0, scale: -2.0 })];
             let mut kv = KvCache::new(NO_KV, KvType::F32);
-            let mut ops = CpuOps { step: &step, kv: &mut kv };
+            let mut ops = CpuOps { step: &step, kv: &mut kv, threads: &ONE_THREAD };
             let (ta, tb) = (Tensor::new(n, cols, a.clone()), Tensor::new(n, cols, b.clone()));
             let sum = ops.add(&ta, &tb);
             let cases = [

@@ -159,6 +159,9 @@ pub struct ModelArguments {
     /// Tokens that the model holds at once [default: its own length, at most 8192]
     #[arg(long, value_name = "TOKENS")]
     pub context: Option<usize>,
+    /// Threads of the CPU backend [default: as many as the machine runs at once]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
     /// A Jinja chat template, in place of the file's own or for a file without one
     #[arg(long, value_name = "FILE")]
     pub chat_template: Option<PathBuf>,

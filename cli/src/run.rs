@@ -162,6 +162,7 @@ pub fn load_options(arguments: &ModelArguments) -> Result<LoadOptions, Stop> {
     Ok(LoadOptions {
         backend: arguments.backend.into(),
         context_length: arguments.context,
+        threads: arguments.threads,
         chat_template: arguments.chat_template.as_ref().map(read).transpose()?,
         date: arguments.date.clone(),
         adapters: arguments.adapter.iter().map(adapter).collect::<Result<_, _>>()?,

@@ -2,7 +2,8 @@
 //! (Milakov and Gimelshein 2018; Dao et al. 2022), so that no row of scores is ever held whole.
 
 use super::kv::{KvCache, Part};
-use super::matmul::dots;
+use super::threads::Threads;
+use super::vector::dots;
 use crate::model::{Attention, Row, Step};
 use std::ops::Range;
 use wide::f32x4;
@@ -12,6 +13,7 @@ use wide::f32x4;
 ///
 /// A row sees its blocks in order, whatever it is computed with: its result does not depend on its neighbours.
 pub(super) fn attention(
+    threads: &Threads,
     step: &Step,
     kv: &KvCache,
     layer: usize,
@@ -22,21 +24,40 @@ pub(super) fn attention(
     let shape = kv.shape;
     let width = q.len() / step.rows.len();
     let group = width / shape.head_dim / shape.kv_heads;
-    let mut work = Work {
-        layer,
-        group,
-        width,
-        how: *how,
-        keys: vec![0.0; shape.block_len * shape.head_dim],
-        values: vec![0.0; shape.block_len * shape.head_dim],
-        scores: vec![0.0; MEMBERS * shape.block_len.next_multiple_of(4)],
-        states: vec![State::START; step.rows.len() * group],
-    };
-    out.fill(0.0);
-    for sequence in 0..step.tables.len() {
-        for kv_head in 0..shape.kv_heads {
-            work.head(step, kv, sequence as u32, kv_head, q, out);
+    // The columns of a KV head's queries.
+    let columns = group * shape.head_dim;
+    let seen: usize = step.rows.iter().map(|row| row.position as usize + 1).sum();
+    threads.columns(out, width, columns, 2 * seen * width, |wanted, out| {
+        let mut work = Work {
+            layer,
+            group,
+            width,
+            how: *how,
+            keys: vec![0.0; shape.block_len * shape.head_dim],
+            values: vec![0.0; shape.block_len * shape.head_dim],
+            scores: vec![0.0; MEMBERS * shape.block_len.next_multiple_of(4)],
+            states: vec![State::START; step.rows.len() * group],
+        };
+        out.fill(0.0);
+        for sequence in 0..step.tables.len() {
+            for kv_head in wanted.start / columns..wanted.end / columns {
+                let mut part = Columns { first: kv_head * columns - wanted.start, width: wanted.len(), out };
+                work.head(step, kv, sequence as u32, kv_head, q, &mut part);
+            }
         }
+    });
+}
+
+/// The results of a KV head's queries: some columns of `[rows, width]`.
+struct Columns<'a> {
+    first: usize,
+    width: usize,
+    out: &'a mut [f32],
+}
+
+impl Columns<'_> {
+    fn of(&mut self, row: usize, from: usize, len: usize) -> &mut [f32] {
+        &mut self.out[row * self.width + self.first + from..][..len]
     }
 }
 
@@ -71,7 +92,15 @@ struct Work {
 
 impl Work {
     /// All rows of a sequence with one KV head.
-    fn head(&mut self, step: &Step, kv: &KvCache, sequence: u32, kv_head: usize, q: &[f32], out: &mut [f32]) {
+    fn head(
+        &mut self,
+        step: &Step,
+        kv: &KvCache,
+        sequence: u32,
+        kv_head: usize,
+        q: &[f32],
+        out: &mut Columns,
+    ) {
         let (dim, block_len) = (kv.shape.head_dim, kv.shape.block_len);
         let rows: Vec<_> = step.rows.iter().enumerate().filter(|(_, row)| row.sequence == sequence).collect();
         let Some(last) = rows.iter().map(|(_, row)| row.position as usize).max() else { return };
@@ -95,7 +124,7 @@ impl Work {
                 for first in (0..self.group).step_by(MEMBERS) {
                     let members = MEMBERS.min(self.group - first);
                     let at = r * self.width + (kv_head * self.group + first) * dim;
-                    let (q, out) = (&q[at..][..members * dim], &mut out[at..][..members * dim]);
+                    let (q, out) = (&q[at..][..members * dim], out.of(*r, first * dim, members * dim));
                     let state = r * self.group + first;
                     let visible = visible.clone();
                     match members {
@@ -109,9 +138,8 @@ impl Work {
         }
         for (r, _) in &rows {
             for member in 0..self.group {
-                let at = r * self.width + (kv_head * self.group + member) * dim;
                 let sum = self.states[r * self.group + member].sum;
-                out[at..][..dim].iter_mut().for_each(|v| *v /= sum);
+                out.of(*r, member * dim, dim).iter_mut().for_each(|v| *v /= sum);
             }
         }
     }

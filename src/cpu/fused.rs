@@ -7,13 +7,14 @@
 
 use super::formats::{Format, Scales};
 use super::weight::CpuWeight;
+use std::ops::Range;
 use wide::{f32x4, i16x8, i32x4};
 
 /// Elements that are rounded with one scale.
 const GROUP: usize = 32;
 
 /// 32 elements of a row of `x`.
-struct Rounded {
+pub(super) struct Rounded {
     /// In the order that [`Format::quants`] gives the weights in.
     values: [i16x8; 4],
     scale: f32,
@@ -46,19 +47,23 @@ impl Rounded {
     }
 }
 
-/// `y[n, rows] = x[n, cols] · wᵀ` for a matrix of blocks.
-pub(super) fn product<F: Format>(w: &CpuWeight, x: &[f32], y: &mut [f32]) {
-    let x: Vec<Rounded> = x.as_chunks().0.iter().map(Rounded::new).collect();
+/// All rows of `x`, 32 elements after 32.
+pub(super) fn round(x: &[f32]) -> Vec<Rounded> {
+    x.as_chunks().0.iter().map(Rounded::new).collect()
+}
+
+/// `y[n, wanted] = x[n, cols] · wᵀ` for some rows of a matrix of blocks.
+pub(super) fn product<F: Format>(w: &CpuWeight, x: &[Rounded], wanted: Range<usize>, y: &mut [f32]) {
     let groups = w.cols / GROUP;
-    let stride = w.rows;
-    for r in 0..w.rows {
+    let stride = wanted.len();
+    for (at, r) in wanted.enumerate() {
         let blocks = w.row_bytes(r);
         for (x, y) in x.chunks(4 * groups).zip(y.chunks_mut(4 * stride)) {
             match x.len() / groups {
-                1 => columns::<F, 1>(blocks, x, &mut y[r..], stride),
-                2 => columns::<F, 2>(blocks, x, &mut y[r..], stride),
-                3 => columns::<F, 3>(blocks, x, &mut y[r..], stride),
-                _ => columns::<F, 4>(blocks, x, &mut y[r..], stride),
+                1 => columns::<F, 1>(blocks, x, &mut y[at..], stride),
+                2 => columns::<F, 2>(blocks, x, &mut y[at..], stride),
+                3 => columns::<F, 3>(blocks, x, &mut y[at..], stride),
+                _ => columns::<F, 4>(blocks, x, &mut y[at..], stride),
             }
         }
     }
@@ -107,6 +112,7 @@ fn scaled(sums: i32x4, scale: f32) -> f32x4 {
 #[cfg(test)]
 mod tests {
     use super::super::matmul::matmul;
+    use super::super::threads::ONE_THREAD;
     use super::super::weight::CpuStore;
     use super::*;
     use crate::model::WeightStore;
@@ -134,7 +140,7 @@ mod tests {
         for (w, values) in matrices() {
             let x = waves(6 * w.cols, 0.11);
             let mut y = vec![0.0; 6 * w.rows];
-            matmul(&w, &x, &mut y);
+            matmul(&ONE_THREAD, &w, &x, &mut y);
             for (x, y) in x.chunks_exact(w.cols).zip(y.chunks_exact(w.rows)) {
                 for (w, got) in values.chunks_exact(w.cols).zip(y) {
                     let products = || w.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x));
@@ -151,10 +157,10 @@ mod tests {
         for (w, _) in matrices() {
             let x = waves(7 * w.cols, 0.23);
             let mut together = vec![0.0; 7 * w.rows];
-            matmul(&w, &x, &mut together);
+            matmul(&ONE_THREAD, &w, &x, &mut together);
             for (x, together) in x.chunks_exact(w.cols).zip(together.chunks_exact(w.rows)) {
                 let mut alone = vec![0.0; w.rows];
-                matmul(&w, x, &mut alone);
+                matmul(&ONE_THREAD, &w, x, &mut alone);
                 assert_eq!(alone, together, "{:?}", w.block_type);
             }
         }
@@ -164,12 +170,12 @@ mod tests {
     fn nothing_and_no_numbers() {
         for (w, _) in matrices() {
             let mut y = vec![1.0; w.rows];
-            matmul(&w, &vec![0.0; w.cols], &mut y);
+            matmul(&ONE_THREAD, &w, &vec![0.0; w.cols], &mut y);
             assert!(y.iter().all(|y| *y == 0.0), "{:?}", w.block_type);
             for strange in [f32::NAN, f32::INFINITY, f32::MIN_POSITIVE / 8.0] {
                 let mut x = waves(w.cols, 0.5);
                 x[40] = strange;
-                matmul(&w, &x, &mut y);
+                matmul(&ONE_THREAD, &w, &x, &mut y);
                 assert_eq!(
                     y.iter().all(|y| y.is_finite()),
                     strange.is_finite(),

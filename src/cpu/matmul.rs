@@ -4,9 +4,12 @@
 //! `x`, so that the cost of dequantizing is shared. Few rows: the blocks are multiplied as they are read (see [`product`]).
 
 use super::formats::{Iq4Nl, Iq4Xs, Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
-use super::fused::product;
+use super::fused::{Rounded, product, round};
+use super::threads::Threads;
+use super::vector::{Level, products};
 use super::weight::CpuWeight;
 use crate::quant::{BlockType, Iq1M, Iq1S, Iq2S, Iq2Xs, Iq2Xxs, Iq3S, Iq3Xxs, Mxfp4, Tq1, Tq2, widen};
+use std::ops::Range;
 use wide::f32x4;
 
 /// Rows of `W` dequantized together.
@@ -17,117 +20,75 @@ pub(super) const TILED_FROM: usize = 16;
 const FLOATS_TILED_FROM: usize = 4;
 
 /// `y[n, rows] = x[n, cols] · wᵀ`.
-pub(super) fn matmul(w: &CpuWeight, x: &[f32], y: &mut [f32]) {
+pub(super) fn matmul(threads: &Threads, w: &CpuWeight, x: &[f32], y: &mut [f32]) {
     let n = x.len() / w.cols;
+    let floats = w.block_type.block_len() == 1;
+    let mut share = |part: &(dyn Fn(Range<usize>, &mut [f32]) + Sync)| {
+        threads.columns(y, w.rows, TILE, x.len() * w.rows, part);
+    };
+    if n >= if floats { FLOATS_TILED_FROM } else { TILED_FROM } {
+        share(&|rows, y| tiled(w, x, rows, y));
+    } else if floats {
+        share(&|rows, y| vectors(w, x, rows, y));
+    } else {
+        let x = round(x);
+        share(&|rows, y| blocks(w, &x, rows, y));
+    }
+}
+
+/// Blocks as they are read, with rounded rows of `x`.
+fn blocks(w: &CpuWeight, x: &[Rounded], rows: Range<usize>, y: &mut [f32]) {
     match w.block_type {
-        _ if n >= TILED_FROM => tiled(w, x, y, n),
-        BlockType::F32 | BlockType::F16 | BlockType::BF16 if n >= FLOATS_TILED_FROM => tiled(w, x, y, n),
-        BlockType::F32 => vectors(x, y, w, |r, x| dot(&w.values()[r * w.cols..][..w.cols], x)),
-        BlockType::F16 => vectors(x, y, w, |r, x| dot_16(w.row_bytes(r), x, widen)),
-        BlockType::BF16 => {
-            vectors(x, y, w, |r, x| dot_16(w.row_bytes(r), x, |h| f32::from_bits(u32::from(h) << 16)))
-        }
-        BlockType::Q4_0 => product::<Q4_0>(w, x, y),
-        BlockType::Q4_1 => product::<Q4_1>(w, x, y),
-        BlockType::Q5_0 => product::<Q5_0>(w, x, y),
-        BlockType::Q5_1 => product::<Q5_1>(w, x, y),
-        BlockType::Q8_0 => product::<Q8_0>(w, x, y),
-        BlockType::Q2_K => product::<Q2K>(w, x, y),
-        BlockType::Q3_K => product::<Q3K>(w, x, y),
-        BlockType::Q4_K => product::<Q4K>(w, x, y),
-        BlockType::Q5_K => product::<Q5K>(w, x, y),
-        BlockType::Q6_K => product::<Q6K>(w, x, y),
-        BlockType::IQ4_NL => product::<Iq4Nl>(w, x, y),
-        BlockType::IQ4_XS => product::<Iq4Xs>(w, x, y),
-        BlockType::IQ1_S => product::<Iq1S>(w, x, y),
-        BlockType::IQ1_M => product::<Iq1M>(w, x, y),
-        BlockType::IQ2_XXS => product::<Iq2Xxs>(w, x, y),
-        BlockType::IQ2_XS => product::<Iq2Xs>(w, x, y),
-        BlockType::IQ2_S => product::<Iq2S>(w, x, y),
-        BlockType::IQ3_XXS => product::<Iq3Xxs>(w, x, y),
-        BlockType::IQ3_S => product::<Iq3S>(w, x, y),
-        BlockType::TQ1_0 => product::<Tq1>(w, x, y),
-        BlockType::TQ2_0 => product::<Tq2>(w, x, y),
-        BlockType::MXFP4 => product::<Mxfp4>(w, x, y),
+        BlockType::F32 | BlockType::F16 | BlockType::BF16 => unreachable!("they have no blocks"),
+        BlockType::Q4_0 => product::<Q4_0>(w, x, rows, y),
+        BlockType::Q4_1 => product::<Q4_1>(w, x, rows, y),
+        BlockType::Q5_0 => product::<Q5_0>(w, x, rows, y),
+        BlockType::Q5_1 => product::<Q5_1>(w, x, rows, y),
+        BlockType::Q8_0 => product::<Q8_0>(w, x, rows, y),
+        BlockType::Q2_K => product::<Q2K>(w, x, rows, y),
+        BlockType::Q3_K => product::<Q3K>(w, x, rows, y),
+        BlockType::Q4_K => product::<Q4K>(w, x, rows, y),
+        BlockType::Q5_K => product::<Q5K>(w, x, rows, y),
+        BlockType::Q6_K => product::<Q6K>(w, x, rows, y),
+        BlockType::IQ4_NL => product::<Iq4Nl>(w, x, rows, y),
+        BlockType::IQ4_XS => product::<Iq4Xs>(w, x, rows, y),
+        BlockType::IQ1_S => product::<Iq1S>(w, x, rows, y),
+        BlockType::IQ1_M => product::<Iq1M>(w, x, rows, y),
+        BlockType::IQ2_XXS => product::<Iq2Xxs>(w, x, rows, y),
+        BlockType::IQ2_XS => product::<Iq2Xs>(w, x, rows, y),
+        BlockType::IQ2_S => product::<Iq2S>(w, x, rows, y),
+        BlockType::IQ3_XXS => product::<Iq3Xxs>(w, x, rows, y),
+        BlockType::IQ3_S => product::<Iq3S>(w, x, rows, y),
+        BlockType::TQ1_0 => product::<Tq1>(w, x, rows, y),
+        BlockType::TQ2_0 => product::<Tq2>(w, x, rows, y),
+        BlockType::MXFP4 => product::<Mxfp4>(w, x, rows, y),
     }
 }
 
 /// Each row of `x` with each row of `W`, one by one.
-fn vectors(x: &[f32], y: &mut [f32], w: &CpuWeight, product: impl Fn(usize, &[f32]) -> f32) {
-    for (x, y) in x.chunks_exact(w.cols).zip(y.chunks_exact_mut(w.rows)) {
-        y.iter_mut().enumerate().for_each(|(r, y)| *y = product(r, x));
+fn vectors(w: &CpuWeight, x: &[f32], rows: Range<usize>, y: &mut [f32]) {
+    for (x, y) in x.chunks_exact(w.cols).zip(y.chunks_exact_mut(rows.len())) {
+        for (r, y) in rows.clone().zip(y) {
+            *y = match w.block_type {
+                BlockType::F16 => dot_16(w.row_bytes(r), x, widen),
+                BlockType::BF16 => dot_16(w.row_bytes(r), x, |h| f32::from_bits(u32::from(h) << 16)),
+                _ => dot(&w.values()[r * w.cols..][..w.cols], x),
+            };
+        }
     }
 }
 
-fn tiled(w: &CpuWeight, x: &[f32], y: &mut [f32], n: usize) {
-    let k = w.cols;
+/// Some rows of `W` with all of `x`.
+fn tiled(w: &CpuWeight, x: &[f32], wanted: Range<usize>, y: &mut [f32]) {
+    let (k, level) = (w.cols, Level::here());
     let mut tile = vec![0.0; TILE * k];
-    for first in (0..w.rows).step_by(TILE) {
-        let rows = TILE.min(w.rows - first);
+    for first in wanted.clone().step_by(TILE) {
+        let rows = TILE.min(wanted.end - first);
         for (i, out) in tile.chunks_exact_mut(k).take(rows).enumerate() {
             w.row(first + i, out);
         }
-        let tile = &tile[..rows * k];
-        for t in (0..n).step_by(4) {
-            let (x, y) = (&x[t * k..], &mut y[t * w.rows + first..]);
-            match n - t {
-                1 => columns::<1>(x, tile, y, k, w.rows),
-                2 => columns::<2>(x, tile, y, k, w.rows),
-                3 => columns::<3>(x, tile, y, k, w.rows),
-                _ => columns::<4>(x, tile, y, k, w.rows),
-            }
-        }
+        products(level, x, &tile[..rows * k], &mut y[first - wanted.start..], k, wanted.len());
     }
-}
-
-/// `T` rows of `x` with all rows of the tile; `y` begins at the first result, its rows are `stride` apart.
-fn columns<const T: usize>(x: &[f32], tile: &[f32], y: &mut [f32], k: usize, stride: usize) {
-    let xs: [&[f32]; T] = std::array::from_fn(|t| &x[t * k..][..k]);
-    let rows = tile.len() / k;
-    let row = |r: usize| &tile[r * k..][..k];
-    for r in (0..rows - rows % 2).step_by(2) {
-        let dots = dots::<T, 2>(xs, [row(r), row(r + 1)]);
-        for (t, pair) in dots.iter().enumerate() {
-            y[t * stride + r..][..2].copy_from_slice(pair);
-        }
-    }
-    if rows % 2 == 1 {
-        let dots = dots::<T, 1>(xs, [row(rows - 1)]);
-        for (t, [value]) in dots.iter().enumerate() {
-            y[t * stride + rows - 1] = *value;
-        }
-    }
-}
-
-/// `T` rows of `x` with `R` rows of `W`. Four by two are eight accumulators, which with their operands fit the sixteen
-/// SIMD registers of x86 and of WebAssembly engines on it.
-///
-/// Each sum is made in the same order whatever `T` and `R`: a row's result does not depend on what it is computed with,
-/// so that a text gives the same bits however it is cut into steps.
-#[inline]
-pub(super) fn dots<const T: usize, const R: usize>(xs: [&[f32]; T], ws: [&[f32]; R]) -> [[f32; R]; T] {
-    let (x_fours, x_rest) = (xs.map(|x| x.as_chunks::<4>().0), xs.map(|x| x.as_chunks::<4>().1));
-    let (w_fours, w_rest) = (ws.map(|w| w.as_chunks::<4>().0), ws.map(|w| w.as_chunks::<4>().1));
-    let len = w_fours[0].len();
-    // With these lengths known the loop below needs no bounds checks.
-    assert!(x_fours.iter().all(|x| x.len() == len) && w_fours.iter().all(|w| w.len() == len));
-    let mut sums = [[f32x4::ZERO; R]; T];
-    for i in 0..len {
-        let w = w_fours.map(|w| f32x4::new(w[i]));
-        for (sums, x) in sums.iter_mut().zip(x_fours) {
-            let x = f32x4::new(x[i]);
-            for (sum, w) in sums.iter_mut().zip(w) {
-                *sum = x.mul_add(w, *sum);
-            }
-        }
-    }
-    let mut out = sums.map(|row| row.map(|sum| sum.reduce_add()));
-    for (out, x) in out.iter_mut().zip(x_rest) {
-        for (out, w) in out.iter_mut().zip(w_rest) {
-            *out += x.iter().zip(w).map(|(x, w)| x * w).sum::<f32>();
-        }
-    }
-    out
 }
 
 #[inline]

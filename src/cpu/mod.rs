@@ -1,4 +1,4 @@
-//! The ops on one core, with SIMD: the `wasm` backend in a browser, and the reference that the GPU is tested against.
+//! The ops with SIMD, natively on all cores: the `wasm` backend in a browser, and the reference that the GPU is tested against.
 //!
 //! Activations are `f32`, which products of few rows round to sixteen bits (see `fused`); weights are read from their
 //! quantized blocks.
@@ -11,10 +11,13 @@ mod matmul;
 mod need;
 mod ops;
 mod runner;
+mod threads;
+mod vector;
 mod weight;
 
 pub use kv::KvCache;
 pub use need::CpuNeed;
 pub use ops::{CpuOps, Tensor};
 pub use runner::CpuRunner;
+pub use threads::{ONE_THREAD, Threads};
 pub use weight::{CpuStore, CpuWeight};

@@ -1,6 +1,7 @@
 use super::attention::attention;
 use super::kv::KvCache;
 use super::matmul::matmul;
+use super::threads::Threads;
 use super::weight::CpuWeight;
 use crate::model::{Activation, Attention, Chosen, Ops, RopeStyle, Rotation, Step};
 use wide::f32x4;
@@ -33,6 +34,7 @@ impl Tensor {
 pub struct CpuOps<'a> {
     pub step: &'a Step,
     pub kv: &'a mut KvCache,
+    pub threads: &'a Threads,
 }
 
 impl Ops for CpuOps<'_> {
@@ -49,7 +51,7 @@ impl Ops for CpuOps<'_> {
 
     fn linear(&mut self, w: &CpuWeight, x: &Tensor) -> Tensor {
         let mut y = Tensor::zeros(x.rows, w.rows);
-        matmul(w, &x.data, &mut y.data);
+        matmul(self.threads, w, &x.data, &mut y.data);
         y
     }
 
@@ -98,7 +100,7 @@ impl Ops for CpuOps<'_> {
     fn attention(&mut self, layer: usize, q: &Tensor, k: &Tensor, v: &Tensor, how: &Attention) -> Tensor {
         self.kv.store(layer, self.step, &k.data, &v.data);
         let mut out = Tensor::zeros(q.rows, q.cols);
-        attention(self.step, self.kv, layer, how, &q.data, &mut out.data);
+        attention(self.threads, self.step, self.kv, layer, how, &q.data, &mut out.data);
         out
     }
 

@@ -1,6 +1,8 @@
 use super::kv::KvCache;
 use super::matmul::TILED_FROM;
 use super::ops::CpuOps;
+use super::threads::Threads;
+use super::vector::Level;
 use super::weight::CpuWeight;
 use crate::model::{BackendInfo, KvShape, KvType, Model, Reader, Reading, Runner, Step};
 use crate::{Control, Result, checkpoint};
@@ -10,6 +12,7 @@ use futures::future::LocalBoxFuture;
 pub struct CpuRunner {
     model: Model<CpuWeight>,
     kv: KvCache,
+    threads: Threads,
     reader: Reader,
 }
 
@@ -23,8 +26,8 @@ pub(super) const MAX_OUTPUTS: usize = 32;
 const PAUSE_FROM: usize = 8;
 
 impl CpuRunner {
-    pub fn new(model: Model<CpuWeight>, kv: KvShape, kv_type: KvType) -> CpuRunner {
-        CpuRunner { model, kv: KvCache::new(kv, kv_type), reader: Reader::default() }
+    pub fn new(model: Model<CpuWeight>, kv: KvShape, kv_type: KvType, threads: Threads) -> CpuRunner {
+        CpuRunner { model, kv: KvCache::new(kv, kv_type), threads, reader: Reader::default() }
     }
 
     /// The name of what it runs on.
@@ -35,7 +38,7 @@ impl CpuRunner {
     async fn run(&mut self, step: &Step, control: &dyn Control) -> Result<Vec<Reading>> {
         step.validate(self.model.config.vocab, &self.kv.shape, MAX_ROWS)?;
         self.kv.prepare(step)?;
-        let mut ops = CpuOps { step, kv: &mut self.kv };
+        let mut ops = CpuOps { step, kv: &mut self.kv, threads: &self.threads };
         let mut x = self.model.embed(&mut ops);
         checkpoint(control).await?;
         for layer in 0..self.model.layers.len() {
@@ -79,11 +82,11 @@ impl Runner for CpuRunner {
     }
 
     fn backend(&self) -> BackendInfo {
-        let simd = cfg!(all(target_arch = "wasm32", target_feature = "simd128"));
+        let simd = cfg!(all(target_arch = "wasm32", target_feature = "simd128")).then_some("simd128");
         BackendInfo {
             backend: "wasm".into(),
             adapter: CpuRunner::adapter(),
-            capabilities: if simd { vec!["simd128".into()] } else { Vec::new() },
+            capabilities: simd.or(Level::here().name()).into_iter().map(String::from).collect(),
             gpu_bytes: 0,
         }
     }

@@ -100,7 +100,7 @@ impl Keeper {
         let (config, kv) = (&self.config, self.kv);
         self.gpu.take();
         match target {
-            Target::Cpu => Place::on_cpu(header, config, kv, self.options.kv_type),
+            Target::Cpu => Place::on_cpu(header, config, kv, &self.options),
             Target::Gpu(gpu) => {
                 self.gpu.replace(Some((*gpu).clone()));
                 Place::on_gpu(&gpu, header, config, kv).await

@@ -1,7 +1,7 @@
 //! Where a model runs: the choice of a device, and the memory that is taken there before a weight is fetched.
 
 use super::options::{Backend, LoadOptions};
-use crate::cpu::{CpuRunner, CpuStore, CpuWeight};
+use crate::cpu::{CpuRunner, CpuStore, CpuWeight, Threads};
 use crate::gguf::Header;
 use crate::gpu::{Gpu, GpuOptions, GpuRunner, GpuStore, GpuWeight, KvBuffers};
 use crate::model::{self, Config, Incoming, KvShape, KvType, Phase, Progress, Room, Runner, WeightStore};
@@ -45,12 +45,14 @@ pub(super) enum Target {
 /// Everything large that a model needs on a backend, allocated before anything of it is fetched.
 pub(super) enum Place {
     Gpu { store: Box<GpuStore>, room: Room<GpuWeight>, cache: KvBuffers },
-    Cpu { room: Room<CpuWeight>, kv: KvShape, kv_type: KvType },
+    Cpu { room: Room<CpuWeight>, kv: KvShape, kv_type: KvType, threads: Threads },
 }
 
 impl Place {
-    pub fn on_cpu(header: &Header, config: &Config, kv: KvShape, kv_type: KvType) -> Result<Place> {
-        Ok(Place::Cpu { room: model::allocate(header, config, &mut CpuStore)?, kv, kv_type })
+    pub fn on_cpu(header: &Header, config: &Config, kv: KvShape, options: &LoadOptions) -> Result<Place> {
+        let threads = Threads::new(options.threads)?;
+        let room = model::allocate(header, config, &mut CpuStore)?;
+        Ok(Place::Cpu { room, kv, kv_type: options.kv_type, threads })
     }
 
     pub async fn on_gpu(gpu: &Gpu, header: &Header, config: &Config, kv: KvShape) -> Result<Place> {
@@ -71,10 +73,10 @@ impl Place {
         control: &dyn Control,
     ) -> Result<Box<dyn Runner>> {
         match self {
-            Place::Cpu { room, kv, kv_type } => {
+            Place::Cpu { room, kv, kv_type, threads } => {
                 let store = &mut CpuStore;
                 let model = model::fill(config, room, header, incoming, store, progress, control).await?;
-                Ok(Box::new(CpuRunner::new(model, kv, kv_type)))
+                Ok(Box::new(CpuRunner::new(model, kv, kv_type, threads)))
             }
             Place::Gpu { mut store, room, cache } => {
                 let model =

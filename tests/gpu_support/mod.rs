@@ -1,7 +1,7 @@
 //! What the GPU tests share: a device on a software adapter, weights on both backends, steps, and a bound on errors.
 #![allow(dead_code)]
 
-use lunette::cpu::{CpuOps, CpuStore, CpuWeight, KvCache, Tensor};
+use lunette::cpu::{CpuOps, CpuStore, CpuWeight, KvCache, ONE_THREAD, Tensor};
 use lunette::gpu::decide::Kernels;
 use lunette::gpu::{Gpu, GpuOptions, GpuStore, GpuWeight, KvType, Recorder, Trial, Value};
 use lunette::model::{CHUNK_BLOCKS, KvShape, Ops, Row, Step, WeightStore};
@@ -143,7 +143,7 @@ pub fn exact_linear(w: &CpuWeight, x: &[f32], n: usize) -> Tensor {
     many.resize(n.max(MANY) * cols, 0.0);
     let step = rows(n.max(MANY));
     let mut kv = KvCache::new(NO_KV, KvType::F32);
-    let mut ops = CpuOps { step: &step, kv: &mut kv };
+    let mut ops = CpuOps { step: &step, kv: &mut kv, threads: &ONE_THREAD };
     let mut y = ops.linear(w, &Tensor::new(n.max(MANY), cols, many)).data;
     let out = y.len() / n.max(MANY);
     y.truncate(n * out);

@@ -143,6 +143,7 @@ impl Spec {
                 model: flags.model.or(file.model.as_ref().map(from_file)),
                 backend: flags.backend.or(file.backend.map(Where::from)).unwrap_or(Where::Auto),
                 context: flags.context.or(file.context),
+                threads: flags.threads,
                 chat_template: flags.chat_template.or(file.chat_template.as_ref().map(from_file)),
                 adapter: flags.adapter.or(file.adapter.as_ref().map(from_file)),
                 date: flags.date.or(file.date),
