@@ -9,7 +9,7 @@
 //! | [`judge`] | tasks, prompt templates, verdicts and their distributions | `engine`, `statistics` |
 //! | [`engine`] | sequences over a paged KV cache, generation, log-probabilities | `gpu`, `cpu`, `model`, `tokenizer` |
 //! | [`gpu`] | the ops on WebGPU: devices, weights, plans, kernels in `shaders/` | `model` |
-//! | [`cpu`] | the ops on one core with SIMD; the reference that the GPU is tested against | `model`, `gguf` |
+//! | [`cpu`] | the ops with SIMD, natively on all cores; the reference that the GPU is tested against | `model`, `gguf` |
 //! | [`model`] | architectures, written once over the ops of a backend; loading | `gguf`, `quant`, `source` |
 //! | [`tokenizer`] | text to tokens and back; chat templates | `gguf` |
 //! | [`gguf`] | the container: header, metadata, tensor table; reading and writing | `quant` |

@@ -28,18 +28,22 @@ pub(super) fn matmul(threads: &Threads, w: &CpuWeight, x: &[f32], y: &mut [f32])
     };
     if n >= if floats { FLOATS_TILED_FROM } else { TILED_FROM } {
         share(&|rows, y| tiled(w, x, rows, y));
-    } else if floats {
-        share(&|rows, y| vectors(w, x, rows, y));
     } else {
-        let x = round(x);
-        share(&|rows, y| blocks(w, &x, rows, y));
+        // Weights without blocks are multiplied with `x` as it is.
+        let rounded = if floats { Vec::new() } else { round(x) };
+        share(&|rows, y| few(w, x, &rounded, rows, y));
     }
 }
 
-/// Blocks as they are read, with rounded rows of `x`.
-fn blocks(w: &CpuWeight, x: &[Rounded], rows: Range<usize>, y: &mut [f32]) {
+/// Some rows of `W`, as they are read, with few rows of `x`; blocks with these rounded.
+fn few(w: &CpuWeight, floats: &[f32], x: &[Rounded], rows: Range<usize>, y: &mut [f32]) {
     match w.block_type {
-        BlockType::F32 | BlockType::F16 | BlockType::BF16 => unreachable!("they have no blocks"),
+        BlockType::F32 => vectors(w, floats, rows, y, |r, x| dot(&w.values()[r * w.cols..][..w.cols], x)),
+        BlockType::F16 => vectors(w, floats, rows, y, |r, x| dot_16(w.row_bytes(r), x, widen)),
+        BlockType::BF16 => {
+            let widen = |h| f32::from_bits(u32::from(h) << 16);
+            vectors(w, floats, rows, y, |r, x| dot_16(w.row_bytes(r), x, widen));
+        }
         BlockType::Q4_0 => product::<Q4_0>(w, x, rows, y),
         BlockType::Q4_1 => product::<Q4_1>(w, x, rows, y),
         BlockType::Q5_0 => product::<Q5_0>(w, x, rows, y),
@@ -66,15 +70,15 @@ fn blocks(w: &CpuWeight, x: &[Rounded], rows: Range<usize>, y: &mut [f32]) {
 }
 
 /// Each row of `x` with each row of `W`, one by one.
-fn vectors(w: &CpuWeight, x: &[f32], rows: Range<usize>, y: &mut [f32]) {
+fn vectors(
+    w: &CpuWeight,
+    x: &[f32],
+    rows: Range<usize>,
+    y: &mut [f32],
+    product: impl Fn(usize, &[f32]) -> f32,
+) {
     for (x, y) in x.chunks_exact(w.cols).zip(y.chunks_exact_mut(rows.len())) {
-        for (r, y) in rows.clone().zip(y) {
-            *y = match w.block_type {
-                BlockType::F16 => dot_16(w.row_bytes(r), x, widen),
-                BlockType::BF16 => dot_16(w.row_bytes(r), x, |h| f32::from_bits(u32::from(h) << 16)),
-                _ => dot(&w.values()[r * w.cols..][..w.cols], x),
-            };
-        }
+        rows.clone().zip(y).for_each(|(r, y)| *y = product(r, x));
     }
 }
 
