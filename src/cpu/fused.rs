@@ -6,24 +6,37 @@
 //! below 2²², far from the end of its 32 bits.
 
 use super::formats::{Format, Scales};
+use super::quants::{Base, Quants, Values};
+#[cfg(target_arch = "x86_64")]
+use super::quants_x86::{Avx2, Avx512};
+use super::vector::Level;
 use super::weight::CpuWeight;
 use std::ops::Range;
-use wide::{f32x4, i16x8, i32x4};
+use wide::f32x4;
 
 /// Elements that are rounded with one scale.
 const GROUP: usize = 32;
 
-/// 32 elements of a row of `x`.
+/// Rows of `x`, 32 elements after 32.
+#[derive(Default)]
 pub(super) struct Rounded {
-    /// In the order that [`Format::quants`] gives the weights in.
-    values: [i16x8; 4],
-    scale: f32,
-    /// Of the first 16 elements and of the others, as rounded.
-    sums: [f32; 2],
+    values: Vec<Values>,
+    scales: Vec<f32>,
+    /// Of 32 elements, as rounded.
+    sums: Vec<f32>,
+    /// Of the first 16 of them and of the others.
+    halves: Vec<f32>,
+}
+
+/// All rows of `x`.
+pub(super) fn round(x: &[f32]) -> Rounded {
+    let mut rounded = Rounded::default();
+    x.as_chunks().0.iter().for_each(|group| rounded.push(group));
+    rounded
 }
 
 impl Rounded {
-    fn new(x: &[f32; GROUP]) -> Rounded {
+    fn push(&mut self, x: &[f32; GROUP]) {
         let fours = x.as_chunks::<4>().0;
         let most = fours.iter().fold(f32x4::ZERO, |most, four| most.max(f32x4::new(*four).abs()));
         let most = most.as_array().iter().fold(0.0f32, |a, b| a.max(*b));
@@ -37,82 +50,116 @@ impl Rounded {
         for (four, out) in fours.iter().zip(rounded.as_chunks_mut::<4>().0) {
             *out = (f32x4::new(*four) * inverse).round_int().to_array().map(|v| v as i16);
         }
-        let sum = |half: &[i16]| half.iter().map(|v| i32::from(*v)).sum::<i32>() as f32 * scale;
-        let every_other = |from: usize| i16x8::new(std::array::from_fn(|i| rounded[from + 2 * i]));
-        Rounded {
-            values: [0, 1, 16, 17].map(every_other),
-            scale,
-            sums: [sum(&rounded[..16]), sum(&rounded[16..])],
-        }
+        let sum = |half: &[i16]| half.iter().map(|v| i32::from(*v)).sum::<i32>();
+        let (first, last) = (sum(&rounded[..16]), sum(&rounded[16..]));
+        self.values.push(Values(std::array::from_fn(|i| rounded[i / 16 * 16 + i % 8 * 2 + i / 8 % 2])));
+        self.scales.push(scale);
+        self.sums.push((first + last) as f32 * scale);
+        self.halves.extend([first as f32 * scale, last as f32 * scale]);
     }
 }
 
-/// All rows of `x`, 32 elements after 32.
-pub(super) fn round(x: &[f32]) -> Vec<Rounded> {
-    x.as_chunks().0.iter().map(Rounded::new).collect()
+/// `y[n, wanted] = x[n, cols] · wᵀ` for some rows of a matrix of blocks, on vectors of the level.
+pub(super) fn product<F: Format>(
+    level: Level,
+    w: &CpuWeight,
+    x: &Rounded,
+    wanted: Range<usize>,
+    y: &mut [f32],
+) {
+    match level {
+        Level::Base => rows::<F, Base>(w, x, wanted, y),
+        // SAFETY: `Level::all` found the features.
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => unsafe { rows_256::<F>(w, x, wanted, y) },
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => unsafe { rows_512::<F>(w, x, wanted, y) },
+    }
 }
 
-/// `y[n, wanted] = x[n, cols] · wᵀ` for some rows of a matrix of blocks.
-pub(super) fn product<F: Format>(w: &CpuWeight, x: &[Rounded], wanted: Range<usize>, y: &mut [f32]) {
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn rows_256<F: Format>(w: &CpuWeight, x: &Rounded, wanted: Range<usize>, y: &mut [f32]) {
+    rows::<F, Avx2>(w, x, wanted, y);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw")]
+unsafe fn rows_512<F: Format>(w: &CpuWeight, x: &Rounded, wanted: Range<usize>, y: &mut [f32]) {
+    rows::<F, Avx512>(w, x, wanted, y);
+}
+
+#[inline(always)]
+fn rows<F: Format, Q: Quants>(w: &CpuWeight, x: &Rounded, wanted: Range<usize>, y: &mut [f32]) {
     let groups = w.cols / GROUP;
-    let stride = wanted.len();
+    let (stride, n) = (wanted.len(), x.scales.len() / groups);
     for (at, r) in wanted.enumerate() {
         let blocks = w.row_bytes(r);
-        for (x, y) in x.chunks(4 * groups).zip(y.chunks_mut(4 * stride)) {
-            match x.len() / groups {
-                1 => columns::<F, 1>(blocks, x, &mut y[at..], stride),
-                2 => columns::<F, 2>(blocks, x, &mut y[at..], stride),
-                3 => columns::<F, 3>(blocks, x, &mut y[at..], stride),
-                _ => columns::<F, 4>(blocks, x, &mut y[at..], stride),
+        for first in (0..n).step_by(4) {
+            let y = &mut y[first * stride + at..];
+            match n - first {
+                1 => columns::<F, Q, 1>(blocks, x, first * groups, y, stride),
+                2 => columns::<F, Q, 2>(blocks, x, first * groups, y, stride),
+                3 => columns::<F, Q, 3>(blocks, x, first * groups, y, stride),
+                _ => columns::<F, Q, 4>(blocks, x, first * groups, y, stride),
             }
         }
     }
 }
 
-/// One row of `W` with `T` rows of `x`; results are `stride` apart. Each is made in the same order whatever `T`.
-#[inline]
-fn columns<F: Format, const T: usize>(blocks: &[u8], x: &[Rounded], y: &mut [f32], stride: usize) {
-    let xs: [&[Rounded]; T] = std::array::from_fn(|t| &x[t * (x.len() / T)..][..x.len() / T]);
-    let mut sums = [f32x4::ZERO; T];
-    let mut offsets = [0.0f32; T];
+/// One row of `W` with `T` rows of `x`, of which the first begins with the group `first`; results are `stride` apart. Each is
+/// made in the same order whatever `T`.
+#[inline(always)]
+fn columns<F: Format, Q: Quants, const T: usize>(
+    blocks: &[u8],
+    x: &Rounded,
+    first: usize,
+    y: &mut [f32],
+    stride: usize,
+) {
+    let groups = blocks.len() / F::BYTES * F::GROUPS;
+    let each = if F::HALVES { 2 } else { 1 };
+    let sums_of_x = if F::HALVES { &x.halves } else { &x.sums };
+    let mut sums = [Q::zero(); T];
+    // A lane for each scale of a block, so that they are computed with vectors.
+    let mut offsets = [[0.0f32; 16]; T];
     for (b, block) in blocks.chunks_exact(F::BYTES).enumerate() {
-        let Scales { factors, offsets: minima } = F::scales(block);
-        let xs = xs.map(|x| &x[b * F::GROUPS..][..F::GROUPS]);
-        for g in 0..F::GROUPS {
-            let q = F::quants(block, g);
-            for ((sum, offset), x) in sums.iter_mut().zip(&mut offsets).zip(xs) {
-                let x = &x[g];
-                let first = q[0].dot(x.values[0]) + q[1].dot(x.values[1]);
-                let second = q[2].dot(x.values[2]) + q[3].dot(x.values[3]);
-                if F::HALVES {
-                    *sum += scaled(first, factors[2 * g] * x.scale);
-                    *sum += scaled(second, factors[2 * g + 1] * x.scale);
-                    if F::OFFSETS {
-                        *offset += minima[2 * g] * x.sums[0] + minima[2 * g + 1] * x.sums[1];
-                    }
-                } else {
-                    *sum += scaled(first + second, factors[2 * g] * x.scale);
-                    if F::OFFSETS {
-                        *offset += minima[2 * g] * (x.sums[0] + x.sums[1]);
-                    }
+        let Scales { factors, offsets: minima } = F::scales::<Q>(block);
+        let mut scaled = [[0.0f32; 16]; T];
+        let mut values: [&[Values]; T] = [&[]; T];
+        for t in 0..T {
+            let at = first + t * groups + b * F::GROUPS;
+            values[t] = &x.values[at..at + F::GROUPS];
+            let scales = &x.scales[at..at + F::GROUPS];
+            for i in 0..each * F::GROUPS {
+                scaled[t][i] = factors[i] * scales[i / each];
+            }
+            if F::OFFSETS {
+                let sums = &sums_of_x[each * at..each * (at + F::GROUPS)];
+                for i in 0..each * F::GROUPS {
+                    offsets[t][i] += minima[i] * sums[i];
                 }
+            }
+        }
+        for g in 0..F::GROUPS {
+            let quants = F::quants::<Q>(block, g);
+            for t in 0..T {
+                sums[t] = if F::HALVES {
+                    quants.add::<true>(&values[t][g], [scaled[t][2 * g], scaled[t][2 * g + 1]], sums[t])
+                } else {
+                    quants.add::<false>(&values[t][g], [scaled[t][g]; 2], sums[t])
+                };
             }
         }
     }
     for t in 0..T {
-        y[t * stride] = sums[t].reduce_add() + offsets[t];
+        y[t * stride] = Q::total(sums[t]) + offsets[t].iter().sum::<f32>();
     }
-}
-
-#[inline]
-fn scaled(sums: i32x4, scale: f32) -> f32x4 {
-    f32x4::from_i32x4(sums) * f32x4::splat(scale)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::matmul::matmul;
-    use super::super::threads::ONE_THREAD;
+    use super::super::matmul::few;
     use super::super::weight::CpuStore;
     use super::*;
     use crate::model::WeightStore;
@@ -120,6 +167,17 @@ mod tests {
 
     fn waves(n: usize, step: f32) -> Vec<f32> {
         (0..n).map(|i| (i as f32 * step).sin() * (1.0 + (i % 7) as f32)).collect()
+    }
+
+    fn multiply(level: Level, w: &CpuWeight, x: &[f32]) -> Vec<f32> {
+        let mut y = vec![1.0; x.len() / w.cols * w.rows];
+        few(level, w, x, &round(x), 0..w.rows, &mut y);
+        y
+    }
+
+    fn on_all_levels() -> impl Iterator<Item = (Level, CpuWeight, Vec<f32>)> {
+        let all = |level| matrices().map(move |(w, values)| (level, w, values));
+        Level::all().into_iter().flat_map(all)
     }
 
     fn matrices() -> impl Iterator<Item = (CpuWeight, Vec<f32>)> {
@@ -137,16 +195,16 @@ mod tests {
 
     #[test]
     fn products_are_those_of_the_values() {
-        for (w, values) in matrices() {
+        for (level, w, values) in on_all_levels() {
             let x = waves(6 * w.cols, 0.11);
-            let mut y = vec![0.0; 6 * w.rows];
-            matmul(&ONE_THREAD, &w, &x, &mut y);
+            let y = multiply(level, &w, &x);
             for (x, y) in x.chunks_exact(w.cols).zip(y.chunks_exact(w.rows)) {
-                for (w, got) in values.chunks_exact(w.cols).zip(y) {
-                    let products = || w.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x));
+                for (row, got) in values.chunks_exact(w.cols).zip(y) {
+                    let products = || row.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x));
                     let (expected, size) = (products().sum::<f64>(), products().map(f64::abs).sum::<f64>());
                     // Of ternary weights most are 0: fewer roundings of x cancel out.
-                    assert!((f64::from(*got) - expected).abs() <= 6e-6 * size, "{got}, not {expected}");
+                    let right = (f64::from(*got) - expected).abs() <= 6e-6 * size;
+                    assert!(right, "{:?} {level:?}: {got}, not {expected}", w.block_type);
                 }
             }
         }
@@ -154,34 +212,25 @@ mod tests {
 
     #[test]
     fn a_row_does_not_depend_on_its_neighbours() {
-        for (w, _) in matrices() {
+        for (level, w, _) in on_all_levels() {
             let x = waves(7 * w.cols, 0.23);
-            let mut together = vec![0.0; 7 * w.rows];
-            matmul(&ONE_THREAD, &w, &x, &mut together);
+            let together = multiply(level, &w, &x);
             for (x, together) in x.chunks_exact(w.cols).zip(together.chunks_exact(w.rows)) {
-                let mut alone = vec![0.0; w.rows];
-                matmul(&ONE_THREAD, &w, x, &mut alone);
-                assert_eq!(alone, together, "{:?}", w.block_type);
+                assert_eq!(multiply(level, &w, x), together, "{:?} {level:?}", w.block_type);
             }
         }
     }
 
     #[test]
     fn nothing_and_no_numbers() {
-        for (w, _) in matrices() {
-            let mut y = vec![1.0; w.rows];
-            matmul(&ONE_THREAD, &w, &vec![0.0; w.cols], &mut y);
-            assert!(y.iter().all(|y| *y == 0.0), "{:?}", w.block_type);
+        for (level, w, _) in on_all_levels() {
+            let what = format!("{:?} {level:?}", w.block_type);
+            assert!(multiply(level, &w, &vec![0.0; w.cols]).iter().all(|y| *y == 0.0), "{what}");
             for strange in [f32::NAN, f32::INFINITY, f32::MIN_POSITIVE / 8.0] {
                 let mut x = waves(w.cols, 0.5);
                 x[40] = strange;
-                matmul(&ONE_THREAD, &w, &x, &mut y);
-                assert_eq!(
-                    y.iter().all(|y| y.is_finite()),
-                    strange.is_finite(),
-                    "{:?} {strange}",
-                    w.block_type
-                );
+                let finite = multiply(level, &w, &x).iter().all(|y| y.is_finite());
+                assert_eq!(finite, strange.is_finite(), "{what} {strange}");
             }
         }
     }

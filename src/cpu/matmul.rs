@@ -30,13 +30,20 @@ pub(super) fn matmul(threads: &Threads, w: &CpuWeight, x: &[f32], y: &mut [f32])
         share(&|rows, y| tiled(w, x, rows, y));
     } else {
         // Weights without blocks are multiplied with `x` as it is.
-        let rounded = if floats { Vec::new() } else { round(x) };
-        share(&|rows, y| few(w, x, &rounded, rows, y));
+        let rounded = if floats { Rounded::default() } else { round(x) };
+        share(&|rows, y| few(Level::here(), w, x, &rounded, rows, y));
     }
 }
 
 /// Some rows of `W`, as they are read, with few rows of `x`; blocks with these rounded.
-fn few(w: &CpuWeight, floats: &[f32], x: &[Rounded], rows: Range<usize>, y: &mut [f32]) {
+pub(super) fn few(
+    level: Level,
+    w: &CpuWeight,
+    floats: &[f32],
+    x: &Rounded,
+    rows: Range<usize>,
+    y: &mut [f32],
+) {
     match w.block_type {
         BlockType::F32 => vectors(w, floats, rows, y, |r, x| dot(&w.values()[r * w.cols..][..w.cols], x)),
         BlockType::F16 => vectors(w, floats, rows, y, |r, x| dot_16(w.row_bytes(r), x, widen)),
@@ -44,28 +51,28 @@ fn few(w: &CpuWeight, floats: &[f32], x: &[Rounded], rows: Range<usize>, y: &mut
             let widen = |h| f32::from_bits(u32::from(h) << 16);
             vectors(w, floats, rows, y, |r, x| dot_16(w.row_bytes(r), x, widen));
         }
-        BlockType::Q4_0 => product::<Q4_0>(w, x, rows, y),
-        BlockType::Q4_1 => product::<Q4_1>(w, x, rows, y),
-        BlockType::Q5_0 => product::<Q5_0>(w, x, rows, y),
-        BlockType::Q5_1 => product::<Q5_1>(w, x, rows, y),
-        BlockType::Q8_0 => product::<Q8_0>(w, x, rows, y),
-        BlockType::Q2_K => product::<Q2K>(w, x, rows, y),
-        BlockType::Q3_K => product::<Q3K>(w, x, rows, y),
-        BlockType::Q4_K => product::<Q4K>(w, x, rows, y),
-        BlockType::Q5_K => product::<Q5K>(w, x, rows, y),
-        BlockType::Q6_K => product::<Q6K>(w, x, rows, y),
-        BlockType::IQ4_NL => product::<Iq4Nl>(w, x, rows, y),
-        BlockType::IQ4_XS => product::<Iq4Xs>(w, x, rows, y),
-        BlockType::IQ1_S => product::<Iq1S>(w, x, rows, y),
-        BlockType::IQ1_M => product::<Iq1M>(w, x, rows, y),
-        BlockType::IQ2_XXS => product::<Iq2Xxs>(w, x, rows, y),
-        BlockType::IQ2_XS => product::<Iq2Xs>(w, x, rows, y),
-        BlockType::IQ2_S => product::<Iq2S>(w, x, rows, y),
-        BlockType::IQ3_XXS => product::<Iq3Xxs>(w, x, rows, y),
-        BlockType::IQ3_S => product::<Iq3S>(w, x, rows, y),
-        BlockType::TQ1_0 => product::<Tq1>(w, x, rows, y),
-        BlockType::TQ2_0 => product::<Tq2>(w, x, rows, y),
-        BlockType::MXFP4 => product::<Mxfp4>(w, x, rows, y),
+        BlockType::Q4_0 => product::<Q4_0>(level, w, x, rows, y),
+        BlockType::Q4_1 => product::<Q4_1>(level, w, x, rows, y),
+        BlockType::Q5_0 => product::<Q5_0>(level, w, x, rows, y),
+        BlockType::Q5_1 => product::<Q5_1>(level, w, x, rows, y),
+        BlockType::Q8_0 => product::<Q8_0>(level, w, x, rows, y),
+        BlockType::Q2_K => product::<Q2K>(level, w, x, rows, y),
+        BlockType::Q3_K => product::<Q3K>(level, w, x, rows, y),
+        BlockType::Q4_K => product::<Q4K>(level, w, x, rows, y),
+        BlockType::Q5_K => product::<Q5K>(level, w, x, rows, y),
+        BlockType::Q6_K => product::<Q6K>(level, w, x, rows, y),
+        BlockType::IQ4_NL => product::<Iq4Nl>(level, w, x, rows, y),
+        BlockType::IQ4_XS => product::<Iq4Xs>(level, w, x, rows, y),
+        BlockType::IQ1_S => product::<Iq1S>(level, w, x, rows, y),
+        BlockType::IQ1_M => product::<Iq1M>(level, w, x, rows, y),
+        BlockType::IQ2_XXS => product::<Iq2Xxs>(level, w, x, rows, y),
+        BlockType::IQ2_XS => product::<Iq2Xs>(level, w, x, rows, y),
+        BlockType::IQ2_S => product::<Iq2S>(level, w, x, rows, y),
+        BlockType::IQ3_XXS => product::<Iq3Xxs>(level, w, x, rows, y),
+        BlockType::IQ3_S => product::<Iq3S>(level, w, x, rows, y),
+        BlockType::TQ1_0 => product::<Tq1>(level, w, x, rows, y),
+        BlockType::TQ2_0 => product::<Tq2>(level, w, x, rows, y),
+        BlockType::MXFP4 => product::<Mxfp4>(level, w, x, rows, y),
     }
 }
 

@@ -10,6 +10,9 @@ mod kv;
 mod matmul;
 mod need;
 mod ops;
+mod quants;
+#[cfg(target_arch = "x86_64")]
+mod quants_x86;
 mod runner;
 mod threads;
 mod vector;

@@ -1,0 +1,155 @@
+//! 32 quants as lanes of sixteen bits: how [`super::formats`] unpacks blocks, and [`super::fused`] multiplies them.
+//!
+//! The lanes stand in this order: every other quant of the first 16 from the first on, then from the second on, and the
+//! same of the last 16. So bytes that hold a quant each, or two in their halves, are unpacked by shifts alone.
+
+use crate::quant::{LEVELS, widen};
+use wide::{f32x4, i8x16, i16x8, i32x4, u16x8};
+
+/// 32 elements of a row of `x` as whole numbers, in the order of the lanes.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub(super) struct Values(pub [i16; 32]);
+
+/// 32 quants in the registers of a processor.
+pub(super) trait Quants: Copy {
+    /// Running sums of products, in `f32`.
+    type Sums: Copy;
+
+    /// Some bits of each of 32 bytes.
+    fn bits(bytes: &[u8], shift: u32, mask: u16) -> Self;
+    /// 16 bytes whose low halves are the first 16 quants.
+    fn nibbles(bytes: &[u8]) -> Self;
+    /// 32 signed bytes.
+    fn signed(bytes: &[u8]) -> Self;
+    /// The 32 bits of four bytes.
+    fn single_bits(bytes: &[u8]) -> Self;
+    /// 16 bytes, as in [`Quants::nibbles`], whose halves are places in [`LEVELS`].
+    fn levels(bytes: &[u8]) -> Self;
+
+    /// `self | high << shift`
+    fn or(self, high: Self, shift: u32) -> Self;
+    /// `self - offset`
+    fn less(self, offset: i16) -> Self;
+
+    fn zero() -> Self::Sums;
+    /// Adds the products with `x`, those of the first 16 and of the last 16 times a factor each; without `HALVES` both
+    /// factors are the first.
+    fn add<const HALVES: bool>(self, x: &Values, factors: [f32; 2], sums: Self::Sums) -> Self::Sums;
+    fn total(sums: Self::Sums) -> f32;
+
+    /// A number of half precision.
+    fn widen(half: u16) -> f32;
+}
+
+/// On vectors of 128 bits, which all processors have that we build for.
+#[derive(Clone, Copy)]
+pub(super) struct Base([i16x8; 4]);
+
+/// 16 bytes.
+#[inline(always)]
+fn lanes(bytes: &[u8]) -> u16x8 {
+    let pairs: [[u8; 2]; 8] = std::array::from_fn(|i| [bytes[2 * i], bytes[2 * i + 1]]);
+    u16x8::new(pairs.map(u16::from_le_bytes))
+}
+
+/// Some bits of every other byte, then of those between.
+#[inline(always)]
+fn bits(bytes: u16x8, shift: u32, mask: u16) -> [i16x8; 2] {
+    let pick = |shift: u32| bytemuck::cast((bytes >> shift) & u16x8::splat(mask));
+    [pick(shift), pick(shift + 8)]
+}
+
+/// Signed bytes, every other and those between.
+#[inline(always)]
+fn signed(bytes: u16x8) -> [i16x8; 2] {
+    let odd: i16x8 = bytemuck::cast(bytes);
+    let even: i16x8 = bytemuck::cast(bytes << 8u32);
+    [even >> 8u32, odd >> 8u32]
+}
+
+/// The place of each lane's bit in a word of sixteen.
+pub(super) const EVEN: [u16; 8] = [1, 1 << 2, 1 << 4, 1 << 6, 1 << 8, 1 << 10, 1 << 12, 1 << 14];
+pub(super) const ODD: [u16; 8] = [1 << 1, 1 << 3, 1 << 5, 1 << 7, 1 << 9, 1 << 11, 1 << 13, 1 << 15];
+
+impl Quants for Base {
+    type Sums = f32x4;
+
+    #[inline(always)]
+    fn bits(bytes: &[u8], shift: u32, mask: u16) -> Base {
+        let ([a, b], [c, d]) = (bits(lanes(bytes), shift, mask), bits(lanes(&bytes[16..]), shift, mask));
+        Base([a, b, c, d])
+    }
+
+    #[inline(always)]
+    fn nibbles(bytes: &[u8]) -> Base {
+        let bytes = lanes(bytes);
+        let ([a, b], [c, d]) = (bits(bytes, 0, 15), bits(bytes, 4, 15));
+        Base([a, b, c, d])
+    }
+
+    #[inline(always)]
+    fn signed(bytes: &[u8]) -> Base {
+        let ([a, b], [c, d]) = (signed(lanes(bytes)), signed(lanes(&bytes[16..])));
+        Base([a, b, c, d])
+    }
+
+    #[inline(always)]
+    fn single_bits(bytes: &[u8]) -> Base {
+        let of = |bytes: &[u8], places: [u16; 8]| {
+            let places = u16x8::new(places);
+            let word = u16x8::splat(u16::from_le_bytes([bytes[0], bytes[1]]));
+            bytemuck::cast((word & places).simd_eq(places) & u16x8::splat(1))
+        };
+        Base([of(bytes, EVEN), of(bytes, ODD), of(&bytes[2..], EVEN), of(&bytes[2..], ODD)])
+    }
+
+    #[inline(always)]
+    fn levels(bytes: &[u8]) -> Base {
+        let (table, bytes) = (i8x16::new(LEVELS), lanes(bytes));
+        let look_up = |nibbles: u16x8| {
+            let found = table.shuffle(bytemuck::cast(nibbles & u16x8::splat(0x0f0f)));
+            signed(bytemuck::cast(found))
+        };
+        let ([a, b], [c, d]) = (look_up(bytes), look_up(bytes >> 4u32));
+        Base([a, b, c, d])
+    }
+
+    #[inline(always)]
+    fn or(self, high: Base, shift: u32) -> Base {
+        Base(std::array::from_fn(|i| self.0[i] | (high.0[i] << shift)))
+    }
+
+    #[inline(always)]
+    fn less(self, offset: i16) -> Base {
+        Base(self.0.map(|q| q - i16x8::splat(offset)))
+    }
+
+    #[inline(always)]
+    fn zero() -> f32x4 {
+        f32x4::ZERO
+    }
+
+    #[inline(always)]
+    fn add<const HALVES: bool>(self, x: &Values, factors: [f32; 2], sums: f32x4) -> f32x4 {
+        let [q, x] = [self.0, bytemuck::cast::<[i16; 32], [i16x8; 4]>(x.0)];
+        let first = q[0].dot(x[0]) + q[1].dot(x[1]);
+        let second = q[2].dot(x[2]) + q[3].dot(x[3]);
+        let scaled = |sums: i32x4, factor: f32| f32x4::from_i32x4(sums) * f32x4::splat(factor);
+        if HALVES {
+            sums + scaled(first, factors[0]) + scaled(second, factors[1])
+        } else {
+            sums + scaled(first + second, factors[0])
+        }
+    }
+
+    #[inline(always)]
+    fn total(sums: f32x4) -> f32 {
+        sums.reduce_add()
+    }
+
+    #[inline(always)]
+    fn widen(half: u16) -> f32 {
+        widen(half)
+    }
+}
