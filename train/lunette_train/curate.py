@@ -67,7 +67,8 @@ def sieve(rows: list[Row], overlap: filters.Overlap) -> tuple[dict[str, list[Row
     for row in tqdm(rows, desc="filtering", unit="row"):
         tally = tallies[row.source]
         tally.came += 1
-        key = (row.task, row.input, row.context, *sorted(row.responses))
+        # Rows made of others ask of the same texts something else.
+        key = (row.source.split("-")[0], row.task, row.input, row.context, *sorted(row.responses))
         reason = "duplicate" if key in seen else next((name for name, unfit in checks.items() if unfit(row)), None)
         seen.add(key)
         if reason:

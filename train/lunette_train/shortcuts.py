@@ -141,11 +141,13 @@ def balance(rows: list[Row], seed: int, least: float = 0.4) -> list[Row]:
     kept = _even([row for row in rows if not is_tie(row)], seed)
     floor = max(int(len(kept) * least), 2 * FOLDS)
     for round in range(60):
+        if len(kept) <= floor:
+            break
         x, y = matrix(kept)
         groups = np.array([row.group for row in kept])
         p = predict(x, y, groups, seed + round)
         accuracy = np.mean((p > 0.5) == y)
-        if accuracy <= 0.5 + 0.98 / math.sqrt(len(kept)) / 2 or len(kept) <= floor:
+        if accuracy <= 0.5 + 0.98 / math.sqrt(len(kept)) / 2:
             break
         certainty = np.where((p > 0.5) == y, np.abs(p - 0.5), -1)
         drop = set(np.argsort(-certainty)[: max(1, len(kept) // 20)])

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from . import dev, judgements, pairs, solutions
+from . import dev, judgements, made, pairs, solutions
 
 TRAIN = {
     "prometheus": judgements.prometheus,
@@ -17,6 +17,10 @@ TRAIN = {
     "halueval": judgements.halueval,
     "roscoe": judgements.roscoe,
     "gsm8k": solutions.gsm8k,
+    "begin-pairs": made.begin_pairs,
+    "elsewhere": made.elsewhere,
+    "damaged": made.damaged,
+    "graded": made.graded,
 }
 
 DEV = dev.texts
