@@ -31,6 +31,16 @@ fn half<Q: Quants>(block: &[u8], at: usize) -> f32 {
     Q::widen(u16::from_le_bytes([block[at], block[at + 1]]))
 }
 
+/// As `std::array::from_fn`, which is not always inlined.
+#[inline(always)]
+fn each(value: impl Fn(usize) -> f32) -> [f32; 16] {
+    let mut out = [0.0; 16];
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = value(i);
+    }
+    out
+}
+
 #[inline(always)]
 fn only(factor: f32, offset: f32) -> Scales {
     let mut scales = Scales { factors: [0.0; 16], offsets: [0.0; 16] };
@@ -153,8 +163,8 @@ impl Format for Q2K {
     fn scales<Q: Quants>(block: &[u8]) -> Scales {
         let (d, dmin) = (half::<Q>(block, 80), half::<Q>(block, 82));
         Scales {
-            factors: std::array::from_fn(|i| d * f32::from(block[i] & 15)),
-            offsets: std::array::from_fn(|i| -dmin * f32::from(block[i] >> 4)),
+            factors: each(|i| d * f32::from(block[i] & 15)),
+            offsets: each(|i| -dmin * f32::from(block[i] >> 4)),
         }
     }
 
@@ -223,7 +233,7 @@ impl Format for Q6K {
     #[inline(always)]
     fn scales<Q: Quants>(block: &[u8]) -> Scales {
         let d = half::<Q>(block, 208);
-        Scales { factors: std::array::from_fn(|i| d * f32::from(block[192 + i] as i8)), offsets: [0.0; 16] }
+        Scales { factors: each(|i| d * f32::from(block[192 + i] as i8)), offsets: [0.0; 16] }
     }
 
     #[inline(always)]
@@ -256,10 +266,7 @@ impl Format for Iq4Xs {
     #[inline(always)]
     fn scales<Q: Quants>(block: &[u8]) -> Scales {
         let (d, scales) = (half::<Q>(block, 0), scales_iq4(&block[2..8]));
-        Scales {
-            factors: std::array::from_fn(|i| if i < 8 { d * f32::from(scales[i]) } else { 0.0 }),
-            offsets: [0.0; 16],
-        }
+        Scales { factors: each(|i| if i < 8 { d * f32::from(scales[i]) } else { 0.0 }), offsets: [0.0; 16] }
     }
 
     #[inline(always)]
@@ -276,9 +283,9 @@ impl<C: Coded> Format for C {
 
     #[inline(always)]
     fn scales<Q: Quants>(block: &[u8]) -> Scales {
-        let each = if C::HALVES { 1 } else { 2 };
+        let step = if C::HALVES { 1 } else { 2 };
         let factors = C::factors(block);
-        Scales { factors: std::array::from_fn(|i| factors[(each * i).min(15)]), offsets: [0.0; 16] }
+        Scales { factors: each(|i| factors[(step * i).min(15)]), offsets: [0.0; 16] }
     }
 
     #[inline(always)]

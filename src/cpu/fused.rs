@@ -6,10 +6,8 @@
 //! below 2²², far from the end of its 32 bits.
 
 use super::formats::{Format, Scales};
-use super::quants::{Base, Quants, Values};
-#[cfg(target_arch = "x86_64")]
-use super::quants_x86::{Avx2, Avx512};
-use super::vector::Level;
+use super::kernel::Kernel;
+use super::quants::{Quants, Values, place};
 use super::weight::CpuWeight;
 use std::ops::Range;
 use wide::f32x4;
@@ -52,56 +50,38 @@ impl Rounded {
         }
         let sum = |half: &[i16]| half.iter().map(|v| i32::from(*v)).sum::<i32>();
         let (first, last) = (sum(&rounded[..16]), sum(&rounded[16..]));
-        self.values.push(Values(std::array::from_fn(|i| rounded[i / 16 * 16 + i % 8 * 2 + i / 8 % 2])));
+        self.values.push(Values(std::array::from_fn(|i| rounded[place(i)])));
         self.scales.push(scale);
         self.sums.push((first + last) as f32 * scale);
         self.halves.extend([first as f32 * scale, last as f32 * scale]);
     }
 }
 
-/// `y[n, wanted] = x[n, cols] · wᵀ` for some rows of a matrix of blocks, on vectors of the level.
-pub(super) fn product<F: Format>(
-    level: Level,
-    w: &CpuWeight,
-    x: &Rounded,
-    wanted: Range<usize>,
-    y: &mut [f32],
-) {
-    match level {
-        Level::Base => rows::<F, Base>(w, x, wanted, y),
-        // SAFETY: `Level::all` found the features.
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => unsafe { rows_256::<F>(w, x, wanted, y) },
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => unsafe { rows_512::<F>(w, x, wanted, y) },
-    }
+/// `y[n, wanted] = x[n, cols] · wᵀ` for some rows of a matrix of blocks.
+pub(super) struct Product<'a> {
+    pub w: &'a CpuWeight,
+    pub x: &'a Rounded,
+    pub wanted: Range<usize>,
+    pub y: &'a mut [f32],
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn rows_256<F: Format>(w: &CpuWeight, x: &Rounded, wanted: Range<usize>, y: &mut [f32]) {
-    rows::<F, Avx2>(w, x, wanted, y);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw")]
-unsafe fn rows_512<F: Format>(w: &CpuWeight, x: &Rounded, wanted: Range<usize>, y: &mut [f32]) {
-    rows::<F, Avx512>(w, x, wanted, y);
-}
-
-#[inline(always)]
-fn rows<F: Format, Q: Quants>(w: &CpuWeight, x: &Rounded, wanted: Range<usize>, y: &mut [f32]) {
-    let groups = w.cols / GROUP;
-    let (stride, n) = (wanted.len(), x.scales.len() / groups);
-    for (at, r) in wanted.enumerate() {
-        let blocks = w.row_bytes(r);
-        for first in (0..n).step_by(4) {
-            let y = &mut y[first * stride + at..];
-            match n - first {
-                1 => columns::<F, Q, 1>(blocks, x, first * groups, y, stride),
-                2 => columns::<F, Q, 2>(blocks, x, first * groups, y, stride),
-                3 => columns::<F, Q, 3>(blocks, x, first * groups, y, stride),
-                _ => columns::<F, Q, 4>(blocks, x, first * groups, y, stride),
+impl Kernel for Product<'_> {
+    #[inline(always)]
+    fn run<F: Format, Q: Quants>(self) {
+        let Product { w, x, wanted, y } = self;
+        let groups = w.cols / GROUP;
+        let row_bytes = groups / F::GROUPS * F::BYTES;
+        let (stride, n) = (wanted.len(), x.scales.len() / groups);
+        let blocks = &w.blocks()[wanted.start * row_bytes..wanted.end * row_bytes];
+        for (at, blocks) in blocks.chunks_exact(row_bytes).enumerate() {
+            for first in (0..n).step_by(4) {
+                let y = &mut y[first * stride + at..];
+                match n - first {
+                    1 => columns::<F, Q, 1>(blocks, x, first * groups, y, stride),
+                    2 => columns::<F, Q, 2>(blocks, x, first * groups, y, stride),
+                    3 => columns::<F, Q, 3>(blocks, x, first * groups, y, stride),
+                    _ => columns::<F, Q, 4>(blocks, x, first * groups, y, stride),
+                }
             }
         }
     }
@@ -159,7 +139,8 @@ fn columns<F: Format, Q: Quants, const T: usize>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::matmul::few;
+    use super::super::kernel::run;
+    use super::super::vector::Level;
     use super::super::weight::CpuStore;
     use super::*;
     use crate::model::WeightStore;
@@ -171,7 +152,7 @@ mod tests {
 
     fn multiply(level: Level, w: &CpuWeight, x: &[f32]) -> Vec<f32> {
         let mut y = vec![1.0; x.len() / w.cols * w.rows];
-        few(level, w, x, &round(x), 0..w.rows, &mut y);
+        run(level, w.block_type, Product { w, x: &round(x), wanted: 0..w.rows, y: &mut y });
         y
     }
 

@@ -1,14 +1,15 @@
 //! Quantized GEMM and GEMV: `x Wᵀ` with weights in their blocks.
 //!
 //! Many rows of `x`: a few rows of `W` are dequantized into a tile that stays in the cache and are multiplied with all of
-//! `x`, so that the cost of dequantizing is shared. Few rows: the blocks are multiplied as they are read (see [`product`]).
+//! `x`, so that the cost of dequantizing is shared. Few rows: the blocks are multiplied as they are read (see [`super::fused`]).
 
-use super::formats::{Iq4Nl, Iq4Xs, Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0};
-use super::fused::{Rounded, product, round};
+use super::fused::{Product, round};
+use super::kernel::run;
 use super::threads::Threads;
+use super::unpack::{Unpack, into_lanes};
 use super::vector::{Level, products};
 use super::weight::CpuWeight;
-use crate::quant::{BlockType, Iq1M, Iq1S, Iq2S, Iq2Xs, Iq2Xxs, Iq3S, Iq3Xxs, Mxfp4, Tq1, Tq2, widen};
+use crate::quant::{BlockType, widen};
 use std::ops::Range;
 use wide::f32x4;
 
@@ -21,58 +22,38 @@ const FLOATS_TILED_FROM: usize = 4;
 
 /// `y[n, rows] = x[n, cols] · wᵀ`.
 pub(super) fn matmul(threads: &Threads, w: &CpuWeight, x: &[f32], y: &mut [f32]) {
-    let n = x.len() / w.cols;
-    let floats = w.block_type.block_len() == 1;
+    let (n, level) = (x.len() / w.cols, Level::here());
+    let blocks = w.block_type.block_len() > 1;
     let mut share = |part: &(dyn Fn(Range<usize>, &mut [f32]) + Sync)| {
         threads.columns(y, w.rows, TILE, x.len() * w.rows, part);
     };
-    if n >= if floats { FLOATS_TILED_FROM } else { TILED_FROM } {
-        share(&|rows, y| tiled(w, x, rows, y));
-    } else {
-        // Weights without blocks are multiplied with `x` as it is.
-        let rounded = if floats { Rounded::default() } else { round(x) };
-        share(&|rows, y| few(Level::here(), w, x, &rounded, rows, y));
+    match (blocks, n) {
+        (true, ..TILED_FROM) => {
+            let x = &round(x);
+            share(&|wanted, y| run(level, w.block_type, Product { w, x, wanted, y }));
+        }
+        (true, _) => {
+            let x = &into_lanes(x);
+            share(&|rows, y| {
+                let unpack =
+                    |r, out: &mut _| run(level, w.block_type, Unpack { blocks: w.row_bytes(r), out });
+                tiled(level, w.cols, x, rows, y, unpack);
+            });
+        }
+        (false, ..FLOATS_TILED_FROM) => share(&|rows, y| floats(w, x, rows, y)),
+        (false, _) => share(&|rows, y| tiled(level, w.cols, x, rows, y, |r, out| w.row(r, out))),
     }
 }
 
-/// Some rows of `W`, as they are read, with few rows of `x`; blocks with these rounded.
-pub(super) fn few(
-    level: Level,
-    w: &CpuWeight,
-    floats: &[f32],
-    x: &Rounded,
-    rows: Range<usize>,
-    y: &mut [f32],
-) {
+/// Some rows of `W`, which has no blocks, with few rows of `x`.
+fn floats(w: &CpuWeight, x: &[f32], rows: Range<usize>, y: &mut [f32]) {
     match w.block_type {
-        BlockType::F32 => vectors(w, floats, rows, y, |r, x| dot(&w.values()[r * w.cols..][..w.cols], x)),
-        BlockType::F16 => vectors(w, floats, rows, y, |r, x| dot_16(w.row_bytes(r), x, widen)),
+        BlockType::F16 => vectors(w, x, rows, y, |r, x| dot_16(w.row_bytes(r), x, widen)),
         BlockType::BF16 => {
             let widen = |h| f32::from_bits(u32::from(h) << 16);
-            vectors(w, floats, rows, y, |r, x| dot_16(w.row_bytes(r), x, widen));
+            vectors(w, x, rows, y, |r, x| dot_16(w.row_bytes(r), x, widen));
         }
-        BlockType::Q4_0 => product::<Q4_0>(level, w, x, rows, y),
-        BlockType::Q4_1 => product::<Q4_1>(level, w, x, rows, y),
-        BlockType::Q5_0 => product::<Q5_0>(level, w, x, rows, y),
-        BlockType::Q5_1 => product::<Q5_1>(level, w, x, rows, y),
-        BlockType::Q8_0 => product::<Q8_0>(level, w, x, rows, y),
-        BlockType::Q2_K => product::<Q2K>(level, w, x, rows, y),
-        BlockType::Q3_K => product::<Q3K>(level, w, x, rows, y),
-        BlockType::Q4_K => product::<Q4K>(level, w, x, rows, y),
-        BlockType::Q5_K => product::<Q5K>(level, w, x, rows, y),
-        BlockType::Q6_K => product::<Q6K>(level, w, x, rows, y),
-        BlockType::IQ4_NL => product::<Iq4Nl>(level, w, x, rows, y),
-        BlockType::IQ4_XS => product::<Iq4Xs>(level, w, x, rows, y),
-        BlockType::IQ1_S => product::<Iq1S>(level, w, x, rows, y),
-        BlockType::IQ1_M => product::<Iq1M>(level, w, x, rows, y),
-        BlockType::IQ2_XXS => product::<Iq2Xxs>(level, w, x, rows, y),
-        BlockType::IQ2_XS => product::<Iq2Xs>(level, w, x, rows, y),
-        BlockType::IQ2_S => product::<Iq2S>(level, w, x, rows, y),
-        BlockType::IQ3_XXS => product::<Iq3Xxs>(level, w, x, rows, y),
-        BlockType::IQ3_S => product::<Iq3S>(level, w, x, rows, y),
-        BlockType::TQ1_0 => product::<Tq1>(level, w, x, rows, y),
-        BlockType::TQ2_0 => product::<Tq2>(level, w, x, rows, y),
-        BlockType::MXFP4 => product::<Mxfp4>(level, w, x, rows, y),
+        _ => vectors(w, x, rows, y, |r, x| dot(&w.values()[r * w.cols..][..w.cols], x)),
     }
 }
 
@@ -89,14 +70,20 @@ fn vectors(
     }
 }
 
-/// Some rows of `W` with all of `x`.
-fn tiled(w: &CpuWeight, x: &[f32], wanted: Range<usize>, y: &mut [f32]) {
-    let (k, level) = (w.cols, Level::here());
+/// Some rows of `W`, which `unpack` gives by their number, with all of `x[n, k]`.
+fn tiled(
+    level: Level,
+    k: usize,
+    x: &[f32],
+    wanted: Range<usize>,
+    y: &mut [f32],
+    unpack: impl Fn(usize, &mut [f32]),
+) {
     let mut tile = vec![0.0; TILE * k];
     for first in wanted.clone().step_by(TILE) {
         let rows = TILE.min(wanted.end - first);
         for (i, out) in tile.chunks_exact_mut(k).take(rows).enumerate() {
-            w.row(first + i, out);
+            unpack(first + i, out);
         }
         products(level, x, &tile[..rows * k], &mut y[first - wanted.start..], k, wanted.len());
     }

@@ -6,6 +6,7 @@
 mod attention;
 mod formats;
 mod fused;
+mod kernel;
 mod kv;
 mod matmul;
 mod need;
@@ -15,6 +16,7 @@ mod quants;
 mod quants_x86;
 mod runner;
 mod threads;
+mod unpack;
 mod vector;
 mod weight;
 

@@ -4,7 +4,13 @@
 //! same of the last 16. So bytes that hold a quant each, or two in their halves, are unpacked by shifts alone.
 
 use crate::quant::{LEVELS, widen};
-use wide::{f32x4, i8x16, i16x8, i32x4, u16x8};
+use wide::{f32x4, f32x8, i8x16, i16x8, i32x4, i32x8, u16x8};
+
+/// Which of its group stands in a lane.
+#[inline(always)]
+pub(super) const fn place(lane: usize) -> usize {
+    lane / 16 * 16 + lane % 8 * 2 + lane / 8 % 2
+}
 
 /// 32 elements of a row of `x` as whole numbers, in the order of the lanes.
 #[derive(Clone, Copy)]
@@ -37,6 +43,9 @@ pub(super) trait Quants: Copy {
     /// factors are the first.
     fn add<const HALVES: bool>(self, x: &Values, factors: [f32; 2], sums: Self::Sums) -> Self::Sums;
     fn total(sums: Self::Sums) -> f32;
+
+    /// Writes `factor · quant + offset` of each lane, with the factor and offset of the first 16 and of the last 16.
+    fn store(self, factors: [f32; 2], offsets: [f32; 2], out: &mut [f32; 32]);
 
     /// A number of half precision.
     fn widen(half: u16) -> f32;
@@ -146,6 +155,15 @@ impl Quants for Base {
     #[inline(always)]
     fn total(sums: f32x4) -> f32 {
         sums.reduce_add()
+    }
+
+    #[inline(always)]
+    fn store(self, factors: [f32; 2], offsets: [f32; 2], out: &mut [f32; 32]) {
+        for (i, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            let values = f32x8::from_i32x8(i32x8::from_i16x8(self.0[i]));
+            let (factor, offset) = (f32x8::splat(factors[i / 2]), f32x8::splat(offsets[i / 2]));
+            *out = (values * factor + offset).to_array();
+        }
     }
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! [`Quants`] in registers of 256 and of 512 bits. What each function does is said there.
 //!
 //! SAFETY of all that follows: only code that runs where the processor has these vectors makes them (see
-//! [`super::fused::product`]), and slices are as long as the trait says, which is asserted.
+//! [`super::kernel::run`]), and slices are as long as the trait says, which is asserted.
 
 use super::quants::{EVEN, ODD, Quants, Values};
 use crate::quant::LEVELS;
@@ -169,6 +169,21 @@ impl Quants for Avx2 {
     }
 
     #[inline(always)]
+    fn store(self, factors: [f32; 2], offsets: [f32; 2], out: &mut [f32; 32]) {
+        unsafe {
+            for i in 0..2 {
+                let (factor, offset) = (_mm256_set1_ps(factors[i]), _mm256_set1_ps(offsets[i]));
+                let eights = [_mm256_castsi256_si128(self.0[i]), _mm256_extracti128_si256(self.0[i], 1)];
+                for (j, eight) in eights.into_iter().enumerate() {
+                    let values = _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(eight));
+                    let values = _mm256_fmadd_ps(values, factor, offset);
+                    _mm256_storeu_ps(out.as_mut_ptr().add(16 * i + 8 * j), values);
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
     fn widen(half: u16) -> f32 {
         widen(half)
     }
@@ -299,6 +314,18 @@ impl Quants for Avx512 {
     #[inline(always)]
     fn total(sums: __m512) -> f32 {
         unsafe { _mm512_reduce_add_ps(sums) }
+    }
+
+    #[inline(always)]
+    fn store(self, factors: [f32; 2], offsets: [f32; 2], out: &mut [f32; 32]) {
+        unsafe {
+            let halves = [_mm512_castsi512_si256(self.0), _mm512_extracti64x4_epi64(self.0, 1)];
+            for i in 0..2 {
+                let values = _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(halves[i]));
+                let values = _mm512_fmadd_ps(values, _mm512_set1_ps(factors[i]), _mm512_set1_ps(offsets[i]));
+                _mm512_storeu_ps(out.as_mut_ptr().add(16 * i), values);
+            }
+        }
     }
 
     #[inline(always)]

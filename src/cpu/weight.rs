@@ -24,12 +24,17 @@ impl CpuWeight {
         }
     }
 
-    /// The blocks of row `row`; empty for F32, which [`CpuWeight::values`] gives.
+    /// The blocks of row `row`. F32 has none: [`CpuWeight::values`] gives these.
     pub(super) fn row_bytes(&self, row: usize) -> &[u8] {
         let stride = self.block_type.bytes_of(self.cols);
+        &self.blocks()[row * stride..][..stride]
+    }
+
+    /// The blocks of all rows; empty for F32.
+    pub(super) fn blocks(&self) -> &[u8] {
         match &self.data {
             Data::F32(_) => &[],
-            Data::Blocks(bytes) => &bytes[row * stride..][..stride],
+            Data::Blocks(bytes) => bytes,
         }
     }
 
