@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder of the labelled sets")
     parser.add_argument("--out", type=Path, required=True, help="a folder for verdicts and figures; what is there is kept")
     add_lunette(parser)
+    parser.add_argument("--lora", type=Path, help="a GGUF adapter that `export` wrote, put on the base by the program")
     parser.add_argument("--weights", type=Path, help="for PyTorch: the base as `unpack` wrote it [the GGUF file itself]")
     parser.add_argument("--adapter", type=Path, help="judge by PyTorch, with this adapter on the base; for quick looks")
     parser.add_argument("--torch", action="store_true", help="judge by PyTorch without an adapter")
@@ -37,6 +38,8 @@ def run(options: argparse.Namespace) -> None:
     if options.adapter or options.torch:
         by_torch(rows, program, options, file)
     else:
+        if options.lora:
+            program.more += ["--adapter", str(options.lora)]
         by_lunette(rows, program, options.out, file)
     judged = load(rows, file)
     theirs = load(rows, options.against / "verdicts.jsonl") if options.against else {}

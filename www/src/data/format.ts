@@ -31,6 +31,12 @@ export const rate = (n: number, ms: number): string => `${Math.round((1000 * n) 
  */
 export const within = (p: number, outside: number): number => (outside < 1 ? Math.min(p / (1 - outside), 1) : 0);
 
+/**
+ * Whether a verdict stands on less than half of the probability. What is outside of the rubric counts against it. Such a
+ * verdict must not look like a sure one.
+ */
+export const unsure = (p: number): boolean => p < 0.5;
+
 const days = new Intl.DateTimeFormat("en", { day: "numeric", month: "long", year: "numeric" });
 export const day = (at: number): string => days.format(at);
 
