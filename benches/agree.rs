@@ -1,4 +1,4 @@
-//! Whether a real model agrees with llama.cpp: tokens and logits of a few prompts, and the perplexity of a text.
+//! Whether a real model agrees with llama.cpp: tokens, states and logits of a few prompts, and the perplexity of a text.
 //!
 //! `agree --model FILE --golden FILE`; `cargo xtask golden --check NAME` makes the values (tests/architectures/real.mjs) and
 //! runs this.
@@ -9,7 +9,7 @@ mod common;
 mod golden;
 
 use common::{fail, text};
-use golden::kl;
+use golden::{apart, kl};
 use lunette::Uninterrupted;
 use lunette::engine::{Backend, Engine, LoadOptions};
 use lunette::model::KvType;
@@ -20,6 +20,8 @@ use std::rc::Rc;
 
 /// Divergence that is left to another order of sums, and to activations of sixteen bits in products of few rows.
 const BOUND: f64 = 1e-5;
+/// The same for a state, as a share of its length.
+const BOUND_OF_STATES: f64 = 1e-3;
 /// The same for a perplexity, as a share of it.
 const BOUND_OF_PERPLEXITY: f64 = 1e-3;
 
@@ -35,6 +37,8 @@ struct Prompt {
     text: String,
     tokens: Vec<u32>,
     logits: Vec<f32>,
+    at: Vec<usize>,
+    states: Vec<f32>,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +62,7 @@ async fn run(model: &str, golden: &str) -> Result<(), Box<dyn Error>> {
     let engine =
         Engine::load(Rc::new(FileModel::open(model)?), &options, &mut |_| (), &Uninterrupted).await?;
     println!("{} ({})", engine.info().name, engine.info().architecture);
-    for Prompt { name, text, tokens, logits: theirs } in golden.prompts {
+    for Prompt { name, text, tokens, logits: theirs, at, states } in golden.prompts {
         let mut read: Vec<u32> = engine.tokenizer().leading().into_iter().collect();
         read.extend(engine.tokenizer().encode(&text, true)?);
         if read != tokens {
@@ -69,6 +73,13 @@ async fn run(model: &str, golden: &str) -> Result<(), Box<dyn Error>> {
         println!("{name}, {} tokens: KL {divergence:.1e}", tokens.len());
         if divergence > BOUND || likeliest(&ours) != likeliest(&theirs) {
             return Err(format!("{name}: the logits are others").into());
+        }
+        let ours = engine.states(&tokens, &at, &Uninterrupted).await?;
+        let theirs = states.chunks_exact(states.len() / at.len());
+        let most = ours.iter().zip(theirs).map(|(ours, theirs)| apart(theirs, ours)).fold(0.0, f64::max);
+        println!("{name}: states at {at:?} within {most:.1e}");
+        if most > BOUND_OF_STATES {
+            return Err(format!("{name}: the states are others").into());
         }
     }
     let Scored { tokens, logprobs: theirs } = golden.perplexity;

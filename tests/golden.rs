@@ -58,6 +58,66 @@ fn logits_are_those_of_llama_cpp() {
     }
 }
 
+#[test]
+fn states_are_those_of_llama_cpp() {
+    for (backend, kv_type, names, bound) in [
+        (Backend::Wasm, KvType::F32, ["short", "short2", "judge"].as_slice(), 2e-3),
+        (Backend::Wasm, KvType::F16, &["short", "judge", "long"], 5e-3),
+        (Backend::Webgpu, KvType::F16, &["short", "judge"], 5e-3),
+    ] {
+        let engine = engine(backend, kv_type);
+        for name in names {
+            let ids = golden::tokens(name);
+            let places = golden::places(&ids);
+            // In any order, and one of them twice.
+            let [first, middle, last] = places;
+            let asked = [last, first, middle, last];
+            let states = pollster::block_on(engine.states(&ids, &asked, &Uninterrupted)).unwrap();
+            assert_eq!(states[0], states[3]);
+            let reference = golden::states(name);
+            let references = reference.chunks_exact(reference.len() / places.len());
+            for (reference, (ours, place)) in references.zip([1, 2, 0].map(|i| (&states[i], asked[i]))) {
+                let apart = golden::apart(reference, ours);
+                println!("{name} at {place}, {backend:?}, {kv_type:?}: {apart:.1e}");
+                assert!(apart <= bound, "{name} at {place}, {backend:?}, {kv_type:?}: {apart}");
+            }
+        }
+    }
+}
+
+/// States that are asked for together with other things, in several steps, and behind what is cached.
+#[test]
+fn states_do_not_depend_on_what_else_is_computed() {
+    let ids = &golden::tokens("judge")[..200];
+    let all: Vec<usize> = (0..ids.len()).collect();
+    for backend in [Backend::Wasm, Backend::Webgpu] {
+        let engine = engine(backend, KvType::F16);
+        let run = |at: &[usize]| pollster::block_on(engine.states(ids, at, &Uninterrupted)).unwrap();
+        let each = run(&all);
+        assert_eq!(each.len(), ids.len());
+        let close = |ours: &[f32], place: usize| {
+            let apart = golden::apart(&each[place], ours);
+            assert!(apart < 1e-3, "{backend:?} at {place}: {apart}");
+        };
+        // The beginning is cached now, and a caller may want a state within it.
+        for at in [&[199][..], &[150, 199], &[3, 77, 198]] {
+            run(at).iter().zip(at).for_each(|(state, place)| close(state, *place));
+        }
+        let (states, (logits, logprobs)) = pollster::block_on(async {
+            let others = futures::future::join(
+                engine.logits(&ids[..120], &Uninterrupted),
+                engine.logprobs(&ids[..90], &Uninterrupted),
+            );
+            futures::future::join(engine.states(ids, &[10, 199], &Uninterrupted), others).await
+        });
+        assert_eq!((logits.unwrap().len(), logprobs.unwrap().len()), (49_152, 89));
+        states.unwrap().iter().zip([10, 199]).for_each(|(state, place)| close(state, place));
+        assert!(run(&[]).is_empty());
+        let beyond = pollster::block_on(engine.states(ids, &[200], &Uninterrupted)).unwrap_err();
+        assert_eq!(beyond.code(), "invalid-argument");
+    }
+}
+
 /// What is cached, and how a text was cut into steps, changes no bit.
 #[test]
 fn the_same_call_gives_the_same_bits() {

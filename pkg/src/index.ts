@@ -86,6 +86,7 @@ export type {
   Raters,
   Rating,
   ReadOptions,
+  StatesOptions,
   Recovery,
   Reliability,
   ReliabilityBin,

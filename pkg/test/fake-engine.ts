@@ -10,6 +10,7 @@ export const INFO: ModelInfo = {
   parameters: 1,
   contextLength: 8,
   vocabularySize: 4,
+  hiddenSize: 2,
   loraAdapters: [],
   warnings: [],
   backend: "wasm",
@@ -53,6 +54,11 @@ export function fakeEngine() {
       tokens: Uint32Array.of(1, 2, 3),
       special: Uint32Array.of(0),
     })),
+    states: vi.fn((tokens: Uint32Array, _control: Control, options?: { at?: number[] }) =>
+      Promise.resolve(
+        Float32Array.from((options?.at ?? [...tokens.keys()]).flatMap((place) => [place, tokens[place] ?? -1])),
+      ),
+    ),
     logits: vi.fn((tokens: Uint32Array) => Promise.resolve(Float32Array.from(tokens))),
     logprobs: vi.fn((tokens: Uint32Array) => Promise.resolve(Float32Array.from(tokens.subarray(1)))),
     generate: vi.fn<WasmEngine["generate"]>(() => Promise.reject(codedError("chat-template", "no template"))),

@@ -305,6 +305,11 @@ describe("Engine", () => {
     });
     expect(await loaded.logits(Uint32Array.of(5, 6))).toEqual(Float32Array.of(5, 6));
     expect(await loaded.logprobs(Uint32Array.of(5, 6))).toEqual(Float32Array.of(6));
+    expect(await loaded.states(Uint32Array.of(5, 6))).toEqual(Float32Array.of(0, 5, 1, 6));
+    expect(await loaded.states(Uint32Array.of(5, 6), { at: [1] })).toEqual(Float32Array.of(1, 6));
+    for (const at of [[-1], [0.5], 1, ["0"]] as number[][]) {
+      await expect(loaded.states(Uint32Array.of(5, 6), { at })).rejects.toMatchObject({ code: "invalid-argument" });
+    }
   });
 
   it("generates, and moves the arrays of the result", async () => {

@@ -107,6 +107,9 @@ expectTypeOf<Engine["tokenize"]>().toEqualTypeOf<
   (text: string, options?: { special?: boolean }) => Promise<Uint32Array>
 >();
 expectTypeOf<Engine["detokenize"]>().toEqualTypeOf<(tokens: Uint32Array) => Promise<string>>();
+expectTypeOf<Engine["states"]>().toEqualTypeOf<
+  (tokens: Uint32Array, options?: lunette.StatesOptions) => Promise<Float32Array>
+>();
 expectTypeOf<Engine["logits"]>().toEqualTypeOf<
   (tokens: Uint32Array, options?: lunette.ReadOptions) => Promise<Float32Array>
 >();
@@ -120,7 +123,7 @@ expectTypeOf<Engine["generate"]>().toEqualTypeOf<
   ) => Promise<lunette.Generation>
 >();
 expectTypeOf<keyof Engine>().toEqualTypeOf<
-  "tokenize" | "detokenize" | "chatPrompt" | "logits" | "logprobs" | "generate" | "info" | "dispose"
+  "tokenize" | "detokenize" | "chatPrompt" | "logits" | "logprobs" | "states" | "generate" | "info" | "dispose"
 >();
 
 expectTypeOf<lunette.LoadOptions>().toEqualTypeOf<{

@@ -1,10 +1,10 @@
 use super::kv::KvCache;
 use super::matmul::TILED_FROM;
-use super::ops::CpuOps;
+use super::ops::{CpuOps, Tensor};
 use super::threads::Threads;
 use super::vector::Level;
 use super::weight::CpuWeight;
-use crate::model::{BackendInfo, KvShape, KvType, Model, Reader, Reading, Runner, Step};
+use crate::model::{BackendInfo, KvShape, KvType, Model, Output, OutputKind, Reader, Reading, Runner, Step};
 use crate::{Control, Result, checkpoint};
 use futures::future::LocalBoxFuture;
 
@@ -50,9 +50,19 @@ impl CpuRunner {
         if step.outputs.is_empty() {
             return Ok(Vec::new());
         }
-        let logits = self.model.logits(&mut ops, x);
-        let rows = step.outputs.iter().zip(logits.data.chunks_exact(logits.cols));
-        rows.map(|(output, row)| self.reader.read(row, &output.kind)).collect()
+        let states = self.model.states(&mut ops, &x);
+        let all = || step.outputs.iter().zip(states.data.chunks_exact(states.cols));
+        // A row of logits is far larger than a state.
+        let others: Vec<&[f32]> =
+            all().filter(|(o, _)| o.kind != OutputKind::State).map(|(_, s)| s).collect();
+        let others = Tensor::new(others.len(), states.cols, others.concat());
+        let logits = if others.rows > 0 { self.model.head(&mut ops, others).data } else { Vec::new() };
+        let mut logits = logits.chunks_exact(self.model.config.vocab);
+        let read = |(output, state): (&Output, &[f32])| match output.kind {
+            OutputKind::State => Ok(Reading::State(state.to_vec())),
+            _ => self.reader.read(logits.next().unwrap_or(&[]), &output.kind),
+        };
+        all().map(read).collect()
     }
 }
 

@@ -18,6 +18,8 @@ pub struct ModelInfo {
     /// Tokens that a sequence can hold, as loaded.
     pub context_length: usize,
     pub vocabulary_size: usize,
+    /// Numbers of a state.
+    pub hidden_size: usize,
     /// The licence that the file names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub license: Option<String>,
@@ -45,6 +47,7 @@ impl ModelInfo {
             parameters: header.tensors.iter().map(|t| t.elements()).sum(),
             context_length,
             vocabulary_size: tokenizer.vocabulary_size(),
+            hidden_size: config.width,
             license: text("general.license"),
             lora_adapters: config.adapters.names().map(str::to_string).collect(),
             warnings: tokenizer.warnings().to_vec(),

@@ -40,6 +40,7 @@ use cache::Cache;
 use constraint::{Compiler, Constrained};
 use schedule::Scheduler;
 use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use work::Want;
 
@@ -220,6 +221,36 @@ impl Engine {
         let done = self.scheduler.run(sequence, text.to_vec(), want, control).await?;
         let each = done.readings.into_iter().map(Reading::into_logprobs).collect::<Result<Vec<_>>>()?;
         Ok(each.concat())
+    }
+
+    /// The states of the tokens at the places `at`, in that order: what the model's last norm makes of each, which its logits
+    /// are computed from. What stands before the first of them is taken from the cache, where it is there.
+    pub async fn states(&self, tokens: &[u32], at: &[usize], control: &dyn Control) -> Result<Vec<Vec<f32>>> {
+        self.states_with(&AdapterChoice::default(), tokens, at, control).await
+    }
+
+    /// As [`Engine::states`], with an adapter of the caller's choice.
+    pub async fn states_with(
+        &self,
+        adapter: &AdapterChoice,
+        tokens: &[u32],
+        at: &[usize],
+        control: &dyn Control,
+    ) -> Result<Vec<Vec<f32>>> {
+        self.check(tokens)?;
+        if let Some(place) = at.iter().find(|place| **place >= tokens.len()) {
+            let count = tokens.len();
+            return Err(Error::InvalidArgument(format!("there is no place {place} among {count} tokens")));
+        }
+        let places: BTreeSet<usize> = at.iter().copied().collect();
+        let Some(last) = places.last() else { return Ok(Vec::new()) };
+        let (text, want) = (tokens[..=*last].to_vec(), Want::States(places.iter().copied().collect()));
+        let sequence = self.sequence_with(self.adapter(adapter)?);
+        let done = self.scheduler.run(sequence, text, want, control).await?;
+        let read = places.into_iter().zip(done.readings);
+        let states: BTreeMap<usize, Vec<f32>> =
+            read.map(|(place, reading)| Ok((place, reading.into_state()?))).collect::<Result<_>>()?;
+        Ok(at.iter().map(|place| states[place].clone()).collect())
     }
 
     fn compile(&self, constraint: &Constraint) -> Result<Constrained> {

@@ -14,6 +14,8 @@ pub(super) enum Want {
     Last(OutputKind),
     /// The log-probability of each token but the first, and of `last` after all of them.
     Each { last: u32 },
+    /// The states of these tokens: places among them, rising, at least one.
+    States(Vec<usize>),
     /// Tokens drawn after the last: one, and as many more as are computed ahead.
     Draws(Vec<Draw>),
 }
@@ -137,6 +139,12 @@ impl Work {
                 (end, _) => end.saturating_sub(prefill_rows).max(own),
             };
             self.sequence.seek(&self.tokens[..keep]);
+        } else if let Want::States(places) = &self.want
+            && self.sequence.tokens().is_empty()
+        {
+            // What stands before the first of them may be cached.
+            let keep = self.tokens.len().saturating_sub(prefill_rows).min(places[0]);
+            self.sequence.seek(&self.tokens[..keep]);
         }
         let found = self.sequence.tokens().len();
         match &mut self.cached {
@@ -184,13 +192,15 @@ impl Work {
         let outputs = runner.max_outputs() - step.outputs.len();
         match self.want {
             Want::Each { .. } => rows.min(outputs),
+            // Far smaller than what other outputs need.
+            Want::States(_) => rows,
             _ if rows == self.remaining() && outputs == 0 => 0,
             _ => rows,
         }
     }
 
     fn wants_last(&self) -> bool {
-        !matches!(self.want, Want::Each { .. })
+        !matches!(self.want, Want::Each { .. } | Want::States(_))
     }
 
     /// Adds the next `rows` tokens to a step.
@@ -204,6 +214,12 @@ impl Work {
                 let next = *self.tokens.get(start + i + 1).unwrap_or(last);
                 Output { row: (first + i) as u32, kind: OutputKind::Gather(vec![next]) }
             })),
+            Want::States(places) => step.outputs.extend(
+                places
+                    .iter()
+                    .filter(|place| (start..start + rows).contains(*place))
+                    .map(|place| Output { row: (first + place - start) as u32, kind: OutputKind::State }),
+            ),
             Want::Last(kind) if start + rows == self.tokens.len() => {
                 step.outputs.push(Output { row: (first + rows - 1) as u32, kind: kind.clone() });
             }

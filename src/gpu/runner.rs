@@ -48,7 +48,7 @@ struct Prepared {
     step: StepBuffers,
     pipelines: Pipelines,
     scratch: Scratch,
-    /// For each class of row counts (with adapters once more), then for each of output counts.
+    /// For each class of row counts (with adapters once more), then for each of output counts, then for these once more.
     drafts: Vec<Vec<Draft>>,
     row_classes: Vec<usize>,
     output_classes: Vec<usize>,
@@ -74,6 +74,8 @@ impl Prepared {
             gpu.buffer_checked("activations", value_bytes(max_rows, config.width), activations).await?;
         let logits_bytes = value_bytes(max_outputs, config.vocab);
         let logits = gpu.buffer_checked("logits", logits_bytes, activations | Usage::COPY_SRC).await?;
+        let states_bytes = value_bytes(max_outputs, config.width);
+        let states = gpu.buffer_checked("states", states_bytes, activations | Usage::COPY_SRC).await?;
 
         // What each kind of step does …
         let mut rotations = Rotations::default();
@@ -92,6 +94,13 @@ impl Prepared {
             let x = recorder.value(config.width, Per::Row);
             let y = model.logits(&mut recorder, x.clone());
             let (nodes, kept) = (recorder.nodes, vec![(x, hidden.clone()), (y, logits.clone())]);
+            recorded.push(Recorded { nodes, kept, most_rows: max_rows, most_outputs });
+        }
+        for &most_outputs in &output_classes {
+            let mut recorder = Recorder::new(&mut rotations, false);
+            let x = recorder.value(config.width, Per::Row);
+            let y = model.states(&mut recorder, &x);
+            let (nodes, kept) = (recorder.nodes, vec![(x, hidden.clone()), (y, states.clone())]);
             recorded.push(Recorded { nodes, kept, most_rows: max_rows, most_outputs });
         }
 
@@ -119,7 +128,14 @@ impl Prepared {
         }
 
         scratch.allocate(gpu).await?;
-        let sampler = SamplerStage::new(gpu, &mut pipelines, &logits, config.vocab, max_outputs).await?;
+        let sampler = SamplerStage::new(
+            gpu,
+            &mut pipelines,
+            (&logits, config.vocab),
+            (&states, config.width),
+            max_outputs,
+        )
+        .await?;
         let staging = staging(gpu, 0).await?;
         gpu.settle().await?;
         Ok(Prepared {
@@ -176,6 +192,7 @@ impl GpuRunner {
         let bodies = plans(&row_classes);
         let adapted = plans(if model.config.adapters.is_empty() { &[] } else { &row_classes });
         let tails = plans(&output_classes);
+        let states = plans(&output_classes);
         pipelines.compile(progress).await?;
         gpu.finished().await?;
 
@@ -184,7 +201,7 @@ impl GpuRunner {
         let steps_ahead = budget::steps_ahead(model.config.matmul_weights(), &gpu.capabilities);
         let pace = Pace::new(&gpu);
         let largest = bodies.iter().chain(&adapted).map(Plan::largest).max().unwrap_or(0);
-        let stages = Stages { step, pipelines, bodies, adapted, tails, sampler };
+        let stages = Stages { step, pipelines, bodies, adapted, tails, states, sampler };
         Ok(GpuRunner { gpu, vocab, kv, max_rows, steps_ahead, stages, pace, largest, staging, words })
     }
 

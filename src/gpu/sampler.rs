@@ -13,11 +13,13 @@ use crate::model::{Draw, MOST_GATHERED, MOST_TOP, Output, OutputKind, Reading, S
 /// The kernels that read, and the buffers that say what and hold the answers.
 pub(super) struct SamplerStage {
     vocab: usize,
+    width: usize,
     /// The number of outputs, and of tokens gathered.
     count: Buffer,
     requests: Buffer,
     wanted: Buffer,
     logits: Buffer,
+    states: Buffer,
     results: Buffer,
     pieces: Plan,
     sample: Plan,
@@ -47,12 +49,12 @@ const REQUESTS_TOKEN: u32 = 1;
 const UNSOUND: u32 = u32::MAX;
 
 impl SamplerStage {
-    /// For at most `most` rows of `logits` `[n, vocab]` at a time.
+    /// For at most `most` rows at a time of `logits` `[n, vocab]` and of `states` `[n, width]`.
     pub(super) async fn new(
         gpu: &Gpu,
         pipelines: &mut Pipelines,
-        logits: &Buffer,
-        vocab: usize,
+        (logits, vocab): (&Buffer, usize),
+        (states, width): (&Buffer, usize),
         most: usize,
     ) -> Result<SamplerStage> {
         use wgpu::BufferUsages as Usage;
@@ -108,10 +110,12 @@ impl SamplerStage {
                 [Extent::Rows { each: 64 }, one, one],
             ),
             vocab,
+            width,
             count,
             requests,
             wanted,
             logits: logits.clone(),
+            states: states.clone(),
             results,
             host: Default::default(),
         })
@@ -119,7 +123,7 @@ impl SamplerStage {
 
     /// Says what is wanted of the rows of logits, one for each of `outputs`.
     pub(super) fn write(&mut self, gpu: &Gpu, outputs: &[Output]) {
-        let vocab = self.vocab;
+        let (vocab, width) = (self.vocab, self.width);
         let (requests, wanted) = &mut self.host;
         requests.clear();
         wanted.clear();
@@ -132,10 +136,7 @@ impl SamplerStage {
             if let OutputKind::Gather(tokens) = &output.kind {
                 wanted.extend(tokens.iter().zip(out..).map(|(&token, out)| [row, token, out, 0]));
             }
-            out += match output.kind {
-                OutputKind::Logits => 0,
-                _ => words(&output.kind, vocab) as u32,
-            };
+            out += if is_whole(output) { 0 } else { words(&output.kind, vocab, width) as u32 };
         }
         gpu.queue.write_buffer(&self.requests, 0, bytemuck::cast_slice(requests));
         if !wanted.is_empty() {
@@ -179,8 +180,7 @@ impl SamplerStage {
         staging: &Buffer,
         at: usize,
     ) -> usize {
-        let words = |kind: &OutputKind| self.words(kind);
-        let read = outputs.iter().map(|o| &o.kind).filter(|r| **r != OutputKind::Logits).map(words).sum();
+        let read = outputs.iter().filter(|o| !is_whole(o)).map(|o| self.words(&o.kind)).sum();
         let mut copy = |from: &Buffer, first: usize, at: usize, count: usize| {
             encoder.copy_buffer_to_buffer(from, first as u64 * 4, staging, at as u64 * 4, count as u64 * 4);
         };
@@ -189,27 +189,31 @@ impl SamplerStage {
         }
         let mut end = at + read;
         for (row, output) in outputs.iter().enumerate() {
-            if output.kind == OutputKind::Logits {
-                copy(&self.logits, row * self.vocab, end, self.vocab);
-                end += self.vocab;
-            }
+            let (from, cols) = match output.kind {
+                OutputKind::Logits => (&self.logits, self.vocab),
+                OutputKind::State => (&self.states, self.width),
+                OutputKind::Gather(_) | OutputKind::Sample(_) => continue,
+            };
+            copy(from, row * cols, end, cols);
+            end += cols;
         }
         end - at
     }
 
     /// Words that an answer takes.
     pub(super) fn words(&self, kind: &OutputKind) -> usize {
-        words(kind, self.vocab)
+        words(kind, self.vocab, self.width)
     }
 
     /// The answers from the words that [`SamplerStage::copy`] left, of which it takes as many as it reads.
     pub(super) fn parse(&self, outputs: &[Output], words: &mut &[u32]) -> Result<Vec<Reading>> {
         let mut take = |count: usize| words.split_off(..count).unwrap_or(&[]);
-        let read = outputs.iter().filter(|o| o.kind != OutputKind::Logits);
+        let read = outputs.iter().filter(|o| !is_whole(o));
         let read: Vec<&[u32]> = read.map(|o| take(self.words(&o.kind))).collect();
         let mut read = read.into_iter();
         let readings = outputs.iter().map(|output| match &output.kind {
             OutputKind::Logits => Ok(Reading::Logits(floats(take(self.vocab)))),
+            OutputKind::State => Ok(Reading::State(floats(take(self.width)))),
             OutputKind::Gather(_) => gathered(read.next().unwrap_or(&[])),
             OutputKind::Sample(draw) => sampled(draw, read.next().unwrap_or(&[])),
         });
@@ -217,8 +221,14 @@ impl SamplerStage {
     }
 }
 
-fn words(kind: &OutputKind, vocab: usize) -> usize {
+/// Whether a row of a buffer comes back as it is.
+fn is_whole(output: &Output) -> bool {
+    matches!(output.kind, OutputKind::Logits | OutputKind::State)
+}
+
+fn words(kind: &OutputKind, vocab: usize, width: usize) -> usize {
     match kind {
+        OutputKind::State => width,
         OutputKind::Logits => vocab,
         OutputKind::Gather(tokens) => tokens.len(),
         OutputKind::Sample(draw) => 2 + 2 * top(draw, vocab),

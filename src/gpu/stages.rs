@@ -1,4 +1,4 @@
-//! The stages of a step: from its tokens to the last block's result, from there to the logits, and the sampler.
+//! The stages of a step: from its tokens to the last block's result, from there to states and logits, and the sampler.
 
 use super::Gpu;
 use super::buffer::Buffer;
@@ -7,7 +7,7 @@ use super::pace::Submits;
 use super::plan::{Load, Plan};
 use super::sampler::SamplerStage;
 use super::step::StepBuffers;
-use crate::model::{Output, Step};
+use crate::model::{Output, OutputKind, Step};
 use crate::{Control, Error, Result};
 
 pub(super) struct Stages {
@@ -19,6 +19,8 @@ pub(super) struct Stages {
     pub adapted: Vec<Plan>,
     /// From there to the logits of the outputs, one for each class of output counts.
     pub tails: Vec<Plan>,
+    /// From there to the states of the outputs and no further.
+    pub states: Vec<Plan>,
     pub sampler: SamplerStage,
 }
 
@@ -95,11 +97,15 @@ impl Stages {
             }
             None => None,
         };
-        let tail = match share.outputs.len() {
-            0 => None,
-            n => Some((class(&self.tails, n)?, Load { outputs: n as u32, ..Load::default() })),
+        let outputs = share.outputs;
+        let behind = |plans, any: bool| {
+            let load = Load { outputs: outputs.len() as u32, ..Load::default() };
+            any.then(|| Ok((class(plans, outputs.len())?, load))).transpose()
         };
-        Ok(body.into_iter().chain(tail))
+        let is_state = |output: &Output| output.kind == OutputKind::State;
+        let states = behind(&self.states, outputs.iter().any(is_state))?;
+        let tail = behind(&self.tails, !outputs.iter().all(is_state))?;
+        Ok(body.into_iter().chain(states).chain(tail))
     }
 }
 

@@ -142,7 +142,7 @@ impl SamplerTrial {
         let usage = Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC;
         let logits = gpu.buffer_checked("logits", bytes, usage).await?;
         let staging = gpu.buffer_checked("readings", bytes, Usage::COPY_DST | Usage::MAP_READ).await?;
-        let sampler = SamplerStage::new(gpu, &mut pipelines, &logits, vocab, most).await?;
+        let sampler = SamplerStage::new(gpu, &mut pipelines, (&logits, vocab), (&logits, 0), most).await?;
         pipelines.compile(&mut |_, _| ()).await?;
         Ok(SamplerTrial { gpu: gpu.clone(), pipelines, sampler, logits, staging })
     }

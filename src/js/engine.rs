@@ -100,6 +100,18 @@ impl WasmEngine {
         })
     }
 
+    /// The states at places, or of all tokens, one behind the other.
+    #[wasm_bindgen(unchecked_return_type = "Promise<Float32Array>")]
+    pub fn states(&self, tokens: Vec<u32>, control: HostControl, options: JsValue) -> Promise {
+        let engine = self.engine.clone();
+        promise(async move {
+            let StatesOptions { adapter, at } = argument(options, "options")?;
+            let at = at.unwrap_or_else(|| (0..tokens.len()).collect());
+            let states = engine.states_with(&adapter, &tokens, &at, &control).await?;
+            Ok(Float32Array::from(&states.concat()[..]).into())
+        })
+    }
+
     /// Continues a text, tokens, or a conversation.
     pub fn generate(
         &self,
@@ -136,6 +148,13 @@ impl WasmEngine {
 #[serde(default)]
 struct ReadOptions {
     adapter: AdapterChoice,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct StatesOptions {
+    adapter: AdapterChoice,
+    at: Option<Vec<usize>>,
 }
 
 fn load_options(options: JsValue, adapters: Vec<WasmAdapter>) -> crate::Result<LoadOptions> {

@@ -1,11 +1,11 @@
-//! The outputs of a step: for a row, all of its logits, the log-probabilities of a few tokens, or a sampled token.
+//! The outputs of a step: for a row, its state, all of its logits, the log-probabilities of a few tokens, or a sampled token.
 //!
 //! A backend computes them where the logits are, so that a few bytes come back and not the vocabulary. [`Reader`] is
 //! the host's implementation: the CPU backend uses it, and the GPU is tested against it.
 
 use crate::{Error, Result};
 
-/// A row of a step whose next-token distribution is wanted, and what of it.
+/// A row of a step of which something is wanted, and what.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Output {
     /// Index into [`super::Step::rows`].
@@ -20,10 +20,12 @@ impl Output {
     }
 }
 
-/// What of a row of logits is wanted.
+/// What of a row is wanted.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OutputKind {
-    /// All of it, `[vocab]`, as it is.
+    /// What the last norm makes of it, `[width]`: what the logits are computed from.
+    State,
+    /// All of its logits, `[vocab]`, as they are.
     Logits,
     /// The natural logarithm of the probability of each of these tokens, at most [`MOST_GATHERED`].
     Gather(Vec<u32>),
@@ -58,6 +60,7 @@ pub struct Draw {
 /// What was read, as the [`OutputKind`] says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reading {
+    State(Vec<f32>),
     Logits(Vec<f32>),
     Logprobs(Vec<f32>),
     Token(Sampled),
@@ -73,6 +76,13 @@ pub struct Sampled {
 }
 
 impl Reading {
+    pub fn into_state(self) -> Result<Vec<f32>> {
+        match self {
+            Reading::State(state) => Ok(state),
+            _ => Err(Error::Internal("a state was asked for".into())),
+        }
+    }
+
     pub fn into_logits(self) -> Result<Vec<f32>> {
         match self {
             Reading::Logits(logits) => Ok(logits),
@@ -99,7 +109,7 @@ impl OutputKind {
     /// Whether a backend can read it of a row of `vocab` logits.
     pub(super) fn validate(&self, vocab: usize) -> Result<()> {
         let fits = match self {
-            OutputKind::Logits => true,
+            OutputKind::State | OutputKind::Logits => true,
             OutputKind::Gather(tokens) => {
                 tokens.len() <= MOST_GATHERED && tokens.iter().all(|&token| (token as usize) < vocab)
             }
@@ -123,6 +133,7 @@ pub struct Reader {
 impl Reader {
     pub fn read(&mut self, logits: &[f32], kind: &OutputKind) -> Result<Reading> {
         Ok(match kind {
+            OutputKind::State => return Err(Error::Internal("logits hold no state".into())),
             OutputKind::Logits => Reading::Logits(logits.to_vec()),
             OutputKind::Gather(tokens) => {
                 greatest(logits)?;

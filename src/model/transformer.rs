@@ -105,8 +105,18 @@ impl<W> Model<W> {
 
     /// From the last block's `x` to the logits of the rows that are wanted.
     pub fn logits<O: Ops<Weight = W>>(&self, o: &mut O, x: O::Tensor) -> O::Tensor {
-        let x = o.outputs(&x);
-        let x = o.rms_norm(&x, &self.norm, self.config.eps);
+        let states = self.states(o, &x);
+        self.head(o, states)
+    }
+
+    /// From the last block's `x` to the states of the rows that are wanted, `[outputs, width]`.
+    pub fn states<O: Ops<Weight = W>>(&self, o: &mut O, x: &O::Tensor) -> O::Tensor {
+        let x = o.outputs(x);
+        o.rms_norm(&x, &self.norm, self.config.eps)
+    }
+
+    /// From states to logits.
+    pub fn head<O: Ops<Weight = W>>(&self, o: &mut O, x: O::Tensor) -> O::Tensor {
         // As good as scaling the logits, of which there are more.
         let x = scaled(o, x, self.config.logit_scale);
         let logits = o.linear(self.output.as_ref().unwrap_or(&self.embedding), &x);

@@ -1,9 +1,9 @@
-// node real.mjs REFERENCE F32_MODEL OUT: llama.cpp's tokens and logits of a real model after the golden prompts, and the
+// node real.mjs REFERENCE F32_MODEL OUT: llama.cpp's tokens, states and logits of a real model after the golden prompts, and the
 // log-probabilities of the golden text.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { connect, floats } from "../golden/llama.mjs";
+import { connect, floats, places } from "../golden/llama.mjs";
 
 const [program, model, out] = process.argv.slice(2);
 if (!out) {
@@ -16,7 +16,9 @@ const llama = connect(program, model);
 const prompts = [];
 for (const name of ["short", "short2", "judge"]) {
   const tokens = await llama.tokenize(text(name));
-  prompts.push({ name, text: text(name), tokens, logits: floats(await llama.logits(tokens)) });
+  const at = places(tokens);
+  const [logits, states] = [await llama.logits(tokens), await llama.states(tokens, at)];
+  prompts.push({ name, text: text(name), tokens, logits: floats(logits), at, states: floats(states) });
   console.error(name);
 }
 const tokens = (await llama.tokenize(text("perplexity"))).slice(0, 512);

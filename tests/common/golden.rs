@@ -40,6 +40,24 @@ pub fn logits(name: &str) -> Vec<f32> {
     floats(&format!("{name}.f32"))
 }
 
+/// The states at [`places`], one behind the other.
+pub fn states(name: &str) -> Vec<f32> {
+    floats(&format!("{name}.states.f32"))
+}
+
+/// The places in a prompt that there are states of.
+pub fn places(tokens: &[u32]) -> [usize; 3] {
+    [0, tokens.len() / 2, tokens.len() - 1]
+}
+
+/// How far a state is from its reference, as a share of that one's length.
+pub fn apart(reference: &[f32], ours: &[f32]) -> f64 {
+    assert_eq!(reference.len(), ours.len());
+    let square = |values: &mut dyn Iterator<Item = f64>| values.map(|v| v * v).sum::<f64>();
+    let off = square(&mut reference.iter().zip(ours).map(|(a, b)| f64::from(*a) - f64::from(*b)));
+    (off / square(&mut reference.iter().map(|v| f64::from(*v)))).sqrt()
+}
+
 /// The same as llama.cpp computes them by itself: activations of one byte, the cache in half precision.
 pub fn usual_logits(name: &str) -> Vec<f32> {
     floats(&format!("{name}.usual.f32"))

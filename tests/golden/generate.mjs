@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { connect, floats } from "./llama.mjs";
+import { connect, floats, places } from "./llama.mjs";
 
 const [program, exactModel, model, out] = process.argv.slice(2);
 if (!out) {
@@ -36,6 +36,7 @@ const prompts = {};
 for (const [name, { greedy: count, usual: also }] of Object.entries(PROMPTS)) {
   const tokens = await exact.tokenize(text(name));
   writeFileSync(join(out, `${name}.f32`), await exact.logits(tokens));
+  writeFileSync(join(out, `${name}.states.f32`), await exact.states(tokens, places(tokens)));
   if (also) writeFileSync(join(out, `${name}.usual.f32`), await usual.logits(tokens));
   prompts[name] = { tokens, ...(count && { greedy: await greedy(exact, tokens, count) }) };
   console.error(name);

@@ -22,11 +22,20 @@ export function connect(program, model, kv = "f32") {
     adapt: (path, scale) => ask(`adapter ${scale} ${path}`),
     /** Next-token logits, as little-endian f32. */
     logits: async (tokens) => Buffer.from(await ask(`logits ${tokens.join(" ")}`), "hex"),
+    /** The states of the tokens at the places `at`, as little-endian f32. */
+    states: async (tokens, at) => {
+      const all = Buffer.from(await ask(`states ${tokens.join(" ")}`), "hex");
+      const size = all.length / tokens.length;
+      return Buffer.concat(at.map((place) => all.subarray(place * size, (place + 1) * size)));
+    },
     /** Of each token but the first. */
     logprobs: async (tokens) => numbers(await ask(`logprobs ${tokens.join(" ")}`)),
     close: () => child.stdin.end(),
   };
 }
+
+/** The places whose states are compared: the first, one in the middle, the last. */
+export const places = (tokens) => [0, Math.floor(tokens.length / 2), tokens.length - 1];
 
 /** The bytes of f32 numbers as numbers. */
 export const floats = (bytes) => Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readFloatLE(4 * i));

@@ -6,6 +6,7 @@
 //     tokenize HEX                the token ids of a text; names of control tokens in it are those tokens
 //     adapter SCALE PATH          from here on the model has this LoRA adapter, and no other
 //     logits ID ID …              the f32 logits after the last token, little-endian, in hex
+//     states ID ID …              what the last norm makes of each token, f32, little-endian, in hex
 //     logprobs ID ID …            the log-probability of each token but the first, given those before it
 //
 // KV is how keys and values are kept: `f32` (the default), without flash attention; or `f16`, with it, as llama.cpp does
@@ -118,14 +119,14 @@ struct Reference {
         return hex(llama_get_logits_ith(context, -1), sizeof(float) * llama_vocab_n_tokens(vocab));
     }
 
-    std::string logprobs(const std::vector<llama_token> &tokens) {
+    // Computes the first `wanted` tokens with an output for each; `read` is told of the steps, by their first token.
+    template <typename Read>
+    void each(const std::vector<llama_token> &tokens, size_t wanted, Read read) {
         if (tokens.size() > CONTEXT) fail("a text has too many tokens");
         llama_memory_clear(llama_get_memory(context), true);
         held.clear();
-        const int size = llama_vocab_n_tokens(vocab);
-        std::string out;
-        for (size_t at = 0; at + 1 < tokens.size(); at += STEP) {
-            int count = std::min<size_t>(STEP, tokens.size() - 1 - at);
+        for (size_t at = 0; at < wanted; at += STEP) {
+            int count = std::min<size_t>(STEP, wanted - at);
             llama_batch batch = llama_batch_init(count, 0, 1);
             for (int i = 0; i < count; i++) {
                 batch.token[i] = tokens[at + i];
@@ -136,6 +137,27 @@ struct Reference {
             }
             batch.n_tokens = count;
             if (llama_decode(context, batch)) fail("decoding failed");
+            read(at, count);
+            llama_batch_free(batch);
+        }
+    }
+
+    std::string states(const std::vector<llama_token> &tokens) {
+        std::string out;
+        llama_set_embeddings(context, true);
+        each(tokens, tokens.size(), [&](size_t, int count) {
+            for (int i = 0; i < count; i++) {
+                out += hex(llama_get_embeddings_ith(context, i), sizeof(float) * llama_model_n_embd(model));
+            }
+        });
+        llama_set_embeddings(context, false);
+        return out;
+    }
+
+    std::string logprobs(const std::vector<llama_token> &tokens) {
+        const int size = llama_vocab_n_tokens(vocab);
+        std::string out;
+        each(tokens, tokens.empty() ? 0 : tokens.size() - 1, [&](size_t at, int count) {
             for (int i = 0; i < count; i++) {
                 const float *logits = llama_get_logits_ith(context, i);
                 double most = *std::max_element(logits, logits + size), sum = 0;
@@ -144,8 +166,7 @@ struct Reference {
                 std::snprintf(text, sizeof text, "%s%.6f", at + i ? " " : "", logits[tokens[at + i + 1]] - most - std::log(sum));
                 out += text;
             }
-            llama_batch_free(batch);
-        }
+        });
         return out;
     }
 };
@@ -179,6 +200,10 @@ static int serve(const char *path, bool exact) {
             std::vector<llama_token> tokens;
             for (llama_token token; words >> token;) tokens.push_back(token);
             std::cout << reference.logits(std::move(tokens)) << std::endl;
+        } else if (what == "states") {
+            std::vector<llama_token> tokens;
+            for (llama_token token; words >> token;) tokens.push_back(token);
+            std::cout << reference.states(tokens) << std::endl;
         } else if (what == "logprobs") {
             std::vector<llama_token> tokens;
             for (llama_token token; words >> token;) tokens.push_back(token);

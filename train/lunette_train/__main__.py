@@ -13,6 +13,7 @@ STAGES = {
     "verdict": "LoRA on the verdict's tokens, both orders of a pair held to one another",
     "critiques": "critiques that lead to people's verdict, and others that do not",
     "judge": "DPO and NLL on critiques and verdicts",
+    "reward": "a goal-conditioned reward model, from pairs",
     "export": "an adapter or a whole model as GGUF",
     "dev": "figures on the dev split",
 }

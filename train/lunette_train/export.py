@@ -1,4 +1,5 @@
-"""Stage `export`: an adapter as GGUF, as llama.cpp reads it, or the whole model with the adapter added to its weights."""
+"""Stage `export`: an adapter as GGUF, as llama.cpp reads it; the whole model with the adapter added to its weights; or a reward
+model's head with its adapter, which Lunette reads."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from .log import Log
 from .render import digest
+from .reward import GOALS, HEAD
 
 # GGUF's names of a layer's linear maps, by PEFT's.
 NAMES = {
@@ -55,6 +57,8 @@ def run(options: argparse.Namespace) -> None:
         add_merged(writer, base, adapter, kind)
     else:
         add_adapter(writer, adapter, kind)
+        if (options.adapter / HEAD).exists():
+            add_head(writer, options.adapter)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -143,6 +147,18 @@ def add_adapter(writer: gguf.GGUFWriter, adapter: Adapter, kind: gguf.GGMLQuanti
     for name, map in adapter.maps.items():
         add(writer, f"{name}.lora_a", map.a, kind)
         add(writer, f"{name}.lora_b", map.b, kind)
+
+
+def add_head(writer: gguf.GGUFWriter, folder: Path) -> None:
+    """`reward.N.weight`, its layers with ReLU between them, and `goal.NAME`, the states to come near to. Small, so in f32."""
+    layers = [weights for _, weights in sorted(load_file(folder / HEAD).items())]
+    writer.add_uint32("lunette.reward.layers", len(layers))
+    for i, weights in enumerate(layers):
+        add(writer, f"reward.{i}.weight", weights, TYPES["f32"])
+    goals = load_file(folder / GOALS)
+    writer.add_array("lunette.reward.goals", sorted(goals))
+    for name, state in sorted(goals.items()):
+        add(writer, f"goal.{name}", state[None], TYPES["f32"])
 
 
 def add_merged(writer: gguf.GGUFWriter, base: gguf.GGUFReader, adapter: Adapter, kind: gguf.GGMLQuantizationType) -> None:

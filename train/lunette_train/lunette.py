@@ -30,6 +30,15 @@ def fields(row: Row) -> dict:
 
 
 @dataclass
+class Talk:
+    """A question and a whole reply, up to the token that ends the turn."""
+
+    tokens: list[int]
+    # Where the reply begins.
+    start: int
+
+
+@dataclass
 class Lunette:
     """The program with one model."""
 
@@ -50,16 +59,22 @@ class Lunette:
 
     def replies(self, texts: list[str]) -> list[list[int]]:
         """The tokens of whole replies, each with the token that ends a turn."""
-        ask = {"role": "user", "content": "?"}
-        talks = [{"messages": [ask]}, *({"messages": [ask, {"role": "assistant", "content": text}]} for text in texts)]
-        first, *others = [_prompts(line)[0] for line in self._call(["prompt", "chat"], talks)]
-        start = len(first["tokens"])
+        return [talk.tokens[talk.start :] for talk in self.talks([("?", text) for text in texts])]
+
+    def talks(self, texts: list[tuple[str, str]]) -> list[Talk]:
+        """The tokens of questions with their replies."""
+        asked = {input: {"role": "user", "content": input} for input, _ in texts}
+        whole = ([asked[input], {"role": "assistant", "content": text}] for input, text in texts)
+        lines = [{"messages": messages} for messages in (*([ask] for ask in asked.values()), *whole)]
+        prompts = [_prompts(line)[0] for line in self._call(["prompt", "chat"], lines)]
+        begun = {input: prompt["tokens"] for input, prompt in zip(asked, prompts)}
         out = []
-        for text, prompt in zip(texts, others):
-            if prompt["tokens"][:start] != first["tokens"]:
+        for (input, _), prompt in zip(texts, prompts[len(asked) :]):
+            start = len(begun[input])
+            if prompt["tokens"][:start] != begun[input]:
                 raise ValueError("the chat template writes a reply elsewhere than where it lets a model begin one")
             end = next(place for place in prompt["special"] if place >= start)
-            out.append(prompt["tokens"][start : end + 1])
+            out.append(Talk(prompt["tokens"][: end + 1], start))
         return out
 
     def spellings(self, labels: list[str]) -> tuple[dict[str, list[list[int]]], int]:

@@ -79,20 +79,23 @@ class _Limit(TrainerCallback):
 
     def __init__(self, minutes: float):
         self._end = time.monotonic() + 60 * minutes
+        self.reached = False
 
     def on_step_end(self, args, state, control, **more):
         if time.monotonic() >= self._end:
-            control.should_save = control.should_training_stop = True
+            self.reached = control.should_save = control.should_training_stop = True
 
 
 def callbacks(log: Log, options: argparse.Namespace) -> list[TrainerCallback]:
     return [_Lines(log), *([_Limit(options.minutes)] if options.minutes else [])]
 
 
-def train(trainer: transformers.Trainer, log: Log, out: Path) -> None:
-    """Goes on from the last checkpoint, if there is one, and writes the adapter when all steps are done."""
+def train(trainer: transformers.Trainer, log: Log, out: Path) -> bool:
+    """Goes on from the last checkpoint, if there is one, and writes the adapter when all is done; then it returns true."""
     last = get_last_checkpoint(str(out / "checkpoints")) if (out / "checkpoints").is_dir() else None
     result = trainer.train(resume_from_checkpoint=last)
-    done = trainer.state.global_step >= trainer.state.max_steps
+    # One that ended early because nothing got better is done.
+    done = not any(isinstance(callback, _Limit) and callback.reached for callback in trainer.callback_handler.callbacks)
     trainer.save_model(str(out / ("adapter" if done else "adapter-so-far")))
     log.write("done" if done else "stopped", step=trainer.state.global_step, of=trainer.state.max_steps, **result.metrics)
+    return done

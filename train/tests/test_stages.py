@@ -8,8 +8,9 @@ import gguf
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from lunette_train import export, judge, model, verdict
+from lunette_train import export, judge, model, reward, verdict
 from lunette_train import row as rows_file
 from lunette_train.dev import orders
 from lunette_train.lunette import Lunette
@@ -63,6 +64,37 @@ def test_judge_trains_on_critiques_and_on_verdicts_alone(program, rows, toy, tmp
     ))  # fmt: skip
     assert events(tmp_path / "run")[-1]["event"] == "done"
     assert (tmp_path / "run/adapter/adapter_model.safetensors").exists()
+
+
+def test_reward_trains_stops_and_goes_on(program, rows, toy, tmp_path):
+    rows_file.write(tmp_path / "rows.jsonl", rows)
+    asked = ["--rows", tmp_path / "rows.jsonl", "--out", tmp_path / "run", "--lunette", program.program, "--base", program.model,
+             "--weights", toy, "--budget", 200, "--epochs", 20, "--accumulate", 1, "--rate", 1e-2, "--rank", 4, "--validate", 0.2,
+             "--validate-every", 10, "--patience", 9]  # fmt: skip
+    reward.run(options(reward, *asked, "--minutes", 1e-9))
+    assert events(tmp_path / "run")[-1]["event"] == "stopped"
+    reward.run(options(reward, *asked))
+    log = events(tmp_path / "run")
+    steps = [line for line in log if line["event"] == "step" and "ranking" in line]
+    assert log[-1]["event"] == "done" and len(steps) == log[-1]["of"]
+    assert steps[-1]["ranking"] < steps[0]["ranking"] - 0.05 and steps[-1]["contrastive"] < steps[0]["contrastive"]
+    head = load_file(tmp_path / "run/adapter" / reward.HEAD)
+    assert {name: tuple(weights.shape) for name, weights in head.items()} == {"0.weight": (1, 32)}
+    assert (tmp_path / "run/adapter/adapter_model.safetensors").exists()
+    goal = load_file(tmp_path / "run/adapter" / reward.GOALS)["preferred"]
+    assert goal.shape == (32,) and goal.abs().max() > 0
+
+
+def test_a_frozen_base_keeps_its_states(program, rows, toy, tmp_path):
+    rows_file.write(tmp_path / "rows.jsonl", rows)
+    reward.run(options(
+        reward, "--rows", tmp_path / "rows.jsonl", "--out", tmp_path / "run", "--lunette", program.program, "--base", program.model,
+        "--weights", toy, "--steps", 2, "--frozen", "--head", "mlp", "--beta", 0, "--validate-every", 1, "--rate", 1e-2,
+    ))  # fmt: skip
+    adapter = load_file(tmp_path / "run/adapter/adapter_model.safetensors")
+    assert all(not weights.any() for name, weights in adapter.items() if "lora_B" in name)
+    head = load_file(tmp_path / "run/adapter" / reward.HEAD)
+    assert [tuple(head[f"{i}.weight"].shape) for i in (0, 2, 4, 6)] == [(16, 32), (16, 16), (32, 16), (1, 32)]
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import type {
   ModelInfo,
   ModelSource,
   ReadOptions,
+  StatesOptions,
 } from "../types/index.js";
 import { AdmissionControl } from "../wire/admission.js";
 
@@ -131,6 +132,18 @@ export class Engine {
   async logprobs(tokens: Uint32Array, options: ReadOptions = {}): Promise<Float32Array> {
     const { signal, ...settings } = inputs.readOptions(options, "options");
     return this.#client.call("logprobs", [checkTokens(tokens, "tokens"), settings], { signal });
+  }
+
+  /**
+   * Hidden states of the tokens at the places `at`: what the model's last norm makes of each, from which logits are computed.
+   * One behind the other in the order of `at`, `[at.length · info.hiddenSize]`.
+   *
+   * @throws {LunetteError} `context-overflow` when there are more tokens than `info.contextLength`, `invalid-argument` for a
+   * place where there is no token.
+   */
+  async states(tokens: Uint32Array, options: StatesOptions = {}): Promise<Float32Array> {
+    const { signal, ...settings } = inputs.statesOptions(options, "options");
+    return this.#client.call("states", [checkTokens(tokens, "tokens"), settings], { signal });
   }
 
   /**

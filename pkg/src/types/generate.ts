@@ -107,6 +107,12 @@ export interface ReadOptions extends CallOptions {
   adapter?: AdapterChoice;
 }
 
+/** Which hidden states are read, and how. */
+export interface StatesOptions extends ReadOptions {
+  /** Places among the tokens, in any order. Default: all. What stands before the first of them may be cached. */
+  at?: readonly number[];
+}
+
 /** What every long call accepts. */
 export interface CallOptions {
   /** Cancels the call. Its promise rejects with code `"aborted"`, and the engine stays usable. */

@@ -246,6 +246,8 @@ export interface ModelInfo {
   contextLength: number;
   /** Number of distinct tokens: the length of {@link Engine.logits}. */
   vocabularySize: number;
+  /** Numbers of a hidden state: see {@link Engine.states}. */
+  hiddenSize: number;
   /** Names of the LoRA adapters that a call may choose. */
   loraAdapters: string[];
   /** What a person should know about the file, in whole sentences: that its tokenizer is a guess, for one. Mostly empty. */

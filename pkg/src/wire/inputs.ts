@@ -38,6 +38,7 @@ import type {
   ScoreManyTask,
   ScoreRubric,
   ScoreTask,
+  StatesOptions,
   Template,
   Thinking,
 } from "../types/index.js";
@@ -113,6 +114,11 @@ const adapter: Check<AdapterChoice> = (value, where) => {
 };
 
 export const readOptions = settings<ReadOptions>({ adapter: optional(adapter), signal: optional(signal) });
+export const statesOptions = settings<StatesOptions>({
+  adapter: optional(adapter),
+  at: optional(listOf(count)),
+  signal: optional(signal),
+});
 
 const readingOptions = {
   adapter: optional(adapter),

@@ -29,6 +29,7 @@ import type {
   WasmJudgeOptions,
   WasmLoadOptions,
   WasmReadOptions,
+  WasmStatesOptions,
 } from "./wasm-contract.js";
 
 /** Every call that the page can make to the worker. */
@@ -45,6 +46,7 @@ export interface Calls {
   chatPrompt: { args: [messages: ChatMessage[]]; result: ChatPrompt };
   logits: { args: [tokens: Uint32Array, options: WasmReadOptions]; result: Float32Array };
   logprobs: { args: [tokens: Uint32Array, options: WasmReadOptions]; result: Float32Array };
+  states: { args: [tokens: Uint32Array, options: WasmStatesOptions]; result: Float32Array };
   generate: { args: [prompt: Prompt, options: WasmGenerateOptions]; result: Generation };
   judge: {
     args: [kind: JudgeKind, task: JudgeTasks[JudgeKind]["task"], options: WasmJudgeOptions];

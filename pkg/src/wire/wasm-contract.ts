@@ -24,6 +24,7 @@ import type {
   Ranking,
   RankOptions,
   ReadOptions,
+  StatesOptions,
   Recovery,
   Report,
   ReportSettings,
@@ -111,6 +112,7 @@ export interface WasmEngine {
   chatPrompt(messages: ChatMessage[]): ChatPrompt;
   logits(tokens: Uint32Array, control: Control, options?: WasmReadOptions): Promise<Float32Array>;
   logprobs(tokens: Uint32Array, control: Control, options?: WasmReadOptions): Promise<Float32Array>;
+  states(tokens: Uint32Array, control: Control, options?: WasmStatesOptions): Promise<Float32Array>;
   generate(prompt: Prompt, options: WasmGenerateOptions, onToken: OnToken, control: Control): Promise<Generation>;
   judge(
     kind: JudgeKind,
@@ -181,6 +183,8 @@ export interface WasmLoadOptions {
 export type WasmJudgeOptions = Omit<JudgeOptions & CompareOptions, "onToken" | "signal">;
 
 export type WasmReadOptions = Omit<ReadOptions, "signal">;
+
+export type WasmStatesOptions = Omit<StatesOptions, "signal">;
 
 export interface WasmGenerateOptions {
   maxTokens?: number;

@@ -130,6 +130,8 @@ class Host {
         return this.#loaded.logits(request.args[0], control, request.args[1]);
       case "logprobs":
         return this.#loaded.logprobs(request.args[0], control, request.args[1]);
+      case "states":
+        return this.#loaded.states(request.args[0], control, request.args[1]);
       case "generate":
         return this.#loaded.generate(...request.args, onToken, control);
       case "judge":
