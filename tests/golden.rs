@@ -61,9 +61,9 @@ fn logits_are_those_of_llama_cpp() {
 #[test]
 fn states_are_those_of_llama_cpp() {
     for (backend, kv_type, names, bound) in [
-        (Backend::Wasm, KvType::F32, ["short", "short2", "judge"].as_slice(), 2e-3),
-        (Backend::Wasm, KvType::F16, &["short", "judge", "long"], 5e-3),
-        (Backend::Webgpu, KvType::F16, &["short", "judge"], 5e-3),
+        (Backend::Wasm, KvType::F32, ["short", "short2", "judge"].as_slice(), 2e-5),
+        (Backend::Wasm, KvType::F16, &["short", "judge", "long"], 2e-3),
+        (Backend::Webgpu, KvType::F16, &["short", "judge"], 2e-3),
     ] {
         let engine = engine(backend, kv_type);
         for name in names {
