@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | `js` | the classes that JavaScript sees (wasm only) | everything |
 //! | [`eval`] | data sets, agreement with people, intervals, reports | `judge`, `statistics` |
+//! | [`reward`] | the goal-conditioned reward model: heads, goals, Q token by token | `engine`, `model` |
 //! | [`judge`] | tasks, prompt templates, verdicts and their distributions | `engine`, `statistics` |
 //! | [`engine`] | sequences over a paged KV cache, generation, log-probabilities | `gpu`, `cpu`, `model`, `tokenizer` |
 //! | [`gpu`] | the ops on WebGPU: devices, weights, plans, kernels in `shaders/` | `model` |
@@ -27,6 +28,7 @@ pub mod gpu;
 pub mod judge;
 pub mod model;
 pub mod quant;
+pub mod reward;
 pub mod source;
 pub mod statistics;
 pub mod tokenizer;

@@ -14,6 +14,8 @@ pub enum AdapterChoice {
         scale: f32,
     },
     None,
+    /// That of the reward model's head.
+    Head,
     Named {
         name: String,
         scale: f32,
@@ -52,9 +54,13 @@ impl From<Option<Named>> for AdapterChoice {
 }
 
 impl AdapterChoice {
-    pub(super) fn among(&self, names: &[String]) -> Result<Option<Chosen>> {
+    pub(super) fn among(&self, names: &[String], head: Option<usize>) -> Result<Option<Chosen>> {
         let (at, scale) = match self {
             AdapterChoice::None => return Ok(None),
+            AdapterChoice::Head => match head {
+                None => return Err(Error::InvalidArgument("the model was loaded without `head`".into())),
+                at => (at, 1.0),
+            },
             AdapterChoice::First { scale } => (Some(0).filter(|_| !names.is_empty()), *scale),
             AdapterChoice::Named { name, scale } => match names.iter().position(|known| known == name) {
                 None => return Err(unknown(name, names)),

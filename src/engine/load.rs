@@ -22,7 +22,7 @@ impl Engine {
         control: &dyn Control,
     ) -> Result<Engine> {
         let (header, mut incoming) = Incoming::headers(&*bytes).await?;
-        let config = Config::from_header(&header)?.with_adapters(&header, &options.adapters)?;
+        let config = Config::from_header(&header)?.with_adapters(&header, &options.beside())?;
         let planner = Planner::new(&header, &config, &incoming, options)?;
         let (target, plan) = planner.choose().await?;
         plan.check()?;
@@ -33,7 +33,8 @@ impl Engine {
         let config = config.clone().for_context(kv.slots());
         let keeper = Keeper::new(bytes.clone(), options, &header, &config, kv);
         let runner = keeper.first(target, &header, &planner, &mut incoming, progress, control).await?;
-        let info = ModelInfo::new(&header, &config, context, &tokenizer, runner.backend());
+        let mut info = ModelInfo::new(&header, &config, context, &tokenizer, runner.backend());
+        info.lora_adapters.truncate(options.adapters.len());
         progress(Progress { phase: Phase::Ready, loaded: incoming.loaded(), total: incoming.total() });
         drop(incoming);
         let limits = Limits { batch: max_batch, capacity: kv.slots(), steps_ahead: options.steps_ahead };
@@ -45,6 +46,7 @@ impl Engine {
             tokenizer,
             chat,
             info,
+            head: options.head.as_ref().map(|_| options.adapters.len()),
             compiler: Default::default(),
         })
     }

@@ -53,6 +53,8 @@ pub struct Engine {
     chat: Option<ChatTemplate>,
     /// As it was loaded.
     info: ModelInfo,
+    /// The place of the head's adapter, if there is one.
+    head: Option<usize>,
     /// Made when the first constraint comes.
     compiler: OnceCell<Compiler>,
 }
@@ -120,7 +122,7 @@ impl Engine {
 
     /// The adapter that is asked for, if the model was loaded with it.
     pub fn adapter(&self, choice: &AdapterChoice) -> Result<Option<Chosen>> {
-        choice.among(&self.info.lora_adapters)
+        choice.among(&self.info.lora_adapters, self.head)
     }
 
     /// Makes `sequence` hold exactly `tokens`, computing only what neither it nor the prefix tree holds already, and

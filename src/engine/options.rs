@@ -39,6 +39,10 @@ pub struct LoadOptions {
     /// LoRA adapters, each of which a call may choose (see [`AdapterChoice`](super::AdapterChoice)).
     #[serde(skip)]
     pub adapters: Vec<Rc<Adapter>>,
+    /// The adapter of a reward model's head: used by what asks for it ([`AdapterChoice::Head`](super::AdapterChoice)), and by no
+    /// other call.
+    #[serde(skip)]
+    pub head: Option<Rc<Adapter>>,
     /// Called when the device is lost and when the model runs again; it may be called during the load.
     #[serde(skip)]
     pub on_recovery: Option<OnRecovery>,
@@ -48,6 +52,13 @@ pub struct LoadOptions {
     /// Steps that are submitted before the first one's token is read back. `None`: what suits the adapter.
     #[serde(skip)]
     pub steps_ahead: Option<usize>,
+}
+
+impl LoadOptions {
+    /// All adapters that stand beside the model, that of a head last.
+    pub(super) fn beside(&self) -> Vec<Rc<Adapter>> {
+        self.adapters.iter().chain(&self.head).cloned().collect()
+    }
 }
 
 /// Longest context unless the caller asks for more: room for every published judge prompt, in affordable memory.

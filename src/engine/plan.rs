@@ -101,7 +101,7 @@ impl LoadPlan {
     ) -> Result<LoadPlan> {
         let (header, incoming) = Incoming::headers(bytes).await?;
         checkpoint(control).await?;
-        let config = Config::from_header(&header)?.with_adapters(&header, &options.adapters)?;
+        let config = Config::from_header(&header)?.with_adapters(&header, &options.beside())?;
         // Fail early with what would end the load anyway.
         Tokenizer::from_metadata(&header.metadata)?;
         chat_template(&header, options)?;

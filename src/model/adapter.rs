@@ -7,7 +7,7 @@
 //! [`Ops::choose`]: super::Ops::choose
 
 use super::header::read_header;
-use crate::gguf::Header;
+use crate::gguf::{Header, Metadata};
 use crate::source::{Feed, ModelBytes, ResumableSha256};
 use crate::{Error, Result};
 use std::collections::HashSet;
@@ -16,6 +16,8 @@ use std::rc::Rc;
 /// What stands behind the names of the two matrices.
 pub(super) const A: &str = ".lora_a";
 pub(super) const B: &str = ".lora_b";
+/// What the tensors of a reward model's head begin with: [`crate::reward`] reads them.
+pub(super) const OF_HEADS: [&str; 2] = ["reward.", "goal."];
 
 /// The longest file that is read: it stays in memory, so that a lost device can be filled again.
 const MAX_BYTES: u64 = 1 << 30;
@@ -60,7 +62,9 @@ impl Adapter {
                 "the adapter has {key}: it acts behind certain tokens only, which is not supported"
             )));
         }
-        let end = header.bytes();
+        // Between tensors there may be padding.
+        let ends = header.tensors.iter().map(|tensor| Ok(tensor.offset.saturating_add(tensor.bytes()?)));
+        let end = ends.collect::<Result<Vec<u64>>>()?.into_iter().max().unwrap_or(0);
         if end > MAX_BYTES {
             return Err(Error::OutOfMemory(format!(
                 "an adapter of {} MiB was given, and at most {} MiB are read",
@@ -91,14 +95,23 @@ impl Adapter {
         hash.digest()
     }
 
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.header.metadata
+    }
+
+    /// The names of its tensors.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.header.tensors.iter().map(|tensor| &tensor.name[..])
+    }
+
     /// The rank of its widest matrix.
     fn rank(&self) -> usize {
         let of_a = self.header.tensors.iter().filter(|tensor| tensor.name.ends_with(A));
         of_a.map(|tensor| tensor.matrix().0).max().unwrap_or(0)
     }
 
-    /// The values of one of its matrices, if it has that.
-    fn values(&self, name: &str) -> Result<Option<(usize, Vec<f32>)>> {
+    /// The values of one of its matrices, if it has that, with the number of its rows.
+    pub(crate) fn values(&self, name: &str) -> Result<Option<(usize, Vec<f32>)>> {
         let Some(tensor) = self.header.tensor(name) else { return Ok(None) };
         let start = tensor.offset as usize;
         let data = self.bytes.get(start..start + tensor.addressable()?);

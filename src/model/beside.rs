@@ -1,6 +1,6 @@
 //! Which adapters belong to which model, and where in it their matrices lie.
 
-use super::adapter::{A, Adapter, Adapters, B};
+use super::adapter::{A, Adapter, Adapters, B, OF_HEADS};
 use super::config::Config;
 use super::tensors::{ADAPTERS_A, ADAPTERS_B, BIAS, Tensors, Wanted, expected};
 use crate::gguf::Header;
@@ -45,7 +45,8 @@ fn check(adapter: &Adapter, base: &Header, tensors: &Tensors) -> Result<()> {
     if adapter.header.tensors.is_empty() {
         return other("it has no matrices".into());
     }
-    for tensor in &adapter.header.tensors {
+    let of_head = |name: &str| OF_HEADS.iter().any(|begin| name.starts_with(begin));
+    for tensor in adapter.header.tensors.iter().filter(|tensor| !of_head(&tensor.name)) {
         let target = tensor.name.strip_suffix(A).or(tensor.name.strip_suffix(B));
         let Some(target) = target else { return other(format!("it has a tensor {:?}", tensor.name)) };
         let Some(Wanted { rows, cols, .. }) = tensors.get(target).filter(|_| adaptable(target)) else {
