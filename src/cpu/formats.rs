@@ -19,6 +19,8 @@ pub(super) trait Format {
     /// Whether the halves of a group have scales of their own.
     const HALVES: bool = false;
     const OFFSETS: bool = false;
+    /// Quants are looked up one by one, which takes much code.
+    const CODED: bool = false;
 
     fn scales<Q: Quants>(block: &[u8]) -> Scales;
 
@@ -280,6 +282,7 @@ impl<C: Coded> Format for C {
     const BYTES: usize = C::BYTES;
     const GROUPS: usize = C::GROUPS;
     const HALVES: bool = C::HALVES;
+    const CODED: bool = true;
 
     #[inline(always)]
     fn scales<Q: Quants>(block: &[u8]) -> Scales {

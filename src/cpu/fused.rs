@@ -15,26 +15,19 @@ use wide::f32x4;
 /// Elements that are rounded with one scale.
 const GROUP: usize = 32;
 
-/// Rows of `x`, 32 elements after 32.
-#[derive(Default)]
+/// 32 elements of a row of `x`. A vector of 64 bytes is read at once where there are such.
+#[cfg_attr(target_arch = "x86_64", repr(align(64)))]
 pub(super) struct Rounded {
-    values: Vec<Values>,
-    scales: Vec<f32>,
-    /// Of 32 elements, as rounded.
-    sums: Vec<f32>,
-    /// Of the first 16 of them and of the others.
-    halves: Vec<f32>,
-}
-
-/// All rows of `x`.
-pub(super) fn round(x: &[f32]) -> Rounded {
-    let mut rounded = Rounded::default();
-    x.as_chunks().0.iter().for_each(|group| rounded.push(group));
-    rounded
+    values: Values,
+    scale: f32,
+    /// Of all, as rounded.
+    sum: f32,
+    /// Of the first 16 and of the others.
+    halves: [f32; 2],
 }
 
 impl Rounded {
-    fn push(&mut self, x: &[f32; GROUP]) {
+    fn new(x: &[f32; GROUP]) -> Rounded {
         let fours = x.as_chunks::<4>().0;
         let most = fours.iter().fold(f32x4::ZERO, |most, four| most.max(f32x4::new(*four).abs()));
         let most = most.as_array().iter().fold(0.0f32, |a, b| a.max(*b));
@@ -48,19 +41,22 @@ impl Rounded {
         for (four, out) in fours.iter().zip(rounded.as_chunks_mut::<4>().0) {
             *out = (f32x4::new(*four) * inverse).round_int().to_array().map(|v| v as i16);
         }
-        let sum = |half: &[i16]| half.iter().map(|v| i32::from(*v)).sum::<i32>();
-        let (first, last) = (sum(&rounded[..16]), sum(&rounded[16..]));
-        self.values.push(Values(std::array::from_fn(|i| rounded[place(i)])));
-        self.scales.push(scale);
-        self.sums.push((first + last) as f32 * scale);
-        self.halves.extend([first as f32 * scale, last as f32 * scale]);
+        let sum = |half: &[i16]| half.iter().map(|v| i32::from(*v)).sum::<i32>() as f32 * scale;
+        let halves = [sum(&rounded[..16]), sum(&rounded[16..])];
+        let values = Values(std::array::from_fn(|i| rounded[place(i)]));
+        Rounded { values, scale, sum: halves[0] + halves[1], halves }
     }
+}
+
+/// All rows of `x`, 32 elements after 32.
+pub(super) fn round(x: &[f32]) -> Vec<Rounded> {
+    x.as_chunks().0.iter().map(Rounded::new).collect()
 }
 
 /// `y[n, wanted] = x[n, cols] · wᵀ` for some rows of a matrix of blocks.
 pub(super) struct Product<'a> {
     pub w: &'a CpuWeight,
-    pub x: &'a Rounded,
+    pub x: &'a [Rounded],
     pub wanted: Range<usize>,
     pub y: &'a mut [f32],
 }
@@ -71,69 +67,52 @@ impl Kernel for Product<'_> {
         let Product { w, x, wanted, y } = self;
         let groups = w.cols / GROUP;
         let row_bytes = groups / F::GROUPS * F::BYTES;
-        let (stride, n) = (wanted.len(), x.scales.len() / groups);
+        let stride = wanted.len();
         let blocks = &w.blocks()[wanted.start * row_bytes..wanted.end * row_bytes];
         for (at, blocks) in blocks.chunks_exact(row_bytes).enumerate() {
-            for first in (0..n).step_by(4) {
-                let y = &mut y[first * stride + at..];
-                match n - first {
-                    1 => columns::<F, Q, 1>(blocks, x, first * groups, y, stride),
-                    2 => columns::<F, Q, 2>(blocks, x, first * groups, y, stride),
-                    3 => columns::<F, Q, 3>(blocks, x, first * groups, y, stride),
-                    _ => columns::<F, Q, 4>(blocks, x, first * groups, y, stride),
+            for (x, y) in x.chunks(4 * groups).zip(y.chunks_mut(4 * stride)) {
+                match x.len() / groups {
+                    1 => columns::<F, Q, 1>(blocks, x, &mut y[at..], stride),
+                    2 => columns::<F, Q, 2>(blocks, x, &mut y[at..], stride),
+                    3 => columns::<F, Q, 3>(blocks, x, &mut y[at..], stride),
+                    _ => columns::<F, Q, 4>(blocks, x, &mut y[at..], stride),
                 }
             }
         }
     }
 }
 
-/// One row of `W` with `T` rows of `x`, of which the first begins with the group `first`; results are `stride` apart. Each is
-/// made in the same order whatever `T`.
+/// One row of `W` with `T` rows of `x`; results are `stride` apart. Each is made in the same order whatever `T`.
 #[inline(always)]
-fn columns<F: Format, Q: Quants, const T: usize>(
-    blocks: &[u8],
-    x: &Rounded,
-    first: usize,
-    y: &mut [f32],
-    stride: usize,
-) {
-    let groups = blocks.len() / F::BYTES * F::GROUPS;
-    let each = if F::HALVES { 2 } else { 1 };
-    let sums_of_x = if F::HALVES { &x.halves } else { &x.sums };
-    let mut sums = [Q::zero(); T];
-    // A lane for each scale of a block, so that they are computed with vectors.
-    let mut offsets = [[0.0f32; 16]; T];
+fn columns<F: Format, Q: Quants, const T: usize>(blocks: &[u8], x: &[Rounded], y: &mut [f32], stride: usize) {
+    let xs: [&[Rounded]; T] = std::array::from_fn(|t| &x[t * (x.len() / T)..][..x.len() / T]);
+    assert!(xs.iter().all(|x| x.len() == blocks.len() / F::BYTES * F::GROUPS));
+    let (mut sums, mut offsets) = ([Q::zero(); T], [0.0f32; T]);
     for (b, block) in blocks.chunks_exact(F::BYTES).enumerate() {
         let Scales { factors, offsets: minima } = F::scales::<Q>(block);
-        let mut scaled = [[0.0f32; 16]; T];
-        let mut values: [&[Values]; T] = [&[]; T];
-        for t in 0..T {
-            let at = first + t * groups + b * F::GROUPS;
-            values[t] = &x.values[at..at + F::GROUPS];
-            let scales = &x.scales[at..at + F::GROUPS];
-            for i in 0..each * F::GROUPS {
-                scaled[t][i] = factors[i] * scales[i / each];
-            }
-            if F::OFFSETS {
-                let sums = &sums_of_x[each * at..each * (at + F::GROUPS)];
-                for i in 0..each * F::GROUPS {
-                    offsets[t][i] += minima[i] * sums[i];
-                }
-            }
-        }
+        // SAFETY: each row has as many groups as its blocks have, which was asserted. A check here costs a tenth of the time.
+        let xs: [&[Rounded]; T] =
+            std::array::from_fn(|t| unsafe { xs[t].get_unchecked(b * F::GROUPS..(b + 1) * F::GROUPS) });
         for g in 0..F::GROUPS {
             let quants = F::quants::<Q>(block, g);
             for t in 0..T {
+                let x = &xs[t][g];
                 sums[t] = if F::HALVES {
-                    quants.add::<true>(&values[t][g], [scaled[t][2 * g], scaled[t][2 * g + 1]], sums[t])
+                    let factors = [factors[2 * g] * x.scale, factors[2 * g + 1] * x.scale];
+                    quants.add::<true>(&x.values, factors, sums[t])
                 } else {
-                    quants.add::<false>(&values[t][g], [scaled[t][g]; 2], sums[t])
+                    quants.add::<false>(&x.values, [factors[g] * x.scale; 2], sums[t])
                 };
+                if F::OFFSETS && F::HALVES {
+                    offsets[t] += minima[2 * g] * x.halves[0] + minima[2 * g + 1] * x.halves[1];
+                } else if F::OFFSETS {
+                    offsets[t] += minima[g] * x.sum;
+                }
             }
         }
     }
     for t in 0..T {
-        y[t * stride] = Q::total(sums[t]) + offsets[t].iter().sum::<f32>();
+        y[t * stride] = Q::total(sums[t]) + offsets[t];
     }
 }
 

@@ -35,8 +35,10 @@ pub(super) fn matmul(threads: &Threads, w: &CpuWeight, x: &[f32], y: &mut [f32])
         (true, _) => {
             let x = &into_lanes(x);
             share(&|rows, y| {
-                let unpack =
-                    |r, out: &mut _| run(level, w.block_type, Unpack { blocks: w.row_bytes(r), out });
+                let unpack = |r, out: &mut _| {
+                    let (block_type, blocks) = (w.block_type, w.row_bytes(r));
+                    run(level, block_type, Unpack { block_type, blocks, out });
+                };
                 tiled(level, w.cols, x, rows, y, unpack);
             });
         }

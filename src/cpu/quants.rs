@@ -14,7 +14,7 @@ pub(super) const fn place(lane: usize) -> usize {
 
 /// 32 elements of a row of `x` as whole numbers, in the order of the lanes.
 #[derive(Clone, Copy)]
-#[repr(align(64))]
+#[cfg_attr(target_arch = "x86_64", repr(align(64)))]
 pub(super) struct Values(pub [i16; 32]);
 
 /// 32 quants in the registers of a processor.
