@@ -15,9 +15,9 @@ pub static ONE_THREAD: Threads = Threads {
     pool: None,
 };
 
-/// Below so many multiplications a thread would take longer to wake than to compute.
+/// Below so many multiplications a thread would take longer to wake than to compute: some 40 µs.
 #[cfg(not(target_arch = "wasm32"))]
-const WORTH_SHARING: usize = 1 << 16;
+const WORTH_SHARING: usize = 1 << 20;
 /// Parts that a thread gets on average: where another program takes a core for a while, the others take over.
 #[cfg(not(target_arch = "wasm32"))]
 const PARTS: usize = 4;
@@ -66,7 +66,7 @@ impl Threads {
     }
 }
 
-/// Each part into memory of its own, since the columns of a part are not one slice of `y`.
+/// Of several rows each part into memory of its own, since its columns are not one slice of `y`.
 #[cfg(not(target_arch = "wasm32"))]
 fn on_pool(
     pool: &rayon::ThreadPool,
@@ -77,6 +77,10 @@ fn on_pool(
 ) {
     use rayon::prelude::*;
     let rows = y.len() / columns;
+    if rows == 1 {
+        let each = |(i, y): (usize, &mut [f32])| part(i * width..i * width + y.len(), y);
+        return pool.install(|| y.par_chunks_mut(width).enumerate().for_each(each));
+    }
     let compute = |i: usize| {
         let range = i * width..columns.min((i + 1) * width);
         let mut own = vec![0.0; rows * range.len()];
