@@ -2,12 +2,14 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { divergence, perplexity } from "./numbers.mjs";
+import { places } from "../golden/llama.mjs";
+import { apart, divergence, perplexity } from "./numbers.mjs";
 import { PROMPTS, reference } from "./reference.mjs";
 import { BACKENDS, judgeOn, minutes, quick } from "./session.mjs";
 
 const KL_LIMIT = 1e-4;
 const PERPLEXITY_LIMIT = 1e-3;
+const STATES_LIMIT = 2e-3;
 const END_OF_TURN = 2;
 
 // What each backend reads in the time of a test. SwiftShader reads some ten tokens a second, so on WebGPU the
@@ -45,6 +47,22 @@ for (const backend of BACKENDS) {
       assert.equal(shown.text, reference.text("short"));
       // <|im_start|> and <|im_end|> of two turns, and the start of the third.
       assert.equal(shown.special.length, 5);
+    });
+
+    test("hidden states", minutes(5), async () => {
+      const { page } = await judgeOn(backend);
+      const tokens = reference.tokens("short2");
+      const states = await page.evaluate(
+        ([ids, at]) => judge.engine.states(new Uint32Array(ids), { at }),
+        [tokens, places(tokens)],
+      );
+      const size = await page.evaluate(() => judge.info.hiddenSize);
+      const theirs = reference.states("short2");
+      assert.deepEqual([states.length, size], [theirs.length, theirs.length / 3]);
+      for (let i = 0; i < 3; i++) {
+        const [a, b] = [theirs, states].map((all) => all.slice(i * size, (i + 1) * size));
+        assert.ok(apart(a, b) <= STATES_LIMIT, `the state at ${places(tokens)[i]} is ${apart(a, b)} away`);
+      }
     });
 
     for (const name of names) {

@@ -11,6 +11,13 @@ export function divergence(p, q) {
   return logP.reduce((sum, lp, i) => sum + Math.exp(lp) * (lp - logQ[i]), 0);
 }
 
+/** How far a vector is from its reference, as a share of that one's length. */
+export function apart(reference, ours) {
+  const square = (sum, value) => sum + value * value;
+  const off = reference.map((value, i) => value - ours[i]);
+  return Math.sqrt(off.reduce(square, 0) / reference.reduce(square, 0));
+}
+
 function logSoftmax(logits) {
   const values = Float64Array.from(logits);
   const max = values.reduce((a, b) => Math.max(a, b));

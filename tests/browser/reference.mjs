@@ -16,6 +16,8 @@ export const reference = {
   tokens: (name) => all()[name].tokens,
   /** Next-token logits after the prompt. */
   logits: (name) => floats(read(`${name}.f32`)),
+  /** The states at `places`, one behind the other. */
+  states: (name) => floats(read(`${name}.states.f32`)),
   /** The likeliest tokens after the prompt, up to the end of the turn. */
   greedy: (name) => all()[name].greedy,
   /** `{ tokens, logprobs }`: of each token but the first. */
