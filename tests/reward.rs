@@ -86,6 +86,9 @@ fn rewards_and_q_are_made_of_the_states() {
         let verdict = reward(&model, response, &RewardOptions::default());
         assert_eq!(verdict.tokens.concat(), response);
         assert_eq!(verdict.trace.q.len(), verdict.tokens.len());
+        assert_eq!(verdict.usage.cached_tokens, 0);
+        let again = reward(&model, "It is night.", &RewardOptions::default()).usage;
+        assert!(again.cached_tokens > 0, "{backend:?}: the input was not shared");
 
         // The same by hand: the conversation up to the reply's end.
         let messages = [
@@ -96,7 +99,7 @@ fn rewards_and_q_are_made_of_the_states() {
         let tokens = engine.chat_prompt(&messages, "").unwrap()[..start + verdict.tokens.len() + 1].to_vec();
         assert!(engine.tokenizer().is_end(*tokens.last().unwrap()));
         let all: Vec<usize> = (0..tokens.len()).collect();
-        let states = |choice| block_on(engine.states_with(choice, &tokens, &all, &Uninterrupted)).unwrap();
+        let states = |choice| block_on(engine.states_with(choice, &tokens, &all, &Uninterrupted)).unwrap().0;
         let (adapted, plain) = (states(&AdapterChoice::Head), states(&AdapterChoice::default()));
         assert_eq!(verdict.reward, 2.0 * adapted.last().unwrap()[PLACE], "{backend:?}");
         assert_ne!(adapted.last(), plain.last(), "the head's adapter does nothing");

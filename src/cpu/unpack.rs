@@ -17,7 +17,7 @@ impl Kernel for Unpack<'_> {
     #[inline(always)]
     fn run<F: Format, Q: Quants>(self) {
         if F::CODED {
-            // Once more of their code would make the wasm module 30 kB larger.
+            // Once more of their code would make the wasm module 6 kB larger.
             self.block_type.dequantize(self.blocks, self.out);
             self.out.as_chunks_mut::<32>().0.iter_mut().for_each(|group| *group = reordered(group));
             return;

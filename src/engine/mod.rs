@@ -228,31 +228,31 @@ impl Engine {
     /// The states of the tokens at the places `at`, in that order: what the model's last norm makes of each, which its logits
     /// are computed from. What stands before the first of them is taken from the cache, where it is there.
     pub async fn states(&self, tokens: &[u32], at: &[usize], control: &dyn Control) -> Result<Vec<Vec<f32>>> {
-        self.states_with(&AdapterChoice::default(), tokens, at, control).await
+        Ok(self.states_with(&AdapterChoice::default(), tokens, at, control).await?.0)
     }
 
-    /// As [`Engine::states`], with an adapter of the caller's choice.
+    /// As [`Engine::states`], with an adapter of the caller's choice, and with the number of tokens that were not computed again.
     pub async fn states_with(
         &self,
         adapter: &AdapterChoice,
         tokens: &[u32],
         at: &[usize],
         control: &dyn Control,
-    ) -> Result<Vec<Vec<f32>>> {
+    ) -> Result<(Vec<Vec<f32>>, usize)> {
         self.check(tokens)?;
         if let Some(place) = at.iter().find(|place| **place >= tokens.len()) {
             let count = tokens.len();
             return Err(Error::InvalidArgument(format!("there is no place {place} among {count} tokens")));
         }
         let places: BTreeSet<usize> = at.iter().copied().collect();
-        let Some(last) = places.last() else { return Ok(Vec::new()) };
+        let Some(last) = places.last() else { return Ok((Vec::new(), 0)) };
         let (text, want) = (tokens[..=*last].to_vec(), Want::States(places.iter().copied().collect()));
         let sequence = self.sequence_with(self.adapter(adapter)?);
         let done = self.scheduler.run(sequence, text, want, control).await?;
         let read = places.into_iter().zip(done.readings);
         let states: BTreeMap<usize, Vec<f32>> =
             read.map(|(place, reading)| Ok((place, reading.into_state()?))).collect::<Result<_>>()?;
-        Ok(at.iter().map(|place| states[place].clone()).collect())
+        Ok((at.iter().map(|place| states[place].clone()).collect(), done.cached))
     }
 
     fn compile(&self, constraint: &Constraint) -> Result<Constrained> {

@@ -107,7 +107,7 @@ impl WasmEngine {
         promise(async move {
             let StatesOptions { adapter, at } = argument(options, "options")?;
             let at = at.unwrap_or_else(|| (0..tokens.len()).collect());
-            let states = engine.states_with(&adapter, &tokens, &at, &control).await?;
+            let (states, _) = engine.states_with(&adapter, &tokens, &at, &control).await?;
             Ok(Float32Array::from(&states.concat()[..]).into())
         })
     }

@@ -61,7 +61,8 @@ impl RewardModel {
         let goal = options.goal.state(self.head.goals())?;
         let Talk { tokens, start } = self.talk(&task.input, &task.response)?;
         let places: Vec<usize> = (start..tokens.len()).collect();
-        let states = self.engine.states_with(&AdapterChoice::Head, &tokens, &places, control).await?;
+        let read = self.engine.states_with(&AdapterChoice::Head, &tokens, &places, control);
+        let (states, cached_tokens) = read.await?;
         let [states @ .., last] = &states[..] else {
             return Err(Error::Internal("a reply without the end of its turn".into()));
         };
@@ -72,7 +73,7 @@ impl RewardModel {
             end: goal.nearness(last),
             tokens: self.texts(&tokens[start..tokens.len() - 1]),
             trace: Trace::new(q, options.ignore, options.threshold),
-            usage: Usage { prompt_tokens: tokens.len(), cached_tokens: 0, completion_tokens: 0 },
+            usage: Usage { prompt_tokens: tokens.len(), cached_tokens, completion_tokens: 0 },
             timing: Timing { prefill_ms: total_ms, decode_ms: 0.0, total_ms },
         })
     }
@@ -88,7 +89,7 @@ impl RewardModel {
         for RewardTask { input, response } in examples {
             let Talk { tokens, .. } = self.talk(input, response)?;
             let last = [tokens.len() - 1];
-            ends.extend(self.engine.states_with(&AdapterChoice::Head, &tokens, &last, control).await?);
+            ends.extend(self.engine.states_with(&AdapterChoice::Head, &tokens, &last, control).await?.0);
         }
         Goal::mean(name, &ends)
     }

@@ -156,7 +156,6 @@ def add_head(writer: gguf.GGUFWriter, folder: Path) -> None:
     for i, weights in enumerate(layers):
         add(writer, f"reward.{i}.weight", weights, TYPES["f32"])
     goals = load_file(folder / GOALS)
-    writer.add_array("lunette.reward.goals", sorted(goals))
     for name, state in sorted(goals.items()):
         add(writer, f"goal.{name}", state[None], TYPES["f32"])
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch.utils.data import Dataset
 from transformers import EarlyStoppingCallback
 
 from . import model as models
@@ -22,7 +21,7 @@ from .lunette import Lunette, Talk
 from .packing import Pack
 from .render import add_lunette, lunette
 from .row import Row
-from .verdict import add_adapter
+from .verdict import Packs, add_adapter
 
 HEAD, GOALS = "head.safetensors", "goals.safetensors"
 # Preferred responses whose last states' mean is the goal.
@@ -112,17 +111,6 @@ def split(pairs: list[Pair], share: float, seed: int) -> tuple[list[Pair], list[
     return [pair for pair in pairs if pair.group in held], [pair for pair in pairs if pair.group not in held]
 
 
-class Packs(Dataset):
-    def __init__(self, packs: list[list[Pair]]):
-        self._packs = packs
-
-    def __len__(self) -> int:
-        return len(self._packs)
-
-    def __getitem__(self, i: int) -> list[Pair]:
-        return self._packs[i]
-
-
 def pack_all(pairs: list[Pair], budget: int) -> list[list[Pair]]:
     packs: list[list[Pair]] = []
     pack, inside = Pack(), []
@@ -177,7 +165,9 @@ class RewardTrainer(training.Trainer):
         rewards = model.reward_head(torch.stack([found[-1] for found in both]))[:, 0]
         rank = ranking(rewards[0::2], rewards[1::2])
         pairs = list(zip(both[0::2], both[1::2]))
-        near = contrastive(pairs, [sample(len(a), len(b), self._places) for a, b in pairs])
+        # The same places at each validation, or its losses could not be compared.
+        places = self._places if model.training else torch.Generator().manual_seed(0)
+        near = contrastive(pairs, [sample(len(a), len(b), places) for a, b in pairs])
         if model.training:
             self.note(ranking=rank, contrastive=near, right=(rewards[0::2] > rewards[1::2]).float().mean())
         loss = rank + self._beta * near
