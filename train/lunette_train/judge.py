@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> None:
     log = Log(options.out / "log.jsonl")
     log.write("began", options=vars(options), examples=len(fitting), left_out=len(found) - len(fitting),
               plain=sum(example["plain"] for example in fitting))  # fmt: skip
-    base = models.base(options.weights or options.base)
+    base = models.base(options.weights or options.base, "sdpa")
     if options.init:
         model = models.with_adapter(base, options.init, trainable=True)
     else:

@@ -8,6 +8,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, GgufConfig, PreTrainedModel
 
+from . import attention
 from .packing import Pack
 
 # The linear maps of a layer, by PEFT's names.
@@ -25,9 +26,10 @@ def precision() -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
-def base(path: Path) -> PreTrainedModel:
-    """From a GGUF file or a folder of Transformers', with its weights dequantized."""
-    more = {"dtype": precision(), "attn_implementation": "sdpa"}
+def base(path: Path, attends: str = attention.NAME) -> PreTrainedModel:
+    """From a GGUF file or a folder of Transformers', with its weights dequantized. It takes packs, unless `attends` names an
+    attention of Transformers' own."""
+    more = {"dtype": precision(), "attn_implementation": attends}
     if path.is_dir():
         model = AutoModelForCausalLM.from_pretrained(path, **more)
     else:
@@ -61,18 +63,21 @@ def with_adapter(model: PreTrainedModel, folder: Path, trainable: bool = False) 
     return PeftModel.from_pretrained(model, folder, is_trainable=trainable)
 
 
-def inputs(pack: Pack, keep: list[int]) -> dict[str, torch.Tensor]:
+def inputs(pack: Pack, keep: list[int]) -> dict:
     """What the model takes of a pack; logits come for the places `keep` alone, since a vocabulary is wide."""
     return {
         "input_ids": torch.tensor([pack.ids]),
         "position_ids": torch.tensor([pack.positions]),
-        "attention_mask": torch.from_numpy(pack.mask())[None, None],
         "logits_to_keep": torch.tensor(keep),
+        "runs": pack.runs(),
     }
+
+
+def on_device(given: dict) -> dict:
+    return {name: value.to(device()) if torch.is_tensor(value) else value for name, value in given.items()}
 
 
 @torch.inference_mode()
 def log_probabilities(model: torch.nn.Module, pack: Pack, keep: list[int]) -> torch.Tensor:
     """[len(keep), vocabulary]."""
-    given = {name: tensor.to(device()) for name, tensor in inputs(pack, keep).items()}
-    return model(**given).logits[0].float().log_softmax(-1)
+    return model(**on_device(inputs(pack, keep))).logits[0].float().log_softmax(-1)

@@ -8,8 +8,17 @@ what it would get by itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
+
+@dataclass(frozen=True)
+class Run:
+    """Places from `start` to before `end`, each the child of the one before it."""
+
+    start: int
+    end: int
+    before: list[tuple[int, int]]
+    """Spans of places, start and end, that come before the run in its sequence."""
 
 
 class Pack:
@@ -46,12 +55,15 @@ class Pack:
             places.append(at)
         return places
 
-    def mask(self) -> np.ndarray:
-        """[n, n]: whether a token (row) sees another (column)."""
-        sees = np.zeros((len(self), len(self)), dtype=bool)
-        for place, parent in enumerate(self.parents):
-            # A parent stands before its children, so its row is complete.
-            if parent >= 0:
-                sees[place] = sees[parent]
-            sees[place, place] = True
-        return sees
+    def runs(self) -> list[Run]:
+        """All places in order, in the longest runs."""
+        starts = [place for place, parent in enumerate(self.parents) if parent != place - 1 or place == 0]
+        ends = [*starts[1:], len(self)]
+        of = {place: start for start, end in zip(starts, ends) for place in range(start, end)}
+        runs: dict[int, Run] = {}
+        for start, end in zip(starts, ends):
+            parent = self.parents[start]
+            # A parent stands before its children, so its run is known.
+            before = [*runs[of[parent]].before, (of[parent], parent + 1)] if parent >= 0 else []
+            runs[start] = Run(start, end, before)
+        return list(runs.values())

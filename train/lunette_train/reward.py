@@ -139,7 +139,7 @@ def states(model: torch.nn.Module, talks: list[Talk]) -> list[torch.Tensor]:
     """What the last norm makes of each token of the responses, the turn's end included: `[tokens, width]` each."""
     pack = Pack()
     places = [pack.add(talk.tokens)[talk.start :] for talk in talks]
-    given = {name: tensor.to(models.device()) for name, tensor in models.inputs(pack, [0]).items()}
+    given = models.on_device(models.inputs(pack, [0]))
     hidden = model(**given, output_hidden_states=True).hidden_states[-1][0].float()
     return [hidden[at] for at in places]
 

@@ -134,14 +134,19 @@ class Collator:
 
     def __call__(self, examples: list[list[Drawn]]) -> dict[str, torch.Tensor]:
         [drawn] = examples
-        pack, wanted, forks = Pack(), [], []
+        pack, wanted, forks, sources = Pack(), [], [], []
         for item in drawn:
             ways = []
             for prompt in item.row.prompts:
                 labels = {prompt.own(label): share for label, share in item.row.labels.items()}
                 goal = verdict(labels, prompt.own(item.label), self.book.spellings, self.book.end)
                 places = pack.add([*prompt.tokens, *goal.path])[len(prompt.tokens) - 1 :]
-                wanted += [(place, token, share) for place, next in zip(places, goal.next) for token, share in next.items()]
+                wanted += [
+                    (place, token, share, len(sources))
+                    for place, next in zip(places, goal.next)
+                    for token, share in next.items()
+                ]
+                sources.append(item.row.source)
                 shared, tokens = fork(list(labels), self.book.spellings)
                 ways.append((places[shared], tokens))
             first = ways[0]
@@ -153,9 +158,10 @@ class Collator:
         return {
             **models.inputs(pack, keep),
             "places": torch.tensor([at[place] for place, *_ in wanted]),
-            "tokens": torch.tensor([token for _, token, _ in wanted]),
-            "shares": torch.tensor([share for *_, share in wanted]),
-            "prompts": torch.tensor(sum(len(item.row.prompts) for item in drawn)),
+            "tokens": torch.tensor([token for _, token, *_ in wanted]),
+            "shares": torch.tensor([share for _, _, share, _ in wanted]),
+            "prompts": torch.tensor([prompt for *_, prompt in wanted]),
+            "sources": sources,
             "fork_places": torch.tensor([[at[place] for place, _ in two] for two in forks]).reshape(-1, 2).long(),
             "fork_tokens": torch.tensor([[_padded(tokens, widest) for _, tokens in two] for two in forks])
             .reshape(len(forks), 2, widest)
@@ -169,11 +175,12 @@ def _padded(tokens: list[int], width: int) -> list[int]:
     return distinct + [-1] * (width - len(distinct))
 
 
-def losses(logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cross entropy of the verdict's tokens over the whole vocabulary, a prompt's mean; and the symmetric divergence
+def losses(logits: torch.Tensor, batch: dict) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cross entropy of the verdict's tokens over the whole vocabulary, of each prompt; and the symmetric divergence
     KL(p‖q) + KL(q‖p) between what two orders of a row say of its labels and of all the rest, a row's mean."""
     logs = logits.float().log_softmax(-1)
-    nll = -(logs[batch["places"], batch["tokens"]] * batch["shares"]).sum() / batch["prompts"]
+    each = -logs[batch["places"], batch["tokens"]] * batch["shares"]
+    nll = each.new_zeros(len(batch["sources"])).index_add(0, batch["prompts"], each)
     if not len(batch["fork_places"]):
         return nll, nll.new_zeros(())
     tokens = batch["fork_tokens"]
@@ -192,8 +199,11 @@ class VerdictTrainer(training.Trainer):
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         batch = dict(inputs)
-        given = {name: batch.pop(name) for name in ("input_ids", "position_ids", "attention_mask", "logits_to_keep")}
+        given = {name: batch.pop(name) for name in ("input_ids", "position_ids", "logits_to_keep", "runs")}
         nll, divergence = losses(model(**given).logits[0], batch)
+        for source, of_prompt in zip(batch["sources"], nll):
+            self.note(**{f"nll {source}": of_prompt})
+        nll = nll.mean()
         self.note(nll=nll, divergence=divergence)
         loss = nll + self._consistency * divergence
         return (loss, None) if return_outputs else loss

@@ -64,7 +64,7 @@ def test_the_loss_is_that_of_the_label_and_the_end():
     given = batch([pair(1, [1, 2, 3])], ["a"])
     logits = torch.zeros((len(given["logits_to_keep"]), 100))
     # Of each of two prompts a letter and an end, among 100 tokens.
-    assert losses(logits, given)[0].item() == pytest.approx(2 * math.log(100), rel=1e-5)
+    assert losses(logits, given)[0].tolist() == pytest.approx(2 * [2 * math.log(100)], rel=1e-5)
 
 
 def test_packs_hold_every_row_once_and_keep_to_their_budget():
