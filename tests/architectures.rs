@@ -7,15 +7,17 @@ mod gpu_support;
 use common::adapters::{self, ADAPTERS};
 use common::fixtures::{self, FIXTURES};
 use common::golden::kl;
-use common::root;
+use common::{heads, root};
 use lunette::Uninterrupted;
 use lunette::engine::{Backend, Engine, LoadOptions};
 use lunette::model::{ARCHITECTURES, KvType};
 use lunette::quant::BlockType;
+use lunette::reward::{Head, RewardModel, RewardOptions, RewardTask};
 use lunette::source::MemoryModel;
-use serde_json::Value;
+use pollster::block_on;
+use serde_json::{Value, json};
 use std::env::var_os;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Divergence that adding up in another order may make, and that a cache in half precision may.
@@ -81,7 +83,23 @@ fn logits_on_the_gpu_are_those_of_llama_cpp() {
     }
 }
 
-/// Where `LUNETTE_ARCHITECTURES` names a folder, the models and their adapters are written there, for llama.cpp to read.
+/// A response's reward and trace by the head, with the tiny model of the architecture llama, on the CPU.
+fn rewarded() -> Value {
+    let (input, response) =
+        ("Why is the sky dark at night?", "The sun is down — 夜. It is on the other side.");
+    let task = RewardTask { input: input.into(), response: response.into() };
+    let head = block_on(Head::read(&MemoryModel::new(heads::usual()))).unwrap();
+    let options =
+        LoadOptions { backend: Backend::Wasm, head: Some(head.adapter().clone()), ..Default::default() };
+    let model = Rc::new(MemoryModel::new(fixtures::file("llama", BlockType::F32)));
+    let engine = block_on(Engine::load(model, &options, &mut |_| (), &Uninterrupted)).unwrap();
+    let model = RewardModel::new(Rc::new(engine), head).unwrap();
+    let verdict = block_on(model.reward(&task, &RewardOptions::default(), &Uninterrupted)).unwrap();
+    json!({ "task": { "input": input, "response": response }, "verdict": verdict })
+}
+
+/// Where `LUNETTE_ARCHITECTURES` names a folder, the models, their adapters and a head are written there, for llama.cpp and
+/// browsers to read.
 #[test]
 fn every_architecture_has_a_model() {
     let folder = var_os("LUNETTE_ARCHITECTURES");
@@ -98,5 +116,9 @@ fn every_architecture_has_a_model() {
     for ((fixture, name, ..), folder) in ADAPTERS.into_iter().zip(folder.iter().cycle()) {
         let path = Path::new(folder).join(format!("{fixture}.{name}.lora"));
         std::fs::write(path, adapters::file(fixture, name)).unwrap();
+    }
+    if let Some(folder) = folder.map(PathBuf::from) {
+        std::fs::write(folder.join("llama.head"), heads::usual()).unwrap();
+        std::fs::write(folder.join("llama.head.json"), rewarded().to_string()).unwrap();
     }
 }

@@ -4,59 +4,19 @@ mod common;
 mod gpu_support;
 
 use common::adapters;
+use common::heads::{PLACE, file as head, usual, wave, written};
 use common::tiny::{self, WIDTH};
 use lunette::engine::{AdapterChoice, Backend, Engine, LoadOptions};
-use lunette::gguf::{Value, Writer};
+use lunette::gguf::Value;
 use lunette::quant::BlockType;
-use lunette::reward::{GoalChoice, Head, RewardModel, RewardOptions, RewardTask, RewardVerdict};
+use lunette::reward::{
+    GoalChoice, Head, RewardManyTask, RewardModel, RewardOptions, RewardTask, RewardVerdict,
+};
 use lunette::source::{MemoryModel, ModelBytes};
 use lunette::tokenizer::Message;
 use lunette::{Result, Uninterrupted};
 use pollster::block_on;
 use std::rc::Rc;
-
-const RANK: u64 = 4;
-/// The element of a state that the linear head below returns twice.
-const PLACE: usize = 7;
-
-fn wave(count: u64, step: f32) -> Vec<f32> {
-    (0..count).map(|i| (i as f32 * step).sin() * 0.3).collect()
-}
-
-/// A head of these layers, `[rows, cols]` with their values, and two goals.
-fn head(layers: &[(u64, u64, Vec<f32>)], goals: &[(&str, Vec<f32>)]) -> Vec<u8> {
-    let mut header = adapters::metadata("llama", "head");
-    header.set("lunette.reward.layers", Value::Unsigned(layers.len() as u64));
-    let q = "blk.1.attn_q.weight";
-    let mut tensors = vec![
-        (format!("{q}.lora_a"), vec![WIDTH, RANK], wave(WIDTH * RANK, 0.7)),
-        (format!("{q}.lora_b"), vec![RANK, WIDTH], wave(WIDTH * RANK, 0.9)),
-    ];
-    for (i, (rows, cols, values)) in layers.iter().enumerate() {
-        tensors.push((format!("reward.{i}.weight"), vec![*cols, *rows], values.clone()));
-    }
-    for (name, state) in goals {
-        tensors.push((format!("goal.{name}"), vec![state.len() as u64, 1], state.clone()));
-    }
-    written(header, &tensors)
-}
-
-fn written(mut header: Writer, tensors: &[(String, Vec<u64>, Vec<f32>)]) -> Vec<u8> {
-    for (name, dims, _) in tensors {
-        header.tensor(name, dims, BlockType::F32);
-    }
-    let mut data = header.start(Vec::new()).unwrap();
-    for (_, _, values) in tensors {
-        data.write(bytemuck::cast_slice(values)).unwrap();
-    }
-    data.finish().unwrap()
-}
-
-fn usual() -> Vec<u8> {
-    let mut row = vec![0.0; WIDTH as usize];
-    row[PLACE] = 2.0;
-    head(&[(1, WIDTH, row)], &[("kind", wave(WIDTH, 0.4)), ("short", wave(WIDTH, 1.3))])
-}
 
 fn read(file: Vec<u8>) -> Result<Head> {
     block_on(Head::read(&MemoryModel::new(file)))
@@ -131,6 +91,36 @@ fn goals_are_chosen_and_mixed() {
     let options = RewardOptions { goal: GoalChoice::Named("long".into()), ..Default::default() };
     let error = block_on(model.reward(&task("Rain."), &options, &Uninterrupted)).unwrap_err();
     assert_eq!((error.code(), error.to_string().contains("kind")), ("invalid-argument", true));
+}
+
+#[test]
+fn of_several_responses_the_best_comes_first() {
+    let head = read(usual()).unwrap();
+    let model = RewardModel::new(Rc::new(engine(&head, Backend::Wasm).unwrap()), head).unwrap();
+    let responses = ["Rain.", "The sun is down.", "It turns away from the sun.", "Rain."].map(String::from);
+    let many = RewardManyTask { input: task("").input, responses: responses.to_vec() };
+    let alone = responses.each_ref().map(|response| reward(&model, response, &RewardOptions::default()));
+    let ranked = block_on(model.rerank(&many, &RewardOptions::default(), &Uninterrupted)).unwrap();
+    for (a, b) in alone.iter().zip(&ranked.rewards) {
+        assert!((a.reward - b.reward).abs() < 1e-3, "{} alone, {} among others", a.reward, b.reward);
+    }
+    let rewards: Vec<f32> = ranked.order.iter().map(|i| ranked.rewards[*i].reward).collect();
+    assert!(rewards.is_sorted_by(|a, b| a >= b), "{rewards:?}");
+    assert_eq!(ranked.order.iter().position(|i| *i == 0).map(|at| ranked.order[at + 1]), Some(3));
+
+    // A threshold between the lowest points of the first two responses keeps one of them.
+    let least = |i: usize| alone[i].trace.q.iter().copied().fold(1.0, f32::min);
+    let threshold = (least(0) + least(1)) / 2.0;
+    let options = RewardOptions { threshold, ignore: 0, ..Default::default() };
+    let filtered = block_on(model.filter(&many, &options, &Uninterrupted)).unwrap();
+    let expected: Vec<usize> = (0..4).filter(|i| least(*i) >= threshold).collect();
+    assert_eq!(filtered.kept.kept, expected);
+    assert_eq!(filtered.kept.tokens, alone.iter().map(|verdict| verdict.tokens.len()).sum::<usize>());
+    let unread = RewardOptions { threshold: f32::NAN, ..Default::default() };
+    assert_eq!(
+        block_on(model.filter(&many, &unread, &Uninterrupted)).unwrap_err().code(),
+        "invalid-argument"
+    );
 }
 
 /// ReLU between the layers: of opposite rows one remains, so the reward is the size of an element.

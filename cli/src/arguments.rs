@@ -3,7 +3,7 @@
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use lunette::engine::{Backend, DEFAULT_BATCH};
-use lunette::judge::{Schedule, ThinkingChoice, Truncate};
+use lunette::judge::{JudgeOptions, Schedule, ThinkingChoice, Truncate};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -147,6 +147,12 @@ pub struct PairArguments {
     pub ties: bool,
 }
 
+impl PairArguments {
+    pub fn set(&self, options: &mut JudgeOptions) {
+        (options.both_orders, options.ties) = (!self.one_order, self.ties);
+    }
+}
+
 /// The model, and how it is loaded.
 #[derive(Args)]
 pub struct ModelArguments {
@@ -181,6 +187,42 @@ pub struct RunArguments {
     /// What to judge by, as YAML or JSON; a row's own `rubric` (compare, rank: `criteria`) comes first
     #[arg(long, value_name = "FILE")]
     pub rubric: Option<PathBuf>,
+    #[command(flatten)]
+    pub rows: RowArguments,
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+}
+
+#[derive(Args)]
+pub struct RewardArguments {
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// The head of a reward model for this model: a GGUF file
+    #[arg(long, value_name = "FILE")]
+    pub head: PathBuf,
+    #[command(flatten)]
+    pub rows: RowArguments,
+    /// A goal of the head that responses shall come near to, with how much it counts where there are several (below 0: to be
+    /// shunned) [default: all of the head's alike]
+    #[arg(long, value_name = "NAME[=WEIGHT]", value_parser = weighted)]
+    pub goal: Vec<(String, f32)>,
+    /// A Q below this is a fall
+    #[arg(long, value_name = "Q", default_value_t = 0.0, allow_negative_numbers = true)]
+    pub threshold: f32,
+    /// First tokens of a response in which nothing counts as a fall
+    #[arg(long, value_name = "TOKENS", default_value_t = 5)]
+    pub ignore: usize,
+    /// Add the texts of the response's tokens and the Q of each
+    #[arg(long)]
+    pub trace: bool,
+    /// End with code 3 if the reward of any row's response is lower
+    #[arg(long, value_name = "REWARD", allow_negative_numbers = true)]
+    pub fail_below: Option<f64>,
+}
+
+/// Which rows are answered, and how.
+#[derive(Args)]
+pub struct RowArguments {
     /// Rows judged at the same time, 1 to 64; with 1, a row's line does not depend on other rows to the last bit
     #[arg(long, value_name = "N", default_value_t = DEFAULT_BATCH, value_parser = batch())]
     pub batch: usize,
@@ -205,8 +247,6 @@ pub struct RunArguments {
     /// Say nothing on stderr but why a run ends early
     #[arg(long)]
     pub quiet: bool,
-    #[command(flatten)]
-    pub reading: ReadingArguments,
 }
 
 /// How a verdict is reached.
@@ -350,6 +390,14 @@ pub fn thinking(value: &str) -> Result<ThinkingChoice, String> {
     }
 }
 
+fn weighted(goal: &str) -> Result<(String, f32), String> {
+    let Some((name, weight)) = goal.rsplit_once('=') else { return Ok((goal.into(), 1.0)) };
+    match weight.parse() {
+        Ok(weight) if f32::is_finite(weight) => Ok((name.into(), weight)),
+        _ => Err(format!("{weight:?} is no number: a goal is written as NAME or NAME=0.5")),
+    }
+}
+
 /// Fields of a line that are not a row's.
 const OWN: [&str; 4] = ["hash", "verdict", "error", "prompts"];
 
@@ -377,6 +425,13 @@ mod tests {
         for text in ["on", "0", "-1", "1.5", ""] {
             assert!(thinking(text).is_err_and(|why| why.contains("auto")), "{text}");
         }
+    }
+
+    #[test]
+    fn goals_have_weights() {
+        assert_eq!(weighted("kind"), Ok(("kind".into(), 1.0)));
+        assert_eq!(weighted("a=b=-0.5"), Ok(("a=b".into(), -0.5)));
+        assert!(weighted("kind=very").is_err_and(|why| why.contains("very")));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::arguments::{
     ClassifyArguments, CompareArguments, InspectArguments, MergeAdapterArguments, PromptArguments,
-    RankArguments, RankTableArguments, ScoreArguments,
+    RankArguments, RankTableArguments, RewardArguments, ScoreArguments,
 };
 use crate::evaluate::arguments::{CompareRunsArguments, EvaluateArguments, MergeArguments};
 use crate::evaluate::parquet::ParquetArguments;
@@ -30,6 +30,9 @@ pub enum Command {
     Compare(CompareArguments),
     /// Rank several responses by comparing them in pairs; rows have `input` and `responses`
     Rank(RankArguments),
+    /// Reward each response by a reward model, which reads no rubric; rows have `input` and `response`, or `responses` of which
+    /// the best is wanted
+    Reward(RewardArguments),
     /// Rank players from results of pairs that there are already; rows have `a`, `b` and `winner` or `probabilityA`
     RankTable(RankTableArguments),
     /// Judge a data set, and report how far the judge agrees with people

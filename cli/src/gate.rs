@@ -8,7 +8,7 @@ use serde_json::Value;
 #[derive(Debug)]
 pub enum Gate {
     Open,
-    /// A score lower than this.
+    /// A score or reward lower than this.
     Below(f64),
     /// One of these labels or winners.
     On(Vec<String>),
@@ -35,7 +35,10 @@ impl Gate {
     fn stops(&self, verdict: &Value) -> bool {
         match self {
             Gate::Open => false,
-            Gate::Below(least) => verdict["score"].as_f64().is_some_and(|score| score < *least),
+            Gate::Below(least) => ["score", "reward"]
+                .iter()
+                .filter_map(|field| verdict[field].as_f64())
+                .any(|found| found < *least),
             Gate::On(names) => ["label", "winner"]
                 .iter()
                 .filter_map(|field| verdict[field].as_str())
@@ -92,6 +95,7 @@ mod tests {
             (Gate::below(None), json!({ "score": 1 }), false),
             (Gate::below(Some(3.0)), json!({ "score": 2 }), true),
             (Gate::below(Some(3.0)), json!({ "score": 3 }), false),
+            (Gate::below(Some(-1.0)), json!({ "reward": -1.5 }), true),
             (on(&[]), json!({ "label": "No" }), false),
             (on(&["No", "Maybe"]), json!({ "label": "Maybe" }), true),
             (on(&["No"]), json!({ "label": "Yes" }), false),

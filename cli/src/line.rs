@@ -62,6 +62,9 @@ pub fn kept(fields: &Map<String, Value>, keep: &[String]) -> Map<String, Value> 
 /// Takes out of a verdict what differs from run to run.
 pub fn without_timing(verdict: &mut Value) {
     if let Some(fields) = verdict.as_object_mut() {
+        if let Some(rewards) = fields.get_mut("rewards").and_then(Value::as_array_mut) {
+            rewards.iter_mut().for_each(without_timing);
+        }
         fields.shift_remove("timing");
         if let Some(usage) = fields.get_mut("usage").and_then(Value::as_object_mut) {
             usage.shift_remove("cachedTokens");

@@ -13,18 +13,23 @@ mod need;
 mod past;
 mod progress;
 mod prompt;
+mod reward;
 mod room;
 mod rows;
 mod run;
 mod table;
 mod task;
 
-use arguments::{ClassifyArguments, CompareArguments, RankArguments, ScoreArguments};
+use arguments::{
+    ClassifyArguments, CompareArguments, RankArguments, RewardArguments, RunArguments, ScoreArguments,
+};
 use clap::Parser;
 use command::{Arguments, Command};
 use exit::{Exit, Stop};
 use gate::Gate;
-use run::Run;
+use lunette::judge::JudgeOptions;
+use reward::Rewarding;
+use run::{Asked, Judging, Run};
 use std::process::ExitCode;
 use task::Task;
 
@@ -34,6 +39,7 @@ fn main() -> ExitCode {
         Command::Classify(arguments) => classify(arguments),
         Command::Compare(arguments) => compare(arguments),
         Command::Rank(arguments) => rank(arguments),
+        Command::Reward(arguments) => reward(arguments),
         Command::RankTable(arguments) => table::rank(&arguments),
         Command::Evaluate(arguments) => evaluate::evaluate(*arguments),
         Command::MergeRuns(arguments) => evaluate::merge::merge(&arguments),
@@ -48,30 +54,39 @@ fn main() -> ExitCode {
 
 fn score(ScoreArguments { run: arguments, rubric_orders, fail_below }: ScoreArguments) -> Result<Exit, Stop> {
     let task = Task::score(run::rubric(arguments.rubric.as_deref())?)?;
-    let (mut options, template) = run::options(&arguments.reading)?;
-    options.rubric_orders = rubric_orders;
-    Run { task, gate: Gate::below(fail_below), options, arguments, template }.run()
+    judge(arguments, task, Gate::below(fail_below), |options| options.rubric_orders = rubric_orders)
 }
 
 fn classify(
     ClassifyArguments { run: arguments, rubric_orders, fail_on }: ClassifyArguments,
 ) -> Result<Exit, Stop> {
     let task = Task::classify(run::rubric(arguments.rubric.as_deref())?)?;
-    let (mut options, template) = run::options(&arguments.reading)?;
-    options.rubric_orders = rubric_orders;
-    Run { task, gate: Gate::on(fail_on), options, arguments, template }.run()
+    judge(arguments, task, Gate::on(fail_on), |options| options.rubric_orders = rubric_orders)
 }
 
 fn compare(CompareArguments { run: arguments, pairs, fail_on }: CompareArguments) -> Result<Exit, Stop> {
     let task = Task::compare(run::rubric(arguments.rubric.as_deref())?)?;
-    let (mut options, template) = run::options(&arguments.reading)?;
-    (options.both_orders, options.ties) = (!pairs.one_order, pairs.ties);
-    Run { task, gate: Gate::on(fail_on), options, arguments, template }.run()
+    judge(arguments, task, Gate::on(fail_on), |options| pairs.set(options))
 }
 
 fn rank(RankArguments { run: arguments, pairs, schedule, rounds }: RankArguments) -> Result<Exit, Stop> {
     let task = Task::rank(run::rubric(arguments.rubric.as_deref())?, schedule, rounds)?;
-    let (mut options, template) = run::options(&arguments.reading)?;
-    (options.both_orders, options.ties) = (!pairs.one_order, pairs.ties);
-    Run { task, gate: Gate::Open, options, arguments, template }.run()
+    judge(arguments, task, Gate::Open, |options| pairs.set(options))
+}
+
+fn judge(
+    RunArguments { model, rows, reading, .. }: RunArguments,
+    task: Task,
+    gate: Gate,
+    set: impl Fn(&mut JudgeOptions),
+) -> Result<Exit, Stop> {
+    let (mut options, template) = run::options(&reading)?;
+    set(&mut options);
+    let judging = Judging { task, options, template, reading };
+    Run { asked: Asked::Judging(Box::new(judging)), gate, model, rows }.run()
+}
+
+fn reward(arguments: RewardArguments) -> Result<Exit, Stop> {
+    let asked = Asked::Rewarding(Rewarding::new(&arguments)?);
+    Run { asked, gate: Gate::below(arguments.fail_below), model: arguments.model, rows: arguments.rows }.run()
 }

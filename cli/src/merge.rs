@@ -21,7 +21,7 @@ pub fn merge(arguments: &MergeAdapterArguments) -> Result<Exit, Stop> {
         return Err(Stop::Fault("--adapter-scale must be a number".into()));
     }
     let model = run::model(arguments.model.as_ref())?;
-    let adapter = run::adapter(&arguments.adapter)?;
+    let adapter = run::adapter(&arguments.adapter, "--adapter")?;
     let unfinished = out.with_added_extension("unfinished");
     let written = fill(arguments, &model, adapter, &unfinished)
         .and_then(|()| fs::rename(&unfinished, out).map_err(|error| unwritable(out, error)));

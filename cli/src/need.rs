@@ -12,6 +12,12 @@ pub struct Need {
 }
 
 impl Need {
+    /// Of rows that the model reads as they are.
+    pub fn plain() -> Need {
+        // The chat template's own tokens.
+        Need { besides: 64, sequences: 1 }
+    }
+
     /// `template` is the template's text.
     pub fn new(engine: &Engine, task: &Task, options: &JudgeOptions, template: &str) -> Need {
         let count =

@@ -1,6 +1,6 @@
 //! A run: rows in, lines out, in the same order and several at a time.
 
-use crate::arguments::{ModelArguments, ReadingArguments, RunArguments};
+use crate::arguments::{ModelArguments, ReadingArguments, RowArguments};
 use crate::exit::{Exit, Stop};
 use crate::gate::{Gate, Tally};
 use crate::interrupt::Interrupt;
@@ -8,6 +8,7 @@ use crate::line::{Settings, fields, kept, line, without_timing};
 use crate::need::Need;
 use crate::past::{Past, unreadable};
 use crate::progress::Progress;
+use crate::reward::Rewarding;
 use crate::room::Room;
 use crate::rows::{self, Row};
 use crate::task::{Failure, Task};
@@ -17,6 +18,7 @@ use lunette::engine::{AdapterChoice, Engine, LoadOptions, ModelInfo};
 use lunette::eval::run::Fingerprint;
 use lunette::judge::{Judge, JudgeOptions, Rubric, Template, TemplateChoice};
 use lunette::model::Adapter;
+use lunette::reward::RewardModel;
 use lunette::source::FileModel;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -28,12 +30,30 @@ use std::rc::Rc;
 
 /// What the command line asks for, once its files were read.
 pub struct Run {
-    pub task: Task,
+    pub asked: Asked,
     pub gate: Gate,
+    pub model: ModelArguments,
+    pub rows: RowArguments,
+}
+
+/// What is asked of each row.
+pub enum Asked {
+    Judging(Box<Judging>),
+    Rewarding(Rewarding),
+}
+
+pub struct Judging {
+    pub task: Task,
     pub options: JudgeOptions,
-    pub arguments: RunArguments,
     /// The template's text, or the name of a built-in one.
     pub template: String,
+    pub reading: ReadingArguments,
+}
+
+/// What answers rows, with the model loaded.
+enum Answerer<'a> {
+    Judge(&'a Task, Judge<'a>),
+    Reward(&'a Rewarding, RewardModel, &'a Interrupt),
 }
 
 /// What a row came to.
@@ -45,40 +65,45 @@ struct Answer {
 impl Run {
     /// Judges stdin. What the user got wrong is found before the model is loaded.
     pub fn run(self) -> Result<Exit, Stop> {
-        self.options.check(self.task.kind())?;
-        self.gate.check(&self.task)?;
-        let options = load_options(&self.arguments.model)?;
-        let model = model(self.arguments.model.model.as_ref())?;
-        let past = self.arguments.resume.as_deref().map(Past::open).transpose()?;
+        let mut options = load_options(&self.model)?;
+        match &self.asked {
+            Asked::Judging(judging) => {
+                judging.options.check(judging.task.kind())?;
+                self.gate.check(&judging.task)?;
+            }
+            Asked::Rewarding(asked) => options.head = Some(asked.head.adapter().clone()),
+        }
+        let model = model(self.model.model.as_ref())?;
+        let past = self.rows.resume.as_deref().map(Past::open).transpose()?;
         let interrupt = Interrupt::listen()?;
-        let mut progress = Progress::new(self.arguments.quiet, self.arguments.progress);
+        let mut progress = Progress::new(self.rows.quiet, self.rows.progress);
         let done = pollster::block_on(async {
-            let options = LoadOptions { max_batch: Some(self.arguments.batch), ..options };
-            let engine = load(&model, &options, &mut progress, &interrupt).await?;
+            let options = LoadOptions { max_batch: Some(self.rows.batch), ..options };
+            let engine = Rc::new(load(&model, &options, &mut progress, &interrupt).await?);
             let fingerprint = self.fingerprint(&engine.info(), &options)?;
-            self.judge(&engine, fingerprint, past, &mut progress, &interrupt).await
+            self.answer_all(&engine, fingerprint, past, &mut progress, &interrupt).await
         });
         progress.clear();
         let tally = done?;
         progress.finish(&tally);
-        Ok(tally.exit(self.arguments.allow_errors))
+        Ok(tally.exit(self.rows.allow_errors))
     }
 
-    async fn judge(
+    async fn answer_all(
         &self,
-        engine: &Engine,
+        engine: &Rc<Engine>,
         fingerprint: Fingerprint,
         past: Option<Past>,
         progress: &mut Progress,
         interrupt: &Interrupt,
     ) -> Result<Tally, Stop> {
-        let RunArguments { shard, batch, .. } = self.arguments;
+        let RowArguments { shard, batch, .. } = self.rows;
         let info = engine.info();
-        if !self.arguments.quiet {
+        if !self.rows.quiet {
             info.warnings.iter().for_each(|warning| eprintln!("lunette: {warning}"));
         }
         let input = io::stdin();
-        if input.is_terminal() && !self.arguments.quiet {
+        if input.is_terminal() && !self.rows.quiet {
             eprintln!("lunette: reading rows from the terminal, one JSON object a line; Ctrl-D ends them");
         }
         let rows = rows::read(BufReader::new(input), shard, batch);
@@ -93,13 +118,22 @@ impl Run {
             }
         };
         let mut unheard = |_, _, _: &str| ();
-        let judge = Judge::new(engine, &self.options, &mut unheard, interrupt);
+        let (answerer, need) = match &self.asked {
+            Asked::Judging(judging) => {
+                let Judging { task, options, template, .. } = &**judging;
+                let judge = Judge::new(engine, options, &mut unheard, interrupt);
+                (Answerer::Judge(task, judge), Need::new(engine, task, options, template))
+            }
+            Asked::Rewarding(asked) => {
+                let model = RewardModel::new(engine.clone(), asked.head.clone())?;
+                (Answerer::Reward(asked, model, interrupt), Need::plain())
+            }
+        };
         let room = Room::new(engine.context_length());
-        let need = Need::new(engine, &self.task, &self.options, &self.template);
         let answer = |row: io::Result<Row>| async {
             let row = row.map_err(unreadable)?;
             let _place = room.take(need.of(engine, &row.text)).await;
-            self.answer(row, &judge, &fingerprint).await
+            self.answer(row, &answerer, &fingerprint).await
         };
         let mut answers = pin!(rows.map(answer).buffered(batch));
         while let Some(answer) = answers.next().await {
@@ -111,10 +145,15 @@ impl Run {
         if interrupt.aborted() { Err(Stop::Interrupted) } else { Ok(tally) }
     }
 
-    async fn answer(&self, row: Row, judge: &Judge<'_>, fingerprint: &Fingerprint) -> Result<Answer, Stop> {
+    async fn answer(
+        &self,
+        row: Row,
+        answerer: &Answerer<'_>,
+        fingerprint: &Fingerprint,
+    ) -> Result<Answer, Stop> {
         let hash = fingerprint.of(&row.text);
         let mut repeated = Map::new();
-        let result = match self.verdict(row, judge, &mut repeated).await {
+        let result = match self.verdict(row, answerer, &mut repeated).await {
             Ok(verdict) => Ok(verdict),
             Err(Failure::Row { code, message }) => Err((code, message)),
             Err(Failure::Run(stop)) => return Err(stop),
@@ -125,29 +164,39 @@ impl Run {
     async fn verdict(
         &self,
         row: Row,
-        judge: &Judge<'_>,
+        answerer: &Answerer<'_>,
         repeated: &mut Map<String, Value>,
     ) -> Result<Value, Failure> {
         let fields = fields(&row)?;
-        *repeated = kept(&fields, &self.arguments.keep);
-        let mut verdict = self.task.judge(judge, fields).await?;
-        if !self.arguments.timing {
+        *repeated = kept(&fields, &self.rows.keep);
+        let mut verdict = match answerer {
+            Answerer::Judge(task, judge) => task.judge(judge, fields).await?,
+            Answerer::Reward(asked, model, control) => asked.answer(model, fields, control).await?,
+        };
+        if !self.rows.timing {
             without_timing(&mut verdict);
         }
         Ok(verdict)
     }
 
     fn fingerprint(&self, info: &ModelInfo, load: &LoadOptions) -> Result<Fingerprint, Stop> {
-        let JudgeOptions { rubric_orders, both_orders, ties, .. } = self.options;
-        let beside = beside(load);
+        let (task, rubric, template, reading) = match &self.asked {
+            Asked::Judging(judging) => {
+                let Judging { task, options, template, reading } = &**judging;
+                let JudgeOptions { rubric_orders, both_orders, ties, .. } = options;
+                let reading = json!([reading, rubric_orders, both_orders, ties, beside(load)]);
+                (task.name(), task.rubric(), &template[..], reading)
+            }
+            Asked::Rewarding(asked) => ("reward", Value::Null, "", json!([asked.settings(), beside(load)])),
+        };
         Settings {
             version: env!("CARGO_PKG_VERSION"),
-            task: self.task.name(),
-            rubric: self.task.rubric(),
-            template: &self.template,
-            reading: (&self.arguments.reading, rubric_orders, both_orders, ties, beside),
+            task,
+            rubric,
+            template,
+            reading,
             context: info.context_length,
-            keep: &self.arguments.keep,
+            keep: &self.rows.keep,
             model: json!([info.name, info.architecture, info.quantization, info.parameters]),
         }
         .fingerprint()
@@ -165,7 +214,11 @@ pub fn load_options(arguments: &ModelArguments) -> Result<LoadOptions, Stop> {
         threads: arguments.threads,
         chat_template: arguments.chat_template.as_ref().map(read).transpose()?,
         date: arguments.date.clone(),
-        adapters: arguments.adapter.iter().map(adapter).collect::<Result<_, _>>()?,
+        adapters: arguments
+            .adapter
+            .iter()
+            .map(|path| adapter(path, "--adapter"))
+            .collect::<Result<_, _>>()?,
         ..Default::default()
     })
 }
@@ -176,10 +229,10 @@ pub fn beside(load: &LoadOptions) -> impl Serialize + use<> {
     (load.chat_template.clone(), load.date.clone(), adapters)
 }
 
-/// Reads a LoRA adapter.
-pub fn adapter(path: &PathBuf) -> Result<Rc<Adapter>, Stop> {
+/// Reads a LoRA adapter, which `flag` names.
+pub fn adapter(path: &PathBuf, flag: &str) -> Result<Rc<Adapter>, Stop> {
     let read = FileModel::open(path).and_then(|file| pollster::block_on(Adapter::read(&file)));
-    read.map(Rc::new).map_err(|error| Stop::Fault(format!("--adapter {}: {error}", path.display())))
+    read.map(Rc::new).map_err(|error| Stop::Fault(format!("{flag} {}: {error}", path.display())))
 }
 
 /// Loads the model, and says which it is.

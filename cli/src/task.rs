@@ -219,7 +219,7 @@ impl From<Error> for Failure {
     }
 }
 
-fn fields_of<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Failure> {
+pub fn fields_of<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T, Failure> {
     serde_json::from_value(Value::Object(fields)).map_err(|e| Failure::in_row(e.to_string()))
 }
 
@@ -229,6 +229,6 @@ fn own_or<T: Clone>(own: Option<T>, given: &Option<T>, name: &str) -> Result<T, 
     })
 }
 
-fn plain(verdict: lunette::Result<impl Serialize>) -> Result<Value, Failure> {
+pub fn plain(verdict: lunette::Result<impl Serialize>) -> Result<Value, Failure> {
     serde_json::to_value(verdict?).map_err(|e| Error::Internal(e.to_string()).into())
 }

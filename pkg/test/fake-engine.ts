@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { vi } from "vitest";
-import type { ChatMessage, ModelInfo, ScoreVerdict } from "../src/types/index.js";
+import type { ChatMessage, ModelInfo, RewardVerdict, ScoreVerdict } from "../src/types/index.js";
 import type { ByteSource, Control, ModelBytes, WasmEngine, WasmModule } from "../src/wire/wasm-contract.js";
 
 export const INFO: ModelInfo = {
@@ -12,6 +12,7 @@ export const INFO: ModelInfo = {
   vocabularySize: 4,
   hiddenSize: 2,
   loraAdapters: [],
+  goals: [],
   warnings: [],
   backend: "wasm",
   adapter: "none",
@@ -71,8 +72,29 @@ export function fakeEngine() {
       const said = verdict(length, options.critique === false ? null : "Fair enough.");
       return "rubrics" in task ? task.rubrics.map(() => said) : said;
     }),
+    reward: vi.fn<WasmEngine["reward"]>((_kind, task) => {
+      const { responses } = "responses" in task ? task : { responses: [task.response] };
+      const rewards = responses.map((response) => rewardOf(response.length));
+      const [first] = rewards;
+      const order = [...rewards.keys()];
+      return Promise.resolve(first !== undefined && "response" in task ? first : { order, rewards });
+    }),
+    goalFrom: vi.fn<WasmEngine["goalFrom"]>((examples) => Promise.resolve(Float32Array.of(examples.length, 1))),
     free: vi.fn(),
   } satisfies WasmEngine;
+}
+
+function rewardOf(reward: number): RewardVerdict {
+  return {
+    reward,
+    end: 1,
+    tokens: ["a"],
+    q: [1],
+    minimum: null,
+    fall: null,
+    usage: { promptTokens: 1, cachedTokens: 0, completionTokens: 0 },
+    timing: { prefillMs: 1, decodeMs: 0, totalMs: 1 },
+  };
 }
 
 export function verdict(score: number, critique: string | null): ScoreVerdict {

@@ -128,6 +128,10 @@ describe("adapters", () => {
     await Judge.load(model, { worker: false, adapters: [] });
     expect(given()).toEqual([]);
     expect(freed).toHaveBeenCalledTimes(3);
+    await Judge.load(model, { worker: false, head: new Blob(["top"]) });
+    expect(given()).toEqual([{ name: "one" }]);
+    expect(load.mock.lastCall?.[6]).toEqual({ name: "top" });
+    expect(freed).toHaveBeenCalledTimes(5);
     vi.unstubAllGlobals();
   });
 
@@ -285,6 +289,40 @@ describe("the judge's other tasks", () => {
       "options.template.user",
     ],
   ])("name what is wrong: %s", async (_, call, named) => {
+    await expect(call(await loadJudge())).rejects.toMatchObject({
+      code: "invalid-argument",
+      message: expect.stringContaining(named) as string,
+    });
+  });
+});
+
+describe("the reward model", () => {
+  const task = { input: "q", response: "abc" };
+  const many = { input: "q", responses: ["abc", "d"] };
+
+  it("gets tasks and goals in a form that can be posted", async () => {
+    const judge = await loadJudge();
+    const goal = await judge.goalFrom([task, task]);
+    expect(goal).toEqual(Float32Array.of(2, 1));
+    const { reward } = await judge.reward({ ...task, id: 7 } as never, { goal, threshold: 0.1, ignore: 0 });
+    expect(reward).toBe(3);
+    expect((await judge.rerank(many, { goal: { kind: 1, long: -0.5 } })).rewards).toHaveLength(2);
+    await judge.filter(many, { goal: "kind" });
+    expect(engine.reward.mock.calls.map((call) => call.slice(0, 3))).toEqual([
+      ["reward", task, { goal: [2, 1], threshold: 0.1, ignore: 0 }],
+      ["rerank", many, { goal: { kind: 1, long: -0.5 } }],
+      ["filter", many, { goal: "kind" }],
+    ]);
+  });
+
+  it.each([
+    ["no response", (judge: Judge) => judge.reward({ input: "q" } as never), "task.response"],
+    ["one response", (judge: Judge) => judge.rerank({ input: "q", responses: "abc" } as never), "task.responses"],
+    ["an example that is a text", (judge: Judge) => judge.goalFrom(["abc"] as never), "examples[0]"],
+    ["a weight that is none", (judge: Judge) => judge.reward(task, { goal: { kind: NaN } }), 'options.goal["kind"]'],
+    ["a list", (judge: Judge) => judge.reward(task, { goal: [1] as never }), "options.goal"],
+    ["a rubric's option", (judge: Judge) => judge.reward(task, { critique: false } as never), "options.critique"],
+  ])("names what is wrong: %s", async (_, call, named) => {
     await expect(call(await loadJudge())).rejects.toMatchObject({
       code: "invalid-argument",
       message: expect.stringContaining(named) as string,

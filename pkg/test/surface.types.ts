@@ -59,7 +59,29 @@ expectTypeOf<typeof lunette.renderReport>().toEqualTypeOf<
   (report: lunette.Report, as: lunette.ReportForm) => Promise<string>
 >();
 expectTypeOf<typeof lunette.indexedDbJournal>().toEqualTypeOf<(name: string) => lunette.Journal>();
+expectTypeOf<Judge["reward"]>().toEqualTypeOf<
+  (task: lunette.RewardTask, options?: lunette.RewardOptions) => Promise<lunette.RewardVerdict>
+>();
+expectTypeOf<Judge["rerank"]>().toEqualTypeOf<
+  (task: lunette.RewardManyTask, options?: lunette.RewardOptions) => Promise<lunette.Reranking>
+>();
+expectTypeOf<Judge["filter"]>().toEqualTypeOf<
+  (task: lunette.RewardManyTask, options?: lunette.RewardOptions) => Promise<lunette.Filtering>
+>();
+expectTypeOf<Judge["goalFrom"]>().toEqualTypeOf<
+  (examples: lunette.RewardTask[], options?: lunette.CallOptions) => Promise<Float32Array>
+>();
+expectTypeOf<lunette.RewardOptions>().toEqualTypeOf<{
+  goal?: string | Record<string, number> | Float32Array;
+  threshold?: number;
+  ignore?: number;
+  signal?: AbortSignal;
+}>();
 expectTypeOf<keyof Judge>().toEqualTypeOf<
+  | "reward"
+  | "rerank"
+  | "filter"
+  | "goalFrom"
   | "score"
   | "scoreMany"
   | "classify"
@@ -134,6 +156,7 @@ expectTypeOf<lunette.LoadOptions>().toEqualTypeOf<{
   chatTemplate?: string;
   date?: string;
   adapters?: readonly lunette.ModelSource[];
+  head?: lunette.ModelSource;
   worker?: boolean | (() => Worker);
   cache?: boolean;
   sha256?: string;

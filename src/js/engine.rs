@@ -3,8 +3,9 @@ use super::host::{HostControl, HostModel, text_callback};
 use crate::Error;
 use crate::engine::{AdapterChoice, Engine, GenerateOptions, LoadOptions, LoadPlan, OnRecovery, Prompt};
 use crate::model::Adapter;
+use crate::reward::{Head, RewardModel};
 use crate::tokenizer::{Message, Tokenizer};
-use js_sys::{Float32Array, Function, Object, Promise, Reflect, Uint32Array};
+use js_sys::{Array, Float32Array, Function, Object, Promise, Reflect, Uint32Array};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
@@ -13,11 +14,12 @@ use wasm_bindgen::prelude::*;
 pub struct WasmEngine {
     engine: Rc<Engine>,
     tokenizer: Rc<Tokenizer>,
+    reward: Option<Rc<RewardModel>>,
 }
 
 #[wasm_bindgen]
 impl WasmEngine {
-    /// Loads a model with adapters beside it; `on_progress` is given `{ phase, loaded, total }`, `on_recovery` what becomes of a lost device:
+    /// Loads a model with adapters and a reward model's head beside it; `on_progress` is given `{ phase, loaded, total }`, `on_recovery` what becomes of a lost device:
     /// `{ phase, reason, losses, backend }`.
     #[wasm_bindgen(unchecked_return_type = "Promise<WasmEngine>")]
     pub fn load(
@@ -27,9 +29,11 @@ impl WasmEngine {
         on_recovery: Option<Function>,
         control: HostControl,
         adapters: Vec<WasmAdapter>,
+        head: Option<WasmAdapter>,
     ) -> Promise {
         promise(async move {
-            let mut options = load_options(options, adapters)?;
+            let head = head.map(|head| Head::of(head.0)).transpose()?;
+            let mut options = load_options(options, adapters, head.as_ref())?;
             options.on_recovery = on_recovery.map(|on_recovery| {
                 OnRecovery::new(move |event| {
                     if let Ok(event) = plain(event) {
@@ -42,14 +46,19 @@ impl WasmEngine {
                     let _ = on_progress.call1(&JsValue::NULL, &progress);
                 }
             };
-            let engine = Engine::load(Rc::new(model), &options, &mut progress, &control).await?;
+            let engine = Rc::new(Engine::load(Rc::new(model), &options, &mut progress, &control).await?);
+            let reward = head.map(|head| RewardModel::new(engine.clone(), head).map(Rc::new)).transpose()?;
             let tokenizer = engine.tokenizer().clone();
-            Ok(WasmEngine { engine: Rc::new(engine), tokenizer }.into())
+            Ok(WasmEngine { engine, tokenizer, reward }.into())
         })
     }
 
     pub fn info(&self) -> Result<JsValue, JsValue> {
-        plain(&self.engine.info()).map_err(thrown)
+        let info = plain(&self.engine.info()).map_err(thrown)?;
+        let goals = self.reward.iter().flat_map(|model| model.goals());
+        let goals: Array = goals.map(|goal| JsValue::from(&goal.name)).collect();
+        Reflect::set(&info, &"goals".into(), &goals)?;
+        Ok(info)
     }
 
     pub fn tokenize(&self, text: &str, special: bool) -> Result<Uint32Array, JsValue> {
@@ -157,9 +166,14 @@ struct StatesOptions {
     at: Option<Vec<usize>>,
 }
 
-fn load_options(options: JsValue, adapters: Vec<WasmAdapter>) -> crate::Result<LoadOptions> {
+fn load_options(
+    options: JsValue,
+    adapters: Vec<WasmAdapter>,
+    head: Option<&Head>,
+) -> crate::Result<LoadOptions> {
     let options: LoadOptions = argument(options, "options")?;
-    Ok(LoadOptions { adapters: adapters.into_iter().map(|adapter| adapter.0).collect(), ..options })
+    let adapters = adapters.into_iter().map(|adapter| adapter.0).collect();
+    Ok(LoadOptions { adapters, head: head.map(|head| head.adapter().clone()), ..options })
 }
 
 /// A LoRA adapter, read whole.
@@ -186,9 +200,11 @@ pub fn plan_load(
     options: JsValue,
     control: HostControl,
     adapters: Vec<WasmAdapter>,
+    head: Option<WasmAdapter>,
 ) -> Promise {
     promise(async move {
-        let options = load_options(options, adapters)?;
+        let head = head.map(|head| Head::of(head.0)).transpose()?;
+        let options = load_options(options, adapters, head.as_ref())?;
         plain(&LoadPlan::new(&model, &options, &control).await?)
     })
 }
@@ -196,5 +212,11 @@ pub fn plan_load(
 impl WasmEngine {
     pub(super) fn engine(&self) -> Rc<Engine> {
         self.engine.clone()
+    }
+
+    pub(super) fn reward_model(&self) -> crate::Result<Rc<RewardModel>> {
+        let missing =
+            "the model was loaded without a reward model's head: name its file as `head` of the load";
+        self.reward.clone().ok_or_else(|| Error::InvalidArgument(missing.into()))
     }
 }

@@ -7,6 +7,7 @@ mod hash;
 mod host;
 mod judge;
 mod parse;
+mod reward;
 mod rows;
 mod statistics;
 

@@ -6,11 +6,13 @@
 //!
 //! [`trace`]: Trace
 
+mod choice;
 mod goal;
 mod head;
 mod task;
 mod trace;
 
+pub use choice::{Filtering, Kept, Reranking, RewardManyTask, order};
 pub use goal::{Goal, GoalChoice};
 pub use head::Head;
 pub use task::{RewardOptions, RewardTask, RewardVerdict};
@@ -58,7 +60,7 @@ impl RewardModel {
         control: &dyn Control,
     ) -> Result<RewardVerdict> {
         let began = Instant::now();
-        let goal = options.goal.state(self.head.goals())?;
+        let goal = options.goal(&self.head)?;
         let Talk { tokens, start } = self.talk(&task.input, &task.response)?;
         let places: Vec<usize> = (start..tokens.len()).collect();
         let read = self.engine.states_with(&AdapterChoice::Head, &tokens, &places, control);

@@ -1,20 +1,22 @@
 //! What is asked, and the answer.
 
-use super::goal::GoalChoice;
+use super::goal::{Goal, GoalChoice};
+use super::head::Head;
 use super::trace::Trace;
 use crate::engine::{Timing, Usage};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 /// A response whose reward is wanted.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields)]
 pub struct RewardTask {
     pub input: String,
     pub response: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(default, deny_unknown_fields)]
 pub struct RewardOptions {
     /// What Q is near to; all goals of the head alike where not given.
     pub goal: GoalChoice,
@@ -22,6 +24,21 @@ pub struct RewardOptions {
     pub threshold: f32,
     /// First tokens in which nothing counts as a fall: after so few nothing is known yet.
     pub ignore: usize,
+}
+
+impl RewardOptions {
+    /// Fails if no response can be read so, with this head.
+    pub fn check(&self, head: &Head) -> Result<()> {
+        self.goal(head).map(drop)
+    }
+
+    /// The state that was chosen.
+    pub(super) fn goal(&self, head: &Head) -> Result<Goal> {
+        match self.threshold.is_finite() {
+            true => self.goal.state(head.goals()),
+            false => Err(Error::InvalidArgument("`threshold` must be a number".into())),
+        }
+    }
 }
 
 impl Default for RewardOptions {

@@ -50,6 +50,55 @@ describe("architectures", () => {
   }
 });
 
+describe("the reward model", () => {
+  for (const backend of BACKENDS) {
+    test(`on ${backend} rewards as the terminal does`, minutes(5), async (t) => {
+      assert.ok(models, "LUNETTE_ARCHITECTURES must name the folder of the tiny models, as `cargo xtask test` does");
+      const { origin, files } = await server();
+      const names = ["llama.gguf", "llama.head", "llama.wide.lora"];
+      for (const name of names) files.set(name, readFileSync(join(models, name)));
+      t.after(() => names.forEach((name) => files.delete(name)));
+      const { task, verdict: native } = JSON.parse(readFileSync(join(models, "llama.head.json"), "utf8"));
+      const page = await packagePage();
+      const [model, head, adapter] = names.map((name) => `${origin}/files/${name}`);
+      const found = await page.evaluate(
+        async ([model, head, adapter, backend, { input, response }]) => {
+          const code = (error) => error.code;
+          const none = await lunette.Judge.load(model, { head: adapter, backend, cache: false }).catch(code);
+          const judge = await lunette.Judge.load(model, { head, adapters: [adapter], backend, cache: false });
+          try {
+            const verdict = await judge.reward({ input, response });
+            const goal = await judge.goalFrom([{ input, response }]);
+            const { end } = await judge.reward({ input, response }, { goal });
+            const responses = [response, "It is not.", response];
+            const { order, rewards } = await judge.rerank({ input, responses });
+            const filtered = await judge.filter({ input, responses }, { threshold: -1 });
+            const unknown = await judge.reward({ input, response }, { goal: "long" }).catch(code);
+            return { none, verdict, end, order, rewards, filtered, unknown, goals: judge.info.goals };
+          } finally {
+            await judge.dispose();
+          }
+        },
+        [model, head, adapter, backend, task],
+      );
+      const { verdict, rewards } = found;
+      const near = (a, b) => assert.ok(Math.abs(a - b) <= 1e-3, `${a} here, ${b} natively`);
+      near(verdict.reward, native.reward);
+      near(verdict.end, native.end);
+      assert.deepEqual(verdict.tokens, native.tokens);
+      for (const [i, q] of verdict.q.entries()) near(q, native.q[i]);
+      assert.deepEqual([verdict.minimum.at, verdict.fall], [native.minimum.at, native.fall]);
+      near(found.end, 1);
+      near(rewards[0].reward, native.reward);
+      assert.deepEqual(found.order.toSorted(), [0, 1, 2]);
+      assert.ok(rewards[found.order[0]].reward >= rewards[found.order[2]].reward);
+      assert.deepEqual(found.filtered.kept, [0, 1, 2]);
+      assert.deepEqual([found.none, found.unknown], ["invalid-argument", "invalid-argument"]);
+      assert.deepEqual(found.goals, ["kind", "short"]);
+    });
+  }
+});
+
 describe("adapters", () => {
   for (const backend of BACKENDS) {
     test(`two at once on ${backend} have llama.cpp's logits`, minutes(5), async (t) => {

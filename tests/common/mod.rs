@@ -5,6 +5,7 @@
 pub mod adapters;
 pub mod fixtures;
 pub mod golden;
+pub mod heads;
 pub mod hollow;
 pub mod peers;
 pub mod split;

@@ -4,6 +4,8 @@
 
 #[path = "../../../tests/common/adapters.rs"]
 pub mod adapters;
+#[path = "../../../tests/common/heads.rs"]
+pub mod heads;
 #[path = "../../../tests/common/split.rs"]
 pub mod split;
 #[path = "../../../tests/common/tiny.rs"]

@@ -4,7 +4,7 @@ import type { Transport } from "../wire/client.js";
 import * as inputs from "../wire/inputs.js";
 import { askToPersist } from "./persist.js";
 import { platform } from "../platform.js";
-import { describeAdapters, describeSource, withChatTemplate } from "./source.js";
+import { describeBeside, describeSource, withChatTemplate } from "./source.js";
 import { opened } from "./handle.js";
 import type {
   ChatMessage,
@@ -57,30 +57,20 @@ export class Engine {
    * worker or the wasm file cannot be loaded; `invalid-argument`; `aborted`.
    */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<Engine> {
-    const {
-      worker,
-      cache = true,
-      sha256,
-      adapters: given,
-      onProgress,
-      onRecovery,
-      signal,
-      ...settings
-    } = inputs.loadOptions(options, "options");
+    const given = inputs.loadOptions(options, "options");
+    const { worker, cache = true, sha256, onProgress, onRecovery, signal } = given;
     const from = await opened(model);
     const source = describeSource(from, sha256);
-    const adapters = await describeAdapters(from, given);
+    const beside = await describeBeside(from, given);
     // Do not await this: a browser may ask the user, and the load does not depend on the answer.
     if (cache && source.kind === "url") void askToPersist();
     const client = new Client(new AdmissionControl(await connect(worker)));
     client.onRecovery = onRecovery;
+    const settings = withChatTemplate(from, inputs.engineOptions(given, "options"));
     try {
       return new Engine(
         client,
-        await client.call("load", [source, withChatTemplate(from, settings), { cache, adapters }], {
-          onProgress,
-          signal,
-        }),
+        await client.call("load", [source, settings, { cache, ...beside }], { onProgress, signal }),
       );
     } catch (error) {
       void client.dispose();

@@ -1,6 +1,6 @@
 import { clientOf, Engine } from "./engine.js";
 import * as inputs from "../wire/inputs.js";
-import type { JudgeTasks } from "../wire/tasks.js";
+import type { JudgeTasks, RewardTasks } from "../wire/tasks.js";
 import { evaluationSpec } from "../wire/evaluation-inputs.js";
 import { evaluate, followers } from "./evaluate.js";
 import type { Bench } from "./evaluation.js";
@@ -8,12 +8,14 @@ import { calibrationMap } from "./statistics.js";
 import type {
   BadRow,
   CalibrationMap,
+  CallOptions,
   ClassifyManyTask,
   ClassifyTask,
   ClassVerdict,
   CompareOptions,
   CompareTask,
   EvaluationSpec,
+  Filtering,
   JudgeOptions,
   LoadOptions,
   ModelInfo,
@@ -21,6 +23,11 @@ import type {
   PreferenceVerdict,
   RankTask,
   RankVerdict,
+  Reranking,
+  RewardManyTask,
+  RewardOptions,
+  RewardTask,
+  RewardVerdict,
   Row,
   RowVerdict,
   ScoreManyTask,
@@ -114,6 +121,46 @@ export class Judge {
   }
 
   /**
+   * How good a response is by the reward model that the judge was loaded with ({@link LoadOptions.head}), and from each of its
+   * tokens on how well it is likely to end. One pass over the response: no rubric is read and nothing is written.
+   * docs/REWARD.md shows it.
+   *
+   * @throws {LunetteError} `invalid-argument` without a head; else as {@link Judge.score}.
+   */
+  async reward(task: RewardTask, options: RewardOptions = {}): Promise<RewardVerdict> {
+    return this.#reward("reward", inputs.rewardTask(task, "task"), options);
+  }
+
+  /**
+   * Orders several responses by their rewards: best of N.
+   *
+   * @throws {LunetteError} as {@link Judge.reward}.
+   */
+  async rerank(task: RewardManyTask, options: RewardOptions = {}): Promise<Reranking> {
+    return this.#reward("rerank", inputs.rewardManyTask(task, "task"), options);
+  }
+
+  /**
+   * Leaves out the responses whose Q falls below {@link RewardOptions.threshold}, as before a majority vote among samples, and
+   * says how many tokens a sampler would save that stops at a fall.
+   *
+   * @throws {LunetteError} as {@link Judge.reward}.
+   */
+  async filter(task: RewardManyTask, options: RewardOptions = {}): Promise<Filtering> {
+    return this.#reward("filter", inputs.rewardManyTask(task, "task"), options);
+  }
+
+  /**
+   * A goal for {@link RewardOptions.goal} out of a few responses that are as you wish: the mean of the states that they end in.
+   *
+   * @throws {LunetteError} as {@link Judge.reward}.
+   */
+  async goalFrom(examples: RewardTask[], options: CallOptions = {}): Promise<Float32Array> {
+    const { signal } = inputs.callOptions(options, "options");
+    return clientOf(this.engine).call("goalFrom", [inputs.rewardExamples(examples, "examples")], { signal });
+  }
+
+  /**
    * Judges the rows of a data set, several at a time, and gives a result for each in their order, as `lunette evaluate` does.
    * Rows are taken as results are; of a list, rows with the same passages are judged together. What is wrong with a row is in its result; {@link report} says how far the judge agrees with
    * people. docs/guides/evaluating.md shows it.
@@ -167,6 +214,15 @@ export class Judge {
     if (this.#calibration === undefined) return verdict;
     const args: [CalibrationMap, number] = [this.#calibration, verdict.expected];
     return { ...verdict, calibrated: await clientOf(this.engine).call("applyCalibration", args) };
+  }
+
+  async #reward<K extends keyof RewardTasks>(
+    kind: K,
+    task: RewardTasks[K]["task"],
+    options: RewardOptions,
+  ): Promise<RewardTasks[K]["verdict"]> {
+    const { signal, ...settings } = inputs.rewardOptions(options, "options");
+    return clientOf(this.engine).call("reward", [kind, task, settings], { signal });
   }
 
   async #judge<K extends keyof JudgeTasks>(

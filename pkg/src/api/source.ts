@@ -3,11 +3,11 @@ import { listOf, wrong } from "../wire/check.js";
 import { LunetteError } from "../wire/errors.js";
 import { modelRef } from "../wire/inputs.js";
 import { platform } from "../platform.js";
-import type { WireSource, WireUrl } from "../wire/protocol.js";
+import type { ArrivalOptions, WireSource, WireUrl } from "../wire/protocol.js";
 import { opened } from "./handle.js";
 import type { OpenedSource } from "./handle.js";
 import { partBlobs, partUrls } from "../wire/split.js";
-import type { ModelRef, ModelSource } from "../types/index.js";
+import type { LoadOptions, ModelRef, ModelSource } from "../types/index.js";
 
 /**
  * A source in a form that can be posted to a worker. Addresses become absolute, because the worker's base address differs
@@ -40,13 +40,17 @@ export function withChatTemplate<T extends { chatTemplate?: string }>(model: Ope
   return chatTemplate === undefined ? settings : { ...settings, chatTemplate };
 }
 
-/** The adapters that are asked for, else those of a named model or a reference. */
-export async function describeAdapters(
+/** The adapters that are asked for, else those of a named model or a reference; and the head. */
+export async function describeBeside(
   model: OpenedSource,
-  adapters: readonly ModelSource[] | undefined,
-): Promise<WireSource[]> {
+  { adapters, head }: Pick<LoadOptions, "adapters" | "head">,
+): Promise<Pick<ArrivalOptions, "adapters" | "head">> {
   const asked = adapters ?? refOf(model)?.adapters ?? [];
-  return Promise.all(asked.map(async (adapter) => describeSource(await opened(adapter))));
+  const described = async (source: ModelSource) => describeSource(await opened(source));
+  return {
+    adapters: await Promise.all(asked.map(described)),
+    head: head === undefined ? undefined : await described(head),
+  };
 }
 
 function refOf(model: OpenedSource): Partial<ModelRef> | undefined {

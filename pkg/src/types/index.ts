@@ -6,4 +6,5 @@ export type * from "./judge.js";
 export type * from "./load.js";
 export type * from "./panel.js";
 export type * from "./report.js";
+export type * from "./reward.js";
 export type * from "./statistics.js";

@@ -112,6 +112,11 @@ export interface LoadOptions {
    */
   adapters?: readonly ModelSource[];
   /**
+   * The head of a reward model that was trained on this model, for {@link Judge.reward}: a GGUF file. Other calls do not see it.
+   * It is fetched first and stays in memory.
+   */
+  head?: ModelSource;
+  /**
    * Default `true`: the engine runs in its own Web Worker, so the page never blocks. `false` runs it on the calling thread, for
    * environments without workers. A function starts the worker itself, as a module, from the script `lunette/worker`: for pages
    * with Trusted Types, and for packages on another origin.
@@ -250,6 +255,8 @@ export interface ModelInfo {
   hiddenSize: number;
   /** Names of the LoRA adapters that a call may choose. */
   loraAdapters: string[];
+  /** Names of the goals of the reward model's head ({@link LoadOptions.head}); empty without one. */
+  goals: string[];
   /** What a person should know about the file, in whole sentences: that its tokenizer is a guess, for one. Mostly empty. */
   warnings: string[];
   /** The backend that was chosen. */

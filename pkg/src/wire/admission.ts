@@ -8,7 +8,15 @@ const INSIDE = 256;
 const MOST_WAITING = 50_000;
 
 /** Calls that compute. All others are answered at once and are always admitted. */
-const LONG: ReadonlySet<Method> = new Set<Method>(["generate", "judge", "logits", "logprobs", "states"]);
+const LONG: ReadonlySet<Method> = new Set<Method>([
+  "generate",
+  "goalFrom",
+  "judge",
+  "logits",
+  "logprobs",
+  "reward",
+  "states",
+]);
 
 type LongCall = Request & { type: "call" };
 

@@ -20,6 +20,7 @@ import type { Check } from "./check.js";
 import { LunetteError } from "./errors.js";
 import type {
   AdapterChoice,
+  CallOptions,
   CatalogueEntry,
   ChatMessage,
   ClassifyManyTask,
@@ -35,6 +36,8 @@ import type {
   ModelSource,
   RankTask,
   ReadOptions,
+  RewardManyTask,
+  RewardTask,
   ScoreManyTask,
   ScoreRubric,
   ScoreTask,
@@ -42,7 +45,7 @@ import type {
   Template,
   Thinking,
 } from "../types/index.js";
-import type { Prompt } from "./wasm-contract.js";
+import type { Prompt, WasmRewardOptions } from "./wasm-contract.js";
 
 /** The checks of the public functions' arguments, field by field. */
 
@@ -71,6 +74,7 @@ export const loadOptions = settings<LoadOptions>({
   ...engineFields,
   // Each is looked at as a model's source is.
   adapters: optional(listOf((value) => value as ModelSource)),
+  head: optional((value) => value as ModelSource),
   worker: optional(workerChoice),
   cache: optional(flag),
   sha256: optional(sha256),
@@ -113,6 +117,7 @@ const adapter: Check<AdapterChoice> = (value, where) => {
   throw wrong(where, "a name, null or { name, scale }", value);
 };
 
+export const callOptions = settings<CallOptions>({ signal: optional(signal) });
 export const readOptions = settings<ReadOptions>({ adapter: optional(adapter), signal: optional(signal) });
 export const statesOptions = settings<StatesOptions>({
   adapter: optional(adapter),
@@ -244,6 +249,32 @@ export const rankTask = record<RankTask>({
   context: optional(passages),
   schedule: optional(oneOf("all", "swiss")),
   rounds: optional(count),
+});
+
+export const rewardTask = record<RewardTask>({ input: text, response: text });
+export const rewardManyTask = record<RewardManyTask>({ input: text, responses: listOf(text) });
+export const rewardExamples = listOf(rewardTask);
+
+/** A state is posted as a list of numbers. */
+const goal: Check<NonNullable<WasmRewardOptions["goal"]>> = (value, where) => {
+  if (typeof value === "string") return text(value, where);
+  // Check the tag and not the class: the array may come from another frame.
+  if (Object.prototype.toString.call(value) === "[object Float32Array]") {
+    return Array.from(value as Float32Array, (number, i) => finite(number, `${where}[${i}]`));
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw wrong(where, "a name, an object of weights by name or a Float32Array", value);
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([name, weight]) => [name, finite(weight, `${where}[${JSON.stringify(name)}]`)]),
+  );
+};
+
+export const rewardOptions = settings<WasmRewardOptions & CallOptions>({
+  goal: optional(goal),
+  threshold: optional(finite),
+  ignore: optional(count),
+  signal: optional(signal),
 });
 
 const refFields = {

@@ -18,17 +18,27 @@ import type {
   Report,
   ReportForm,
   ReportSettings,
+  RewardTask,
   RowFormat,
   StorageUsage,
   TokenPlace,
 } from "../types/index.js";
-import type { ClassBallot, JudgeKind, JudgeTasks, PreferenceBallot, ScoreBallot } from "./tasks.js";
+import type {
+  ClassBallot,
+  JudgeKind,
+  JudgeTasks,
+  PreferenceBallot,
+  RewardKind,
+  RewardTasks,
+  ScoreBallot,
+} from "./tasks.js";
 import type {
   Prompt,
   WasmGenerateOptions,
   WasmJudgeOptions,
   WasmLoadOptions,
   WasmReadOptions,
+  WasmRewardOptions,
   WasmStatesOptions,
 } from "./wasm-contract.js";
 
@@ -52,6 +62,11 @@ export interface Calls {
     args: [kind: JudgeKind, task: JudgeTasks[JudgeKind]["task"], options: WasmJudgeOptions];
     result: JudgeTasks[JudgeKind]["verdict"];
   };
+  reward: {
+    args: [kind: RewardKind, task: RewardTasks[RewardKind]["task"], options: WasmRewardOptions];
+    result: RewardTasks[RewardKind]["verdict"];
+  };
+  goalFrom: { args: [examples: RewardTask[]]; result: Float32Array };
   applyCalibration: { args: [map: CalibrationMap, expected: number]; result: number };
   combineScores: { args: [verdicts: ScoreBallot[]]; result: PanelScore };
   combineClasses: { args: [verdicts: ClassBallot[]]; result: PanelClass };
@@ -123,4 +138,6 @@ export interface ArrivalOptions {
   cache: boolean;
   /** Where the adapters are loaded from. */
   adapters: WireSource[];
+  /** Where the reward model's head is loaded from. */
+  head?: WireSource | undefined;
 }

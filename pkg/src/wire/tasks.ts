@@ -6,6 +6,11 @@ import type {
   PreferenceVerdict,
   RankTask,
   RankVerdict,
+  Filtering,
+  Reranking,
+  RewardManyTask,
+  RewardTask,
+  RewardVerdict,
   ScoreManyTask,
   ScoreTask,
   ScoreVerdict,
@@ -22,6 +27,15 @@ export interface JudgeTasks {
 }
 
 export type JudgeKind = keyof JudgeTasks;
+
+/** Every kind of task of the reward model. */
+export interface RewardTasks {
+  reward: { task: RewardTask; verdict: RewardVerdict };
+  rerank: { task: RewardManyTask; verdict: Reranking };
+  filter: { task: RewardManyTask; verdict: Filtering };
+}
+
+export type RewardKind = keyof RewardTasks;
 
 /** The parts of a verdict that a panel combines. */
 export type ScoreBallot = Pick<ScoreVerdict, "score" | "expected" | "distribution">;

@@ -1,6 +1,14 @@
 import type { Json } from "./check.js";
 import type { PreparedRow, RowBatch, RowsAbout, Terms, WireRow, Worth } from "./evaluation.js";
-import type { ClassBallot, JudgeKind, JudgeTasks, PreferenceBallot, ScoreBallot } from "./tasks.js";
+import type {
+  ClassBallot,
+  JudgeKind,
+  JudgeTasks,
+  PreferenceBallot,
+  RewardKind,
+  RewardTasks,
+  ScoreBallot,
+} from "./tasks.js";
 import type {
   AdapterChoice,
   Backend,
@@ -28,6 +36,8 @@ import type {
   Recovery,
   Report,
   ReportSettings,
+  RewardOptions,
+  RewardTask,
   ScoreRubric,
   Template,
   TokenPlace,
@@ -44,6 +54,7 @@ export interface WasmModule {
     options: WasmLoadOptions,
     control: Control,
     adapters: WasmAdapter[],
+    head: WasmAdapter | undefined,
   ) => Promise<WasmLoadPlan>;
   WasmAdapter: { read(file: ModelBytes): Promise<WasmAdapter> };
   parseRubric(yaml: string): ScoreRubric | ClassRubric | string;
@@ -94,10 +105,11 @@ export interface WasmEngineClass {
     onRecovery: (event: Recovery) => void,
     control: Control,
     adapters: WasmAdapter[],
+    head: WasmAdapter | undefined,
   ): Promise<WasmEngine>;
 }
 
-/** An adapter, read whole. A load takes the handle that it is given; `share` makes another of the same adapter. */
+/** An adapter or a head, read whole. A load takes the handle that it is given; `share` makes another of the same adapter. */
 export interface WasmAdapter {
   share(): WasmAdapter;
   free(): void;
@@ -121,6 +133,13 @@ export interface WasmEngine {
     onToken: OnToken,
     control: Control,
   ): Promise<JudgeTasks[JudgeKind]["verdict"]>;
+  reward(
+    kind: RewardKind,
+    task: RewardTasks[RewardKind]["task"],
+    options: WasmRewardOptions,
+    control: Control,
+  ): Promise<RewardTasks[RewardKind]["verdict"]>;
+  goalFrom(examples: RewardTask[], control: Control): Promise<Float32Array>;
   free(): void;
 }
 
@@ -185,6 +204,10 @@ export type WasmJudgeOptions = Omit<JudgeOptions & CompareOptions, "onToken" | "
 export type WasmReadOptions = Omit<ReadOptions, "signal">;
 
 export type WasmStatesOptions = Omit<StatesOptions, "signal">;
+
+export type WasmRewardOptions = Omit<RewardOptions, "goal" | "signal"> & {
+  goal?: string | Record<string, number> | number[];
+};
 
 export interface WasmGenerateOptions {
   maxTokens?: number;

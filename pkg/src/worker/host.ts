@@ -7,7 +7,7 @@ import { Desk } from "./desk.js";
 import { codeOf, LunetteError, toWire } from "../wire/errors.js";
 import { arrive, completePlan } from "./loading.js";
 import { Meter } from "./meter.js";
-import type { Calls, Method, Reply, Request, WireSource, WireUrl } from "../wire/protocol.js";
+import type { ArrivalOptions, Calls, Method, Reply, Request, WireSource, WireUrl } from "../wire/protocol.js";
 import type { CachedModel, LoadPlan, ModelInfo, Progress, Recovery, TokenPlace } from "../types/index.js";
 import type { OnToken, WasmAdapter, WasmEngine, WasmLoadOptions, WasmModule } from "../wire/wasm-contract.js";
 import { openRowSource } from "./row-source.js";
@@ -136,6 +136,10 @@ class Host {
         return this.#loaded.generate(...request.args, onToken, control);
       case "judge":
         return this.#loaded.judge(...request.args, onToken, control);
+      case "reward":
+        return this.#loaded.reward(...request.args, control);
+      case "goalFrom":
+        return this.#loaded.goalFrom(...request.args, control);
       case "applyCalibration":
         return this.loadWasm().then((wasm) => wasm.applyCalibration(...request.args));
       case "combineScores":
@@ -175,8 +179,9 @@ class Host {
     return this.#engine;
   }
 
-  async #load(id: number, ...[from, options, { cache, adapters }, control]: LoadArgs): Promise<ModelInfo> {
+  async #load(id: number, ...[from, options, beside, control]: LoadArgs): Promise<ModelInfo> {
     const { WasmEngine, WasmSha256: Sha256 } = await this.loadWasm();
+    const { cache } = beside;
     const source = await this.prepare(from, options);
     requestSubgroups(!options.disable?.includes("subgroups"));
     const meter = this.#meter(id);
@@ -189,12 +194,12 @@ class Host {
       // During a download, progress counts the bytes that arrive.
       else if (!arrival.remote) meter.bytes("upload", progress.loaded, progress.total);
     };
-    const beside = await this.#adapters(adapters, options, cache, meter, control);
-    const load = () => WasmEngine.load(arrival, options, onProgress, this.#onRecovery, control, shared(beside));
+    const read = await this.#beside(beside, options, meter, control);
+    const load = () => WasmEngine.load(arrival, options, onProgress, this.#onRecovery, control, ...shared(read));
     try {
       this.#engine = await arrive(arrival, control, meter, load);
     } finally {
-      for (const adapter of beside) adapter.free();
+      free(read);
     }
     this.#arrival = arrival;
     this.#license = from.kind === "url" ? from.license : undefined;
@@ -202,46 +207,47 @@ class Host {
     return this.#info();
   }
 
-  async #plan(...[from, options, { cache, adapters }, control]: LoadArgs): Promise<LoadPlan> {
+  async #plan(...[from, options, beside, control]: LoadArgs): Promise<LoadPlan> {
     const { planLoad, WasmSha256: Sha256 } = await this.loadWasm();
     const source = await this.prepare(from, options);
     const storage = source.kind === "url" ? await this.#openStorage() : undefined;
     const meter = new Meter(() => undefined);
-    const arrival = new Arrival({ source, Sha256, meter, storage: cache ? storage : undefined, plan: true });
-    const beside = await this.#adapters(adapters, options, cache, meter, control);
+    const arrival = new Arrival({ source, Sha256, meter, storage: beside.cache ? storage : undefined, plan: true });
+    const read = await this.#beside(beside, options, meter, control);
     try {
       const plan = await arrive(arrival, control, meter, async () => {
-        const plan = await planLoad(arrival, options, control, shared(beside));
+        const plan = await planLoad(arrival, options, control, ...shared(read));
         // This must be read while the files are open.
         return { ...plan, cached: Math.min(arrival.arrived, plan.model.bytes) };
       });
       return await completePlan(plan, source, storage);
     } finally {
-      for (const adapter of beside) adapter.free();
+      free(read);
     }
   }
 
-  /** Reads adapters whole. Each file is checked and cached for itself, as a model's is. */
-  async #adapters(
-    sources: WireSource[],
+  /** Reads adapters and a head whole. Each file is checked and cached for itself, as a model's is. */
+  async #beside(
+    { adapters, head, cache }: ArrivalOptions,
     options: WasmLoadOptions,
-    cache: boolean,
     meter: Meter,
     control: CallControl,
-  ): Promise<WasmAdapter[]> {
+  ): Promise<Beside> {
     const { WasmAdapter, WasmSha256: Sha256 } = await this.loadWasm();
-    const adapters: WasmAdapter[] = [];
-    for (const from of sources) {
+    const read = async (from: WireSource): Promise<WasmAdapter> => {
       const source = await this.prepare(from, options);
       const storage = cache && source.kind === "url" ? await this.#storage(meter) : undefined;
       const arrival = new Arrival({ source, Sha256, meter, storage });
       try {
-        adapters.push(await arrive(arrival, control, meter, () => WasmAdapter.read(arrival)));
+        return await arrive(arrival, control, meter, () => WasmAdapter.read(arrival));
       } finally {
         await arrival.dispose();
       }
-    }
-    return adapters;
+    };
+    const beside: Beside = { adapters: [], head: undefined };
+    for (const from of adapters) beside.adapters.push(await read(from));
+    if (head !== undefined) beside.head = await read(head);
+    return beside;
   }
 
   async #import(file: Blob, source: WireUrl | undefined): Promise<CachedModel> {
@@ -320,8 +326,22 @@ class Host {
   }
 }
 
+/** What stands beside a model. */
+interface Beside {
+  adapters: WasmAdapter[];
+  head: WasmAdapter | undefined;
+}
+
 /** Handles for one load, which takes them. */
-const shared = (adapters: WasmAdapter[]) => adapters.map((adapter) => adapter.share());
+const shared = ({ adapters, head }: Beside): [WasmAdapter[], WasmAdapter | undefined] => [
+  adapters.map((adapter) => adapter.share()),
+  head?.share(),
+];
+
+function free({ adapters, head }: Beside): void {
+  for (const adapter of adapters) adapter.free();
+  head?.free();
+}
 
 /** Whether an error is a trap or a stack overflow of the wasm code. Both leave the instance in an unknown state. */
 function isTrap(error: unknown): error is Error {
