@@ -15,7 +15,8 @@ STAGES = {
     "judge": "DPO and NLL on critiques and verdicts",
     "reward": "a goal-conditioned reward model, from pairs",
     "export": "an adapter or a whole model as GGUF",
-    "dev": "figures on the dev split",
+    "dev": "figures of a judge on the dev split",
+    "reward-dev": "figures of a reward model on the dev split",
 }
 
 
@@ -26,7 +27,7 @@ def main() -> None:
         stages.add_parser(name, help=what, add_help=False)
     chosen, rest = parser.parse_known_args()
     # PyTorch takes seconds to load, so only the stage that runs is imported.
-    stage = importlib.import_module(f".{chosen.stage}", __package__)
+    stage = importlib.import_module(f".{chosen.stage.replace('-', '_')}", __package__)
     parser = argparse.ArgumentParser(f"lunette-train {chosen.stage}", description=stage.__doc__)
     stage.add_arguments(parser)
     stage.run(parser.parse_args(rest))

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from . import filters, shortcuts
 from .row import Row, write
-from .sources import DEV, TRAIN
+from .sources import DEV, REWARD, TRAIN
 
 
 @dataclass
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder of the labelled sets")
     parser.add_argument("--out", type=Path, required=True, help="the JSON lines file to write")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--sources", nargs="*", choices=sorted(TRAIN), default=sorted(TRAIN), metavar="NAME")
+    parser.add_argument("--sources", nargs="*", choices=sorted(TRAIN), default=sorted(set(TRAIN) - REWARD), metavar="NAME")
     parser.add_argument("--unbalanced", action="store_true", help="leave what can be told by looks alone")
 
 

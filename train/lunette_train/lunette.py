@@ -101,6 +101,14 @@ class Lunette:
         with out.open(encoding="utf-8") as file:
             return [json.loads(line) for line in file]
 
+    def rewards(self, rows: list[dict], head: Path, out: Path) -> list[dict]:
+        """The rewards of rows with `responses`, and the Q of each token. Those that are in `out` already are read from there."""
+        out.parent.mkdir(parents=True, exist_ok=True)
+        command = ["reward", "--head", str(head), "--trace", "--resume", str(out), "--allow-errors", "--progress"]
+        self._run(command, rows, capture=False)
+        with out.open(encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
     def _call(self, arguments: list[str], rows: Iterable[dict]) -> list[dict]:
         return [json.loads(line) for line in self._run(arguments, rows, capture=True).splitlines()]
 

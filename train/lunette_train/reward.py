@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     pairs = read_pairs(options)
     held_back, rest = split(pairs, options.validate, options.seed)
     order = random.Random(options.seed)
-    train = Packs([pack for _ in range(options.epochs) for pack in pack_all(order.sample(rest, len(rest)), options.budget)])
+    train = Packs([pack for _ in range(options.epochs) for pack in pack_all(shuffled(rest, order), options.budget)])
     validation = Packs(pack_all(held_back, options.budget))
     log = Log(options.out / "log.jsonl")
     log.write("began", options=vars(options), pairs=Counter(pair.source for pair in rest), held_back=len(held_back))
@@ -109,6 +109,14 @@ def split(pairs: list[Pair], share: float, seed: int) -> tuple[list[Pair], list[
     groups = sorted({pair.group for pair in pairs})
     held = set(random.Random(f"{seed} validation").sample(groups, max(1, round(len(groups) * share))))
     return [pair for pair in pairs if pair.group in held], [pair for pair in pairs if pair.group not in held]
+
+
+def shuffled(pairs: list[Pair], draw: random.Random) -> list[Pair]:
+    """Pairs of one input stay together: what they have in common is then computed once."""
+    by_group: dict[str, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        by_group[pair.group].append(pair)
+    return [pair for group in draw.sample(list(by_group), len(by_group)) for pair in by_group[group]]
 
 
 def pack_all(pairs: list[Pair], budget: int) -> list[list[Pair]]:

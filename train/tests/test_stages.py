@@ -3,12 +3,13 @@
 import argparse
 import dataclasses
 import json
+import shutil
 
 import gguf
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from lunette_train import export, judge, model, reward, verdict
 from lunette_train import row as rows_file
@@ -152,6 +153,28 @@ def test_lunette_says_of_the_merged_file_what_pytorch_says_of_the_adapter(progra
             changed = max(changed, np.abs(np.subtract(values(one), values(before, one))).max())
     # Else this would hold of any file.
     assert changed > 0.02
+
+
+def test_lunette_rewards_as_pytorch_does(program, adapted, tmp_path):
+    found, folder = adapted
+    draw = torch.Generator().manual_seed(3)
+    row, goal = torch.randn(1, 576, generator=draw), torch.randn(576, generator=draw)
+    shutil.copytree(folder, tmp_path / "head")
+    save_file({"0.weight": row}, tmp_path / "head" / reward.HEAD)
+    save_file({"preferred": goal}, tmp_path / "head" / reward.GOALS)
+    run_export(program, tmp_path / "head", tmp_path / "head.gguf", "--type", "f32")
+    responses = ["It mirrors the sea.", "Air scatters blue light — 青. <|im_end|>"]
+    asked = [{"input": "Why is the sky blue?", "responses": responses}]
+    [line] = program.rewards(asked, tmp_path / "head.gguf", tmp_path / "rewards.jsonl")
+    talks = program.talks([(asked[0]["input"], text) for text in responses])
+    with torch.inference_mode():
+        ours = reward.states(found, talks)
+    for text, states, theirs in zip(responses, ours, line["verdict"]["rewards"], strict=True):
+        assert "".join(theirs["tokens"]) == text
+        q = torch.cosine_similarity(states, goal, dim=-1)
+        assert torch.allclose(q, torch.tensor([*theirs["q"], theirs["end"]]), atol=0.02)
+        # In bfloat16 a state is not known better than this.
+        assert abs(theirs["reward"] - float(row[0] @ states[-1])) < 0.02 * float(states[-1].norm() * row.norm())
 
 
 def values(found, names=None):

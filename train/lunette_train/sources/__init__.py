@@ -17,12 +17,16 @@ TRAIN = {
     "halueval": judgements.halueval,
     "roscoe": judgements.roscoe,
     "gsm8k": solutions.gsm8k,
+    "outcomes": solutions.outcomes,
     "begin-pairs": made.begin_pairs,
     "elsewhere": made.elsewhere,
     "damaged": made.damaged,
     "graded": made.graded,
 }
 
+# Sources for the reward stage alone, which only a call that names them takes.
+REWARD = {"outcomes"}
+
 DEV = dev.texts
 
-__all__ = ["DEV", "TRAIN"]
+__all__ = ["DEV", "REWARD", "TRAIN"]

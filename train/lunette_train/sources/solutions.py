@@ -43,6 +43,20 @@ def gsm8k(data: Path) -> Iterator[Row]:
             )
 
 
+def outcomes(data: Path) -> Iterator[Row]:
+    """Of each of the first 900 problems every right solution beside every wrong one, for a reward model."""
+    for i, problem in enumerate(records(data / FILE)[:FIRST_DEV]):
+        question = problem["question"]
+        right, wrong = ([m for m in MODELS if problem[m]["is_correct"] is is_right] for is_right in (True, False))
+        for good in right:
+            for bad in wrong:
+                winner, loser = (plain(problem[model]["solution"]) for model in (good, bad))
+                yield pair(
+                    "outcomes", f"{i}-{good}-{bad}", question, winner, loser, "solution_pair",
+                    license="MIT", group=f"gsm8k/{question}",
+                )  # fmt: skip
+
+
 def plain(solution: str) -> str:
     """A solution without its calculator's marks, `<<3+4=7>>`."""
     out, rest = [], solution
