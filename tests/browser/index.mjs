@@ -19,6 +19,7 @@ import "./page-rubric.test.mjs";
 import "./page-load.test.mjs";
 import "./page.test.mjs";
 import "./page-access.test.mjs";
+import "./page-reward.test.mjs";
 import "./page-hostile.test.mjs";
 import "./page-evaluate.test.mjs";
 import "./page-large.test.mjs";

@@ -3,6 +3,7 @@ import ClassifyTab from "./bench/ClassifyTab.svelte";
 import CompareTab from "./bench/CompareTab.svelte";
 import EvaluateTab from "./bench/EvaluateTab.svelte";
 import RankTab from "./bench/RankTab.svelte";
+import RewardTab from "./bench/RewardTab.svelte";
 import ScoreTab from "./bench/ScoreTab.svelte";
 import type { View } from "./data/setup";
 import type { Bench } from "./state/bench.svelte";
@@ -19,5 +20,6 @@ export const TABS: Listed[] = [
   { id: "classify", name: "Classify", view: ClassifyTab },
   { id: "compare", name: "Compare", view: CompareTab },
   { id: "rank", name: "Rank", view: RankTab },
+  { id: "reward", name: "Reward", view: RewardTab },
   { id: "evaluate", name: "Evaluate", view: EvaluateTab },
 ];

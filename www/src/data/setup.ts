@@ -4,8 +4,11 @@ import { labelsOf, levelsOf } from "./rubric";
 /** The tasks. Each has a tab with a form. */
 export type Tab = "score" | "classify" | "compare" | "rank";
 
+/** The tabs that have a state of their own. */
+export type Apart = "reward" | "evaluate";
+
 /** All tabs. */
-export type View = Tab | "evaluate";
+export type View = Tab | Apart;
 
 /** The kinds of rubrics, by what they have beside the objective. */
 export type Kind = "scale" | "labels" | "criteria";

@@ -1,6 +1,16 @@
 import type { ClassVerdict, PreferenceVerdict, RankVerdict, ScoreVerdict } from "lunette";
 import * as tasks from "../data/tasks";
-import type { ClassifyDraft, CompareDraft, Drafts, RankDraft, ScoreDraft, Setup, Tab, View } from "../data/setup";
+import type {
+  Apart,
+  ClassifyDraft,
+  CompareDraft,
+  Drafts,
+  RankDraft,
+  ScoreDraft,
+  Setup,
+  Tab,
+  View,
+} from "../data/setup";
 import { firstDrafts } from "../examples";
 import { JudgeState } from "./judge.svelte";
 import { Run } from "./run.svelte";
@@ -21,9 +31,9 @@ export interface Runs {
 /** The state of the page: a judge, and a form with its verdict for each tab. */
 export class Bench {
   readonly judge = new JudgeState();
-  /** The open form, or the one that was open before the evaluation. */
+  /** The open form, or the one that was open before a tab without a form. */
   tab = $state<Tab>("score");
-  #evaluating = $state(false);
+  #apart = $state<Apart>();
   drafts = $state<Drafts>(firstDrafts());
   readonly runs: Runs = {
     score: new Run(this.judge),
@@ -34,12 +44,12 @@ export class Bench {
 
   /** The open tab. */
   get view(): View {
-    return this.#evaluating ? "evaluate" : this.tab;
+    return this.#apart ?? this.tab;
   }
 
   set view(view: View) {
-    this.#evaluating = view === "evaluate";
-    if (view !== "evaluate") this.tab = view;
+    if (view === "reward" || view === "evaluate") this.#apart = view;
+    else [this.#apart, this.tab] = [undefined, view];
   }
 
   /** The form of the open tab. */

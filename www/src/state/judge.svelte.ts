@@ -32,15 +32,22 @@ export class JudgeState {
   place = $state<Place>({ backend: "auto" });
 
   #loading: AbortController | undefined;
+  /** Loads what is loaded once more, with another head. */
+  #again: ((head?: File) => Promise<void>) | undefined;
 
-  async load(model: ModelSource, name: string, contextLength = this.place.contextLength): Promise<void> {
+  async load(model: ModelSource, name: string, contextLength = this.place.contextLength, head?: File): Promise<void> {
     if (this.state === "loading") return;
     await this.dismiss();
+    this.#again = (head) => this.load(model, name, contextLength, head);
     const { backend } = this.place;
     await this.#attempt(name, async (signal) => {
       const onProgress = (progress: Progress) => (this.progress = progress);
       const onRecovery = (event: Recovery) => this.#recover(event);
-      const options = { backend, ...(contextLength === undefined ? {} : { contextLength }) };
+      const options = {
+        backend,
+        ...(contextLength === undefined ? {} : { contextLength }),
+        ...(head === undefined ? {} : { head }),
+      };
       return Judge.load(model, { ...options, onProgress, onRecovery, signal });
     });
   }
@@ -60,6 +67,17 @@ export class JudgeState {
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  /** Loads the judge once more, with a reward model's head. With one that does not fit it stays as it was. */
+  async addHead(head: File): Promise<void> {
+    const again = this.#again;
+    if (again === undefined) return;
+    await again(head);
+    const { fault } = this;
+    if (fault === undefined) return;
+    await again();
+    this.fault = fault;
   }
 
   cancel(): void {
