@@ -6,11 +6,11 @@ mod gpu_support;
 use common::adapters;
 use common::heads::{PLACE, file as head, usual, wave, written};
 use common::tiny::{self, WIDTH};
-use lunette::engine::{AdapterChoice, Backend, Engine, LoadOptions};
+use lunette::engine::{AdapterChoice, Backend, Engine, GenerateOptions, LoadOptions, Prompt};
 use lunette::gguf::Value;
 use lunette::quant::BlockType;
 use lunette::reward::{
-    GoalChoice, Head, RewardManyTask, RewardModel, RewardOptions, RewardTask, RewardVerdict,
+    Goal, GoalChoice, Guide, Head, RewardManyTask, RewardModel, RewardOptions, RewardTask, RewardVerdict,
 };
 use lunette::source::{MemoryModel, ModelBytes};
 use lunette::tokenizer::Message;
@@ -121,6 +121,63 @@ fn of_several_responses_the_best_comes_first() {
         block_on(model.filter(&many, &unread, &Uninterrupted)).unwrap_err().code(),
         "invalid-argument"
     );
+}
+
+#[test]
+fn a_text_is_led_to_a_goal_or_away_from_it() {
+    let head = read(usual()).unwrap();
+    let engine = Rc::new(engine(&head, Backend::Wasm).unwrap());
+    let model = RewardModel::new(engine.clone(), head).unwrap();
+    let ask = || Prompt::Messages(vec![Message::user("Why is the sky dark at night?")]);
+    let drawn = GenerateOptions { max_tokens: 24, temperature: 1.0, seed: 3, logprobs: true, ..Default::default() };
+    let guided = |options: &GenerateOptions, guide: &Guide| {
+        let mut heard = String::new();
+        let mut listen = |piece: &str| heard.push_str(piece);
+        let found = block_on(model.generate(ask(), options, guide, &mut listen, &Uninterrupted))?;
+        assert_eq!(heard, found.text);
+        Ok::<_, lunette::Error>(found)
+    };
+    // Without a choice, steps are what one generation would be.
+    let greedy = GenerateOptions { temperature: 0.0, ..drawn.clone() };
+    let whole = block_on(engine.generate(ask(), &greedy, &mut |_| (), &Uninterrupted)).unwrap();
+    let steps = guided(&greedy, &Guide { candidates: 1, step_tokens: 5, ..Default::default() }).unwrap();
+    assert_eq!((&steps.tokens, &steps.text), (&whole.tokens, &whole.text));
+    assert_eq!((steps.usage.prompt_tokens, steps.usage.completion_tokens), (whole.usage.prompt_tokens, 24));
+    assert_eq!(steps.logprobs.unwrap().len(), 24);
+
+    let nearness = |weight: f32| {
+        let guide = Guide { weight, candidates: 6, step_tokens: 4, ..Default::default() };
+        let found = guided(&drawn, &guide).unwrap();
+        assert_eq!(guided(&drawn, &guide).unwrap().tokens, found.tokens, "the seed does not repeat it");
+        let prompt = engine.prompt_tokens(ask()).unwrap();
+        let tokens = [&prompt[..], &found.tokens].concat();
+        let places: Vec<usize> = (prompt.len()..tokens.len()).collect();
+        let read = engine.states_with(&AdapterChoice::Head, &tokens, &places, &Uninterrupted);
+        let goal = read_goal(&model);
+        let near = block_on(read).unwrap().0.iter().map(|state| goal.nearness(state)).sum::<f32>();
+        near / places.len() as f32
+    };
+    let (towards, away) = (nearness(1e4), nearness(-1e4));
+    assert!(towards > away, "{towards} towards the goal, {away} away from it");
+
+    let refused = |options: &GenerateOptions, guide: Guide| guided(options, &guide).unwrap_err().code();
+    assert_eq!(refused(&greedy, Guide::default()), "invalid-argument");
+    assert_eq!(refused(&drawn, Guide { candidates: 0, ..Default::default() }), "invalid-argument");
+    assert_eq!(refused(&drawn, Guide { step_tokens: 0, ..Default::default() }), "invalid-argument");
+    let stops = GenerateOptions { stop: vec!["x".into()], ..drawn.clone() };
+    assert_eq!(refused(&stops, Guide::default()), "invalid-argument");
+}
+
+/// All goals of a head alike.
+fn read_goal(model: &RewardModel) -> Goal {
+    let goals: Vec<&Goal> = model.goals().collect();
+    let unit = |goal: &Goal| {
+        let length = goal.state.iter().map(|v| v * v).sum::<f32>().sqrt();
+        goal.state.iter().map(|v| v / length).collect::<Vec<f32>>()
+    };
+    let mut state = unit(goals[0]);
+    state.iter_mut().zip(unit(goals[1])).for_each(|(sum, value)| *sum += value);
+    Goal { name: String::new(), state }
 }
 
 /// ReLU between the layers: of opposite rows one remains, so the reward is the size of an element.

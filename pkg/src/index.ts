@@ -54,6 +54,7 @@ export type {
   GenerateOptions,
   Generation,
   GoalChoice,
+  Guide,
   Interval,
   Journal,
   JudgeOptions,

@@ -320,7 +320,12 @@ describe("the reward model", () => {
     ["one response", (judge: Judge) => judge.rerank({ input: "q", responses: "abc" } as never), "task.responses"],
     ["an example that is a text", (judge: Judge) => judge.goalFrom(["abc"] as never), "examples[0]"],
     ["a weight that is none", (judge: Judge) => judge.reward(task, { goal: { kind: NaN } }), 'options.goal["kind"]'],
-    ["a list", (judge: Judge) => judge.reward(task, { goal: [1] as never }), "options.goal"],
+    ["a list of texts", (judge: Judge) => judge.reward(task, { goal: ["1"] as never }), "options.goal[0]"],
+    [
+      "a misspelt part of a guide",
+      (judge: Judge) => judge.engine.generate("Hi", { guide: { steps: 3 } as never }),
+      "options.guide.steps",
+    ],
     ["a rubric's option", (judge: Judge) => judge.reward(task, { critique: false } as never), "options.critique"],
   ])("names what is wrong: %s", async (_, call, named) => {
     await expect(call(await loadJudge())).rejects.toMatchObject({
@@ -361,7 +366,10 @@ describe("Engine", () => {
     const result = await loaded.generate([{ role: "user", content: "hello" }], options);
     expect(result).toEqual({ ...generation, tokens: Uint32Array.of(1, 2) });
     expect(tokens.length).toBe(0);
-    expect(engine.generate.mock.calls[0]?.[1]).toEqual(options);
+    expect(engine.generate.mock.calls[0]?.slice(1, 3)).toEqual([options, undefined]);
+    engine.generate.mockResolvedValueOnce({ ...generation, tokens: Uint32Array.of(3) });
+    await loaded.generate("hello", { temperature: 1, guide: { goal: Float32Array.of(1, 2), stepTokens: 8 } });
+    expect(engine.generate.mock.calls[1]?.slice(1, 3)).toEqual([{ temperature: 1 }, { goal: [1, 2], stepTokens: 8 }]);
   });
 
   it("does not move a view of the engine's own memory", async () => {

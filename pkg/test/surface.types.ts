@@ -72,7 +72,7 @@ expectTypeOf<Judge["goalFrom"]>().toEqualTypeOf<
   (examples: lunette.RewardTask[], options?: lunette.CallOptions) => Promise<Float32Array>
 >();
 expectTypeOf<lunette.RewardOptions>().toEqualTypeOf<{
-  goal?: string | Record<string, number> | Float32Array;
+  goal?: string | Record<string, number> | Float32Array | readonly number[];
   threshold?: number;
   ignore?: number;
   signal?: AbortSignal;
@@ -217,6 +217,7 @@ expectTypeOf<lunette.GenerateOptions>().toEqualTypeOf<{
   logprobs?: boolean;
   topLogprobs?: number;
   constraint?: { jsonSchema: object } | { regex: string } | { grammar: string };
+  guide?: lunette.Guide;
   onToken?: (text: string) => void;
   signal?: AbortSignal;
 }>();

@@ -3,7 +3,7 @@ use super::host::{HostControl, HostModel, text_callback};
 use crate::Error;
 use crate::engine::{AdapterChoice, Engine, GenerateOptions, LoadOptions, LoadPlan, OnRecovery, Prompt};
 use crate::model::Adapter;
-use crate::reward::{Head, RewardModel};
+use crate::reward::{Guide, Head, RewardModel};
 use crate::tokenizer::{Message, Tokenizer};
 use js_sys::{Array, Float32Array, Function, Object, Promise, Reflect, Uint32Array};
 use std::rc::Rc;
@@ -121,15 +121,17 @@ impl WasmEngine {
         })
     }
 
-    /// Continues a text, tokens, or a conversation.
+    /// Continues a text, tokens, or a conversation; with `guide` towards a goal of the head.
     pub fn generate(
         &self,
         prompt: JsValue,
         options: JsValue,
+        guide: JsValue,
         on_token: Option<Function>,
         control: HostControl,
     ) -> Promise {
         let engine = self.engine.clone();
+        let model = if guide.is_undefined() { None } else { Some(self.reward_model()) };
         promise(async move {
             let options: GenerateOptions = argument(options, "options")?;
             let prompt = match (prompt.as_string(), prompt.dyn_ref::<Uint32Array>()) {
@@ -138,7 +140,13 @@ impl WasmEngine {
                 _ => Prompt::Messages(argument::<Vec<Message>>(prompt, "prompt")?),
             };
             let mut on_text = text_callback(on_token);
-            let generation = engine.generate(prompt, &options, &mut on_text, &control).await?;
+            let generation = match model {
+                None => engine.generate(prompt, &options, &mut on_text, &control).await?,
+                Some(model) => {
+                    let guide: Guide = argument(guide, "guide")?;
+                    model?.generate(prompt, &options, &guide, &mut on_text, &control).await?
+                }
+            };
             let result = plain(&generation)?;
             let tokens = Uint32Array::from(&generation.tokens[..]);
             Reflect::set(&result, &"tokens".into(), &tokens).map_err(|_| Error::Internal("tokens".into()))?;

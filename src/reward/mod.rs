@@ -8,12 +8,14 @@
 
 mod choice;
 mod goal;
+mod guide;
 mod head;
 mod task;
 mod trace;
 
 pub use choice::{Filtering, Kept, Reranking, RewardManyTask, order};
 pub use goal::{Goal, GoalChoice};
+pub use guide::Guide;
 pub use head::Head;
 pub use task::{RewardOptions, RewardTask, RewardVerdict};
 pub use trace::{Minimum, Trace};

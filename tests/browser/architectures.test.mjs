@@ -73,8 +73,14 @@ describe("the reward model", () => {
             const responses = [response, "It is not.", response];
             const { order, rewards } = await judge.rerank({ input, responses });
             const filtered = await judge.filter({ input, responses }, { threshold: -1 });
+            const guided = await judge.engine.generate([{ role: "user", content: input }], {
+              maxTokens: 8,
+              temperature: 1,
+              guide: { goal: { kind: 1, short: -0.5 }, candidates: 3, stepTokens: 4 },
+            });
             const unknown = await judge.reward({ input, response }, { goal: "long" }).catch(code);
-            return { none, verdict, end, order, rewards, filtered, unknown, goals: judge.info.goals };
+            const written = guided.tokens.length;
+            return { none, verdict, end, order, rewards, filtered, unknown, written, goals: judge.info.goals };
           } finally {
             await judge.dispose();
           }
@@ -94,6 +100,7 @@ describe("the reward model", () => {
       assert.ok(rewards[found.order[0]].reward >= rewards[found.order[2]].reward);
       assert.deepEqual(found.filtered.kept, [0, 1, 2]);
       assert.deepEqual([found.none, found.unknown], ["invalid-argument", "invalid-argument"]);
+      assert.ok(found.written > 0 && found.written <= 8, `${found.written} tokens`);
       assert.deepEqual(found.goals, ["kind", "short"]);
     });
   }

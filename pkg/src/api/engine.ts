@@ -143,8 +143,8 @@ export class Engine {
    * an option is wrong or a constraint cannot be used, `aborted`.
    */
   async generate(prompt: string | Uint32Array | ChatMessage[], options: GenerateOptions = {}): Promise<Generation> {
-    const { onToken, signal, ...settings } = inputs.generateOptions(options, "options");
-    return this.#client.call("generate", [inputs.prompt(prompt, "prompt"), settings], { onToken, signal });
+    const { onToken, signal, guide, ...settings } = inputs.generateOptions(options, "options");
+    return this.#client.call("generate", [inputs.prompt(prompt, "prompt"), settings, guide], { onToken, signal });
   }
 
   /** Frees the model and ends its worker. Calls still running reject with code `disposed`. May be called again. */

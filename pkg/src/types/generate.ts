@@ -1,4 +1,5 @@
 import type { AdapterChoice } from "./adapter.js";
+import type { Guide } from "./goal.js";
 
 /** A message of a conversation, rendered through the model's own chat template. */
 export interface ChatMessage {
@@ -72,6 +73,11 @@ export interface GenerateOptions {
   topLogprobs?: number;
   /** The form of the text. The text is complete if {@link Generation.finishReason} is `"stop"` and no `stop` text cut it. */
   constraint?: Constraint;
+  /**
+   * Leads the text to a goal of the reward model's head. Needs a `temperature`, and cannot be used with `stop`, `constraint` or
+   * `topLogprobs`. Text comes step by step.
+   */
+  guide?: Guide;
   /** Called with each new piece of text. */
   onToken?: (text: string) => void;
   /** Cancels the call. Its promise rejects with code `"aborted"`, and the engine stays usable. */

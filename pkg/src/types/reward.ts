@@ -1,3 +1,4 @@
+import type { GoalChoice } from "./goal.js";
 import type { CallOptions, Timing, Usage } from "./generate.js";
 
 /** A response whose reward is wanted. */
@@ -13,12 +14,6 @@ export interface RewardManyTask {
   input: string;
   responses: string[];
 }
-
-/**
- * What Q is near to: a goal of the head by its name ({@link ModelInfo.goals}); several with weights, so that one is followed
- * more than another, or shunned (below 0); or a state of one's own from {@link Judge.goalFrom}.
- */
-export type GoalChoice = string | Record<string, number> | Float32Array;
 
 /** How a response is read. */
 export interface RewardOptions extends CallOptions {

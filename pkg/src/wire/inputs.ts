@@ -45,7 +45,7 @@ import type {
   Template,
   Thinking,
 } from "../types/index.js";
-import type { Prompt, WasmRewardOptions } from "./wasm-contract.js";
+import type { Prompt, WasmGoal, WasmGuide, WasmRewardOptions } from "./wasm-contract.js";
 
 /** The checks of the public functions' arguments, field by field. */
 
@@ -171,7 +171,28 @@ export const constraint: Check<Constraint> = (value, where) => {
   return { [kind]: constraints[kind]?.(entry, `${where}.${kind}`) } as unknown as Constraint;
 };
 
-export const generateOptions = settings<GenerateOptions>({
+/** A state is posted as a list of numbers. */
+const goal: Check<WasmGoal> = (value, where) => {
+  if (typeof value === "string") return text(value, where);
+  // Check the tag and not the class: the array may come from another frame.
+  const state = Object.prototype.toString.call(value) === "[object Float32Array]" || Array.isArray(value);
+  if (state) return Array.from(value as ArrayLike<number>, (number, i) => finite(number, `${where}[${i}]`));
+  if (typeof value !== "object" || value === null) {
+    throw wrong(where, "a name, an object of weights by name or a Float32Array", value);
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([name, weight]) => [name, finite(weight, `${where}[${JSON.stringify(name)}]`)]),
+  );
+};
+
+const guide = settings<WasmGuide>({
+  goal: optional(goal),
+  weight: optional(finite),
+  candidates: optional(count),
+  stepTokens: optional(count),
+});
+
+export const generateOptions = settings<Omit<GenerateOptions, "guide"> & { guide?: WasmGuide }>({
   maxTokens: optional(count),
   temperature: optional(finite),
   topK: optional(count),
@@ -183,6 +204,7 @@ export const generateOptions = settings<GenerateOptions>({
   topLogprobs: optional(count),
   constraint: optional(constraint),
   adapter: optional(adapter),
+  guide: optional(guide),
   onToken: optional(callback),
   signal: optional(signal),
 });
@@ -254,21 +276,6 @@ export const rankTask = record<RankTask>({
 export const rewardTask = record<RewardTask>({ input: text, response: text });
 export const rewardManyTask = record<RewardManyTask>({ input: text, responses: listOf(text) });
 export const rewardExamples = listOf(rewardTask);
-
-/** A state is posted as a list of numbers. */
-const goal: Check<NonNullable<WasmRewardOptions["goal"]>> = (value, where) => {
-  if (typeof value === "string") return text(value, where);
-  // Check the tag and not the class: the array may come from another frame.
-  if (Object.prototype.toString.call(value) === "[object Float32Array]") {
-    return Array.from(value as Float32Array, (number, i) => finite(number, `${where}[${i}]`));
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw wrong(where, "a name, an object of weights by name or a Float32Array", value);
-  }
-  return Object.fromEntries(
-    Object.entries(value).map(([name, weight]) => [name, finite(weight, `${where}[${JSON.stringify(name)}]`)]),
-  );
-};
 
 export const rewardOptions = settings<WasmRewardOptions & CallOptions>({
   goal: optional(goal),

@@ -35,6 +35,7 @@ import type {
 import type {
   Prompt,
   WasmGenerateOptions,
+  WasmGuide,
   WasmJudgeOptions,
   WasmLoadOptions,
   WasmReadOptions,
@@ -57,7 +58,10 @@ export interface Calls {
   logits: { args: [tokens: Uint32Array, options: WasmReadOptions]; result: Float32Array };
   logprobs: { args: [tokens: Uint32Array, options: WasmReadOptions]; result: Float32Array };
   states: { args: [tokens: Uint32Array, options: WasmStatesOptions]; result: Float32Array };
-  generate: { args: [prompt: Prompt, options: WasmGenerateOptions]; result: Generation };
+  generate: {
+    args: [prompt: Prompt, options: WasmGenerateOptions, guide: WasmGuide | undefined];
+    result: Generation;
+  };
   judge: {
     args: [kind: JudgeKind, task: JudgeTasks[JudgeKind]["task"], options: WasmJudgeOptions];
     result: JudgeTasks[JudgeKind]["verdict"];

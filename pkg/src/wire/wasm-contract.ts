@@ -21,6 +21,7 @@ import type {
   CompareOptions,
   Constraint,
   Generation,
+  Guide,
   JudgeOptions,
   LoadPlan,
   ModelInfo,
@@ -125,7 +126,13 @@ export interface WasmEngine {
   logits(tokens: Uint32Array, control: Control, options?: WasmReadOptions): Promise<Float32Array>;
   logprobs(tokens: Uint32Array, control: Control, options?: WasmReadOptions): Promise<Float32Array>;
   states(tokens: Uint32Array, control: Control, options?: WasmStatesOptions): Promise<Float32Array>;
-  generate(prompt: Prompt, options: WasmGenerateOptions, onToken: OnToken, control: Control): Promise<Generation>;
+  generate(
+    prompt: Prompt,
+    options: WasmGenerateOptions,
+    guide: WasmGuide | undefined,
+    onToken: OnToken,
+    control: Control,
+  ): Promise<Generation>;
   judge(
     kind: JudgeKind,
     task: JudgeTasks[JudgeKind]["task"],
@@ -205,9 +212,12 @@ export type WasmReadOptions = Omit<ReadOptions, "signal">;
 
 export type WasmStatesOptions = Omit<StatesOptions, "signal">;
 
-export type WasmRewardOptions = Omit<RewardOptions, "goal" | "signal"> & {
-  goal?: string | Record<string, number> | number[];
-};
+/** A {@link GoalChoice} that can be posted. */
+export type WasmGoal = string | Record<string, number> | number[];
+
+export type WasmRewardOptions = Omit<RewardOptions, "goal" | "signal"> & { goal?: WasmGoal };
+
+export type WasmGuide = Omit<Guide, "goal"> & { goal?: WasmGoal };
 
 export interface WasmGenerateOptions {
   maxTokens?: number;
