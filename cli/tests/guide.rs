@@ -16,6 +16,7 @@ fn run(guide: &str, name: &str) -> String {
     assert!(blocks.len() >= 4, "{} blocks", blocks.len());
     let place = Workplace::new(name);
     fs::write(place.path("adapter.gguf"), support::adapters::file("llama", "wide")).unwrap();
+    fs::write(place.path("head.gguf"), support::heads::usual()).unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_lunette")).parent().unwrap();
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
     let output = Command::new("sh")

@@ -35,6 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, help="the base as `unpack` wrote it [the GGUF file itself]")
     parser.add_argument("--sources", nargs="*", metavar="NAME", help="only these")
     parser.add_argument("--beta", type=float, default=0.5, help="weight of the contrastive loss; 0 leaves the ranking alone")
+    parser.add_argument(
+        "--across", action="store_true",
+        help="rank each preferred response above each rejected one of a pack, whatever their inputs: where right is right",
+    )  # fmt: skip
     parser.add_argument("--head", choices=("linear", "mlp"), default="linear")
     parser.add_argument("--frozen", action="store_true", help="train the head alone")
     parser.add_argument("--most-tokens", type=int, default=768, help="pairs with a longer talk are left out")
@@ -63,7 +67,7 @@ def run(options: argparse.Namespace) -> None:
     trainer = RewardTrainer(
         model=model, args=arguments(options), train_dataset=train, eval_dataset=validation, data_collator=lambda examples: examples[0],
         callbacks=[*training.callbacks(log, options), EarlyStoppingCallback(options.patience)],
-        beta=options.beta, seed=options.seed,
+        beta=options.beta, across=options.across, seed=options.seed,
     )  # fmt: skip
     if training.train(trainer, log, options.out):
         save_file({"preferred": goal(model, rest[:GOAL_PAIRS], options.budget)}, options.out / "adapter" / GOALS)
@@ -163,21 +167,22 @@ def goal(model: torch.nn.Module, pairs: list[Pair], budget: int) -> torch.Tensor
 class RewardTrainer(training.Trainer):
     """The head is no part of PEFT's adapter: it is saved and loaded beside it."""
 
-    def __init__(self, beta: float, seed: int, **more):
+    def __init__(self, beta: float, across: bool, seed: int, **more):
         super().__init__(**more)
-        self._beta = beta
+        self._beta, self._across = beta, across
         self._places = torch.Generator().manual_seed(seed)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         both = states(model, [talk for pair in inputs for talk in (pair.chosen, pair.rejected)])
         rewards = model.reward_head(torch.stack([found[-1] for found in both]))[:, 0]
-        rank = ranking(rewards[0::2], rewards[1::2])
+        better, worse = rewards[0::2], rewards[1::2]
+        rank = ranking(better[:, None], worse[None]) if self._across else ranking(better, worse)
         pairs = list(zip(both[0::2], both[1::2]))
         # The same places at each validation, or its losses could not be compared.
         places = self._places if model.training else torch.Generator().manual_seed(0)
         near = contrastive(pairs, [sample(len(a), len(b), places) for a, b in pairs])
         if model.training:
-            self.note(ranking=rank, contrastive=near, right=(rewards[0::2] > rewards[1::2]).float().mean())
+            self.note(ranking=rank, contrastive=near, right=(better > worse).float().mean())
         loss = rank + self._beta * near
         return (loss, None) if return_outputs else loss
 
