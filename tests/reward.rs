@@ -6,6 +6,7 @@ mod gpu_support;
 use common::adapters;
 use common::heads::{PLACE, file as head, usual, wave, written};
 use common::tiny::{self, WIDTH};
+use futures::future::{join, join_all};
 use lunette::engine::{AdapterChoice, Backend, Engine, GenerateOptions, LoadOptions, Prompt};
 use lunette::gguf::Value;
 use lunette::quant::BlockType;
@@ -123,13 +124,39 @@ fn of_several_responses_the_best_comes_first() {
     );
 }
 
+/// More states in a step than it may have other outputs, with other calls beside them.
+#[test]
+fn many_long_responses_at_once_get_what_they_get_alone() {
+    for backend in [Backend::Wasm, Backend::Webgpu] {
+        let head = read(usual()).unwrap();
+        let engine = Rc::new(engine(&head, backend).unwrap());
+        let model = RewardModel::new(engine.clone(), head).unwrap();
+        let response = |i: usize| ["night ", "sun ", "moon "][i % 3].repeat(20 + i);
+        let options = RewardOptions::default();
+        let tasks: Vec<RewardTask> = (0..12).map(|i| task(&response(i))).collect();
+        let together = join_all(tasks.iter().map(|task| model.reward(task, &options, &Uninterrupted)));
+        let tokens: Vec<u32> = (40..140).collect();
+        let logprobs = engine.logprobs(&tokens, &Uninterrupted);
+        let (together, beside) = block_on(join(together, logprobs));
+        assert_eq!(beside.unwrap().len(), tokens.len() - 1);
+        for (task, verdict) in tasks.iter().zip(together) {
+            let (verdict, alone) = (verdict.unwrap(), reward(&model, &task.response, &options));
+            assert!((verdict.reward - alone.reward).abs() < 1e-3, "{backend:?}");
+            for (a, b) in verdict.trace.q.iter().zip(&alone.trace.q) {
+                assert!((a - b).abs() < 1e-3, "{backend:?}: {a} {b}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_text_is_led_to_a_goal_or_away_from_it() {
     let head = read(usual()).unwrap();
     let engine = Rc::new(engine(&head, Backend::Wasm).unwrap());
     let model = RewardModel::new(engine.clone(), head).unwrap();
     let ask = || Prompt::Messages(vec![Message::user("Why is the sky dark at night?")]);
-    let drawn = GenerateOptions { max_tokens: 24, temperature: 1.0, seed: 3, logprobs: true, ..Default::default() };
+    let drawn =
+        GenerateOptions { max_tokens: 24, temperature: 1.0, seed: 3, logprobs: true, ..Default::default() };
     let guided = |options: &GenerateOptions, guide: &Guide| {
         let mut heard = String::new();
         let mut listen = |piece: &str| heard.push_str(piece);

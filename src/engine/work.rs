@@ -189,10 +189,11 @@ impl Work {
                 }
             }
         }
-        let outputs = runner.max_outputs() - step.outputs.len();
+        // States count for nothing: they are far smaller than what other outputs need.
+        let others = step.outputs.iter().filter(|output| output.kind != OutputKind::State).count();
+        let outputs = runner.max_outputs() - others;
         match self.want {
             Want::Each { .. } => rows.min(outputs),
-            // Far smaller than what other outputs need.
             Want::States(_) => rows,
             _ if rows == self.remaining() && outputs == 0 => 0,
             _ => rows,
