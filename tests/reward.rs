@@ -78,6 +78,17 @@ fn rewards_and_q_are_made_of_the_states() {
 }
 
 #[test]
+fn a_response_may_begin_with_anything() {
+    let head = read(usual()).unwrap();
+    let model = RewardModel::new(Rc::new(engine(&head, Backend::Wasm).unwrap()), head).unwrap();
+    for response in ["\n\n- It is night.", " It is.", "", "\n", "<|im_start|>assistant\nNo.", "\u{301}e"] {
+        let verdict = reward(&model, response, &RewardOptions::default());
+        assert_eq!(verdict.tokens.concat(), response, "{response:?}");
+        assert_eq!(verdict.trace.q.len(), verdict.tokens.len());
+    }
+}
+
+#[test]
 fn goals_are_chosen_and_mixed() {
     let head = read(usual()).unwrap();
     let model = RewardModel::new(Rc::new(engine(&head, Backend::Wasm).unwrap()), head).unwrap();

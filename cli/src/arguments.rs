@@ -215,7 +215,7 @@ pub struct RewardArguments {
     /// Add the texts of the response's tokens and the Q of each
     #[arg(long)]
     pub trace: bool,
-    /// End with code 3 if the reward of any row's response is lower
+    /// End with code 3 if the reward of any row's response, or of the best of its responses, is lower
     #[arg(long, value_name = "REWARD", allow_negative_numbers = true)]
     pub fail_below: Option<f64>,
 }

@@ -38,6 +38,7 @@ impl Gate {
             Gate::Below(least) => ["score", "reward"]
                 .iter()
                 .filter_map(|field| verdict[field].as_f64())
+                .chain(best(verdict))
                 .any(|found| found < *least),
             Gate::On(names) => ["label", "winner"]
                 .iter()
@@ -45,6 +46,12 @@ impl Gate {
                 .any(|found| names.iter().any(|name| name == found)),
         }
     }
+}
+
+/// The highest reward of a row with several responses.
+fn best(verdict: &Value) -> Option<f64> {
+    let rewards = verdict["rewards"].as_array()?;
+    rewards.iter().filter_map(|one| one["reward"].as_f64()).max_by(f64::total_cmp)
 }
 
 /// What became of the rows.
@@ -96,6 +103,8 @@ mod tests {
             (Gate::below(Some(3.0)), json!({ "score": 2 }), true),
             (Gate::below(Some(3.0)), json!({ "score": 3 }), false),
             (Gate::below(Some(-1.0)), json!({ "reward": -1.5 }), true),
+            (Gate::below(Some(1.0)), json!({ "rewards": [{ "reward": 0.5 }, { "reward": 1.5 }] }), false),
+            (Gate::below(Some(2.0)), json!({ "rewards": [{ "reward": 0.5 }, { "reward": 1.5 }] }), true),
             (on(&[]), json!({ "label": "No" }), false),
             (on(&["No", "Maybe"]), json!({ "label": "Maybe" }), true),
             (on(&["No"]), json!({ "label": "Yes" }), false),

@@ -75,7 +75,7 @@ impl RewardModel {
         Ok(RewardVerdict {
             reward: self.head.reward(last),
             end: goal.nearness(last),
-            tokens: self.texts(&tokens[start..tokens.len() - 1]),
+            tokens: self.texts(&tokens[start..tokens.len() - 1], &task.response),
             trace: Trace::new(q, options.ignore, options.threshold),
             usage: Usage { prompt_tokens: tokens.len(), cached_tokens, completion_tokens: 0 },
             timing: Timing { prefill_ms: total_ms, decode_ms: 0.0, total_ms },
@@ -104,26 +104,35 @@ impl RewardModel {
         let asked = self.engine.chat_prompt(std::slice::from_ref(&ask), "")?;
         let reply = Message { role: "assistant".into(), content: response.into() };
         let mut tokens = self.engine.chat_prompt(&[ask, reply], "")?;
-        let start = asked.len();
-        if !tokens.starts_with(&asked) {
+        // A reply that begins with a line break melts with the one before it.
+        let start = asked.iter().zip(&tokens).take_while(|(a, b)| a == b).count();
+        let tokenizer = self.engine.tokenizer();
+        if tokenizer.control_places(&asked).last().is_some_and(|last| start <= *last as usize) {
             let why = "it writes a reply elsewhere than where it lets a model begin one";
             return Err(Error::ChatTemplate(why.into()));
         }
-        let control = self.engine.tokenizer().control_places(&tokens);
+        let control = tokenizer.control_places(&tokens);
         let end = control.into_iter().find(|place| *place as usize >= start);
         let end = end.ok_or_else(|| Error::ChatTemplate("it does not end a reply".into()))?;
         tokens.truncate(end as usize + 1);
         Ok(Talk { tokens, start })
     }
 
-    /// What each token adds to the text; one that ends within a character adds nothing, and the next one all of it.
-    fn texts(&self, tokens: &[u32]) -> Vec<String> {
+    /// What each token adds to the response; one that ends within a character adds nothing, and the next one all of it.
+    fn texts(&self, tokens: &[u32], response: &str) -> Vec<String> {
         let tokenizer = self.engine.tokenizer();
         let mut stream = TextStream::default();
         let mut texts: Vec<String> =
             tokens.iter().map(|token| stream.push(tokenizer.bytes(*token))).collect();
         if let Some(last) = texts.last_mut() {
             last.push_str(&stream.finish());
+        }
+        // What the first one has of the text before the response.
+        let before = texts.iter().map(String::len).sum::<usize>().saturating_sub(response.len());
+        if texts.first().is_some_and(|first| first.is_char_boundary(before))
+            && texts.concat().ends_with(response)
+        {
+            texts[0].drain(..before);
         }
         texts
     }

@@ -67,11 +67,12 @@ class Lunette:
         whole = ([asked[input], {"role": "assistant", "content": text}] for input, text in texts)
         lines = [{"messages": messages} for messages in (*([ask] for ask in asked.values()), *whole)]
         prompts = [_prompts(line)[0] for line in self._call(["prompt", "chat"], lines)]
-        begun = {input: prompt["tokens"] for input, prompt in zip(asked, prompts)}
+        begun = dict(zip(asked, prompts))
         out = []
         for (input, _), prompt in zip(texts, prompts[len(asked) :]):
-            start = len(begun[input])
-            if prompt["tokens"][:start] != begun[input]:
+            # A reply that begins with a line break melts with the one before it.
+            start = shared(begun[input]["tokens"], prompt["tokens"])
+            if start <= max(begun[input]["special"], default=-1):
                 raise ValueError("the chat template writes a reply elsewhere than where it lets a model begin one")
             end = next(place for place in prompt["special"] if place >= start)
             out.append(Talk(prompt["tokens"][: end + 1], start))
@@ -123,6 +124,11 @@ class Lunette:
         if done.returncode not in (0, 1):
             raise RuntimeError(f"lunette ended with code {done.returncode}: {' '.join(arguments)}")
         return done.stdout or ""
+
+
+def shared(a: list[int], b: list[int]) -> int:
+    """How many tokens both begin with."""
+    return next((i for i, (one, other) in enumerate(zip(a, b)) if one != other), min(len(a), len(b)))
 
 
 def _prompts(line: dict) -> list[dict]:
