@@ -5,6 +5,7 @@ mod gpu_support;
 
 use common::adapters;
 use common::heads::{PLACE, file as head, usual, wave, written};
+use common::root;
 use common::tiny::{self, WIDTH};
 use futures::future::{join, join_all};
 use lunette::engine::{AdapterChoice, Backend, Engine, GenerateOptions, LoadOptions, Prompt};
@@ -13,7 +14,7 @@ use lunette::quant::BlockType;
 use lunette::reward::{
     Goal, GoalChoice, Guide, Head, RewardManyTask, RewardModel, RewardOptions, RewardTask, RewardVerdict,
 };
-use lunette::source::{MemoryModel, ModelBytes};
+use lunette::source::{FileModel, MemoryModel, ModelBytes};
 use lunette::tokenizer::Message;
 use lunette::{Result, Uninterrupted};
 use pollster::block_on;
@@ -246,6 +247,22 @@ fn other_calls_do_not_see_the_head() {
     assert!(with.info().lora_adapters.is_empty());
     let error = RewardModel::new(without, head).err().unwrap();
     assert!(error.to_string().contains("`head`"), "{error}");
+}
+
+#[test]
+fn published_heads_are_sound() {
+    let files = std::fs::read_dir(root().join("judges/heads")).unwrap();
+    let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    assert!(!files.is_empty());
+    for file in files {
+        let bytes = FileModel::open(&file).unwrap();
+        let head = block_on(Head::read(&bytes)).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let metadata = head.adapter().metadata();
+        for key in ["general.name", "general.license", "lunette.base.sha256", "lunette.card"] {
+            assert!(metadata.str(key).is_some_and(|text| !text.is_empty()), "{}: no {key}", file.display());
+        }
+        assert!(std::fs::metadata(&file).unwrap().len() < 20_000_000, "{}", file.display());
+    }
 }
 
 #[test]

@@ -1,3 +1,4 @@
+import { cpSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import sirv from "sirv";
@@ -17,12 +18,25 @@ function models(): Plugin {
   return { name: "models", configureServer: serve, configurePreviewServer: serve };
 }
 
+/** Heads of reward models are small enough to go with the page. Only who opens one fetches it. */
+function heads(): Plugin {
+  const folder = beside("../judges/heads");
+  const serve = ({ middlewares }: { middlewares: Connect.Server }) => {
+    middlewares.use("/heads", sirv(folder, { dev: true, etag: true }));
+  };
+  return {
+    name: "heads",
+    configureServer: serve,
+    writeBundle: ({ dir = "" }) => cpSync(folder, `${dir}/heads`, { recursive: true }),
+  };
+}
+
 export default defineConfig({
   // Relative, so that the build works from any folder of any host.
   base: "./",
   // A file that is not there is a 404, not the page once more.
   appType: "mpa",
-  plugins: [svelte(), models(), policy(), fonts(), offline(beside("public"))],
+  plugins: [svelte(), models(), heads(), policy(), fonts(), offline(beside("public"))],
   // The package finds its worker and its wasm file by relative URLs, which bundling it ahead of time would break.
   optimizeDeps: { exclude: ["lunette"] },
   worker: { format: "es" },

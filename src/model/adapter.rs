@@ -95,7 +95,7 @@ impl Adapter {
         hash.digest()
     }
 
-    pub(crate) fn metadata(&self) -> &Metadata {
+    pub fn metadata(&self) -> &Metadata {
         &self.header.metadata
     }
 

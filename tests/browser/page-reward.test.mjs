@@ -25,6 +25,8 @@ describe("the page's reward tab", () => {
     await part(page, "backend").selectOption("wasm");
     await part(page, "file").setInputFiles(join(models, "llama.gguf"));
     await part(page, "judge-facts").waitFor({ timeout: LOADED });
+    // The page's own head is for another model, and says what it would fetch.
+    await part(page, "own-head").getByText("Load it with its model (491 MB from huggingface.co)").waitFor();
     // A file that is no head leaves the judge as it was.
     await part(page, "head-file").setInputFiles(join(models, "llama.wide.lora"));
     await part(page, "error").getByText("an adapter without one").waitFor({ timeout: LOADED });
@@ -54,7 +56,9 @@ describe("the page's reward tab", () => {
     await part(page, "two").click();
     await part(page, "reward-response").nth(1).fill("It is not dark.");
     await part(page, "trace").nth(1).waitFor();
-    await part(page, "reward-status").getByText(/^Response [AB] has the higher reward/).waitFor();
+    await part(page, "reward-status")
+      .getByText(/^Response [AB] has the higher reward/)
+      .waitFor();
     await page.getByText("Q of each token").first().click();
     await assertAccessible(page, "reward with two traces");
     for (const width of [360, 1440]) {

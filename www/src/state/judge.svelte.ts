@@ -33,9 +33,14 @@ export class JudgeState {
 
   #loading: AbortController | undefined;
   /** Loads what is loaded once more, with another head. */
-  #again: ((head?: File) => Promise<void>) | undefined;
+  #again: ((head?: ModelSource) => Promise<void>) | undefined;
 
-  async load(model: ModelSource, name: string, contextLength = this.place.contextLength, head?: File): Promise<void> {
+  async load(
+    model: ModelSource,
+    name: string,
+    contextLength = this.place.contextLength,
+    head?: ModelSource,
+  ): Promise<void> {
     if (this.state === "loading") return;
     await this.dismiss();
     this.#again = (head) => this.load(model, name, contextLength, head);
@@ -70,7 +75,7 @@ export class JudgeState {
   }
 
   /** Loads the judge once more, with a reward model's head. With one that does not fit it stays as it was. */
-  async addHead(head: File): Promise<void> {
+  async addHead(head: ModelSource): Promise<void> {
     const again = this.#again;
     if (again === undefined) return;
     await again(head);
