@@ -80,8 +80,19 @@ fn rewards_and_q_are_made_of_the_states() {
 
 #[test]
 fn a_response_may_begin_with_anything() {
+    // The tiny model's own template trims replies.
+    let template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}\
+                    {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
     let head = read(usual()).unwrap();
-    let model = RewardModel::new(Rc::new(engine(&head, Backend::Wasm).unwrap()), head).unwrap();
+    let options = LoadOptions {
+        head: Some(head.adapter().clone()),
+        backend: Backend::Wasm,
+        chat_template: Some(template.into()),
+        ..Default::default()
+    };
+    let file: Rc<dyn ModelBytes> = Rc::new(MemoryModel::new(tiny::file(BlockType::F16)));
+    let engine = block_on(Engine::load(file, &options, &mut |_| (), &Uninterrupted)).unwrap();
+    let model = RewardModel::new(Rc::new(engine), head).unwrap();
     for response in ["\n\n- It is night.", " It is.", "", "\n", "<|im_start|>assistant\nNo.", "\u{301}e"] {
         let verdict = reward(&model, response, &RewardOptions::default());
         assert_eq!(verdict.tokens.concat(), response, "{response:?}");

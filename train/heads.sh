@@ -16,9 +16,10 @@ math)
   measured="--sets solutions chains"
   ;;
 preference)
-  curated=""
-  trained="--sources hh-rlhf pandalm llmbar-mt-bench llmbar-llmeval llmbar-faireval llmbar-neighbor llmbar-gptinst
-    --validate 0.04 --validate-every 20 --patience 6 --most-tokens 512"
+  # Without LLMBar's adversarial pairs, in which the shorter response wins. Balancing would take away what is learned first.
+  curated="--sources hh-rlhf pandalm llmbar truthfulqa --unbalanced"
+  trained="--sources hh-rlhf pandalm llmbar-mt-bench llmbar-llmeval llmbar-faireval truthfulqa
+    --validate 0.04 --validate-every 20 --patience 6 --most-tokens 448"
   measured="--sets pairs"
   ;;
 *)

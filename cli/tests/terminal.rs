@@ -87,7 +87,7 @@ fn responses_have_rewards() {
         let run = place.run(&[&["reward", "--head=head.gguf"], more].concat(), &rows);
         (run.code, lines(&run.stdout), run.stderr)
     };
-    let (code, plain, stderr) = reward(&[]);
+    let (code, plain, stderr) = reward(&["--ignore=0"]);
     assert_eq!(code, 0, "{stderr}");
     for line in &plain {
         let verdict = &line["verdict"];
