@@ -17,6 +17,8 @@ class Prompt:
     # Of a pair with its responses swapped.
     swapped: bool
     tokens: np.ndarray
+    # Of a pair: the places where its first and its second response end.
+    ends: list[int] | None = None
 
     def own(self, label: str) -> str:
         """What this prompt calls a label of the row."""
@@ -61,7 +63,7 @@ class Book:
             "rows": [
                 {
                     "id": row.id, "source": row.source, "group": row.group, "task": row.task, "labels": row.labels,
-                    "swapped": [prompt.swapped for prompt in row.prompts],
+                    "swapped": [prompt.swapped for prompt in row.prompts], "ends": [prompt.ends for prompt in row.prompts],
                 }
                 for row in self.rows
             ],
@@ -85,5 +87,5 @@ class Book:
 
 def _rows(heads: list[dict], pieces: Iterator[np.ndarray]) -> Iterator[Rendered]:
     for head in heads:
-        swapped = head.pop("swapped")
-        yield Rendered(**head, prompts=[Prompt(swap, next(pieces)) for swap in swapped])
+        swapped, ends = head.pop("swapped"), head.pop("ends")
+        yield Rendered(**head, prompts=[Prompt(swap, next(pieces), end) for swap, end in zip(swapped, ends)])

@@ -13,6 +13,7 @@ from .log import Log
 from .lunette import Lunette
 from .prompts import Book, Prompt, Rendered
 from .row import Row
+from .vocabulary import Vocabulary
 
 TASKS = ("score", "classify", "compare")
 
@@ -39,7 +40,7 @@ def lunette(options: argparse.Namespace) -> Lunette:
 def run(options: argparse.Namespace) -> None:
     rows = list(rows_file.read(options.rows))
     about = {
-        "base": digest(options.base), "rows": digest(options.rows), "template": options.template,
+        "base": digest(options.base), "rows": digest(options.rows), "template": options.template, "ends": True,
         "rubric_orders": options.rubric_orders, "max_tokens": options.max_tokens,
     }  # fmt: skip
     log = Log(options.out.with_suffix(".log"))
@@ -48,6 +49,7 @@ def run(options: argparse.Namespace) -> None:
         print(f"{options.out} is up to date")
         return
     book = render(rows, lunette(options), options.rubric_orders, options.max_tokens, about)
+    mark_ends(book, rows, Vocabulary(options.base))
     book.save(options.out)
     lengths = [len(prompt.tokens) for row in book.rows for prompt in row.prompts]
     log.write(
@@ -67,6 +69,16 @@ def render(rows: list[Row], program: Lunette, rubric_orders: int, max_tokens: in
     names = sorted({prompt.own(label) for row in rendered for prompt in row.prompts for label in row.labels})
     spellings, end = program.spellings(names)
     return Book(rendered, spellings, end, about)
+
+
+def mark_ends(book: Book, rows: list[Row], vocabulary: Vocabulary) -> None:
+    """Where the responses of comparisons end in their prompts."""
+    by_id = {row.id: row for row in rows}
+    for rendered in book.rows:
+        if rendered.task == "compare":
+            texts = by_id[rendered.id].responses
+            for prompt in rendered.prompts:
+                prompt.ends = vocabulary.ends(prompt.tokens, texts[::-1] if prompt.swapped else texts)
 
 
 def fits(prompts: list[list[int]], most: int) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers import EarlyStoppingCallback
 
 from . import model as models
@@ -164,11 +164,9 @@ def goal(model: torch.nn.Module, pairs: list[Pair], budget: int) -> torch.Tensor
     return torch.stack(last).mean(0).cpu()
 
 
-class RewardTrainer(training.Trainer):
-    """The head is no part of PEFT's adapter: it is saved and loaded beside it."""
-
+class RewardTrainer(training.HeadTrainer):
     def __init__(self, beta: float, across: bool, seed: int, **more):
-        super().__init__(**more)
+        super().__init__("reward_head", HEAD, **more)
         self._beta, self._across = beta, across
         self._places = torch.Generator().manual_seed(seed)
 
@@ -189,19 +187,3 @@ class RewardTrainer(training.Trainer):
     def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None):
         with torch.no_grad():
             return self.compute_loss(model, inputs), None, None
-
-    def _save(self, output_dir=None, state_dict=None):
-        super()._save(output_dir, state_dict)
-        head = {name: weights.contiguous() for name, weights in self.model.reward_head.state_dict().items()}
-        save_file(head, Path(output_dir or self.args.output_dir) / HEAD)
-
-    def _load_from_checkpoint(self, resume_from_checkpoint, model=None):
-        super()._load_from_checkpoint(resume_from_checkpoint, model)
-        self._load_head(Path(resume_from_checkpoint))
-
-    def _load_best_model(self):
-        super()._load_best_model()
-        self._load_head(Path(self.state.best_model_checkpoint))
-
-    def _load_head(self, folder: Path) -> None:
-        self.model.reward_head.load_state_dict(load_file(folder / HEAD))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from torch.utils.data import SequentialSampler
 from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
@@ -64,6 +65,31 @@ class Trainer(transformers.Trainer):
         means = {name: sum(values) / len(values) for name, values in self._noted.items() if values}
         self._noted.clear()
         super().log({**logs, **means}, *more)
+
+
+class HeadTrainer(Trainer):
+    """With a head of the model that is no part of PEFT's adapter: it is saved and loaded beside it, in a file of its own."""
+
+    def __init__(self, head: str, file: str, **more):
+        super().__init__(**more)
+        self._head, self._file = head, file
+
+    def _save(self, output_dir=None, state_dict=None):
+        super()._save(output_dir, state_dict)
+        head = getattr(self.model, self._head).state_dict()
+        weights = {name: tensor.contiguous() for name, tensor in head.items()}
+        save_file(weights, Path(output_dir or self.args.output_dir) / self._file)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint, model=None):
+        super()._load_from_checkpoint(resume_from_checkpoint, model)
+        self._load_head(Path(resume_from_checkpoint))
+
+    def _load_best_model(self):
+        super()._load_best_model()
+        self._load_head(Path(self.state.best_model_checkpoint))
+
+    def _load_head(self, folder: Path) -> None:
+        getattr(self.model, self._head).load_state_dict(load_file(folder / self._file))
 
 
 class _Lines(TrainerCallback):

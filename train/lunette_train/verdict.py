@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import Dataset
 
 from . import model as models
@@ -17,6 +18,8 @@ from .log import Log
 from .packing import Pack
 from .prompts import Book, Rendered
 from .targets import fork, verdict
+
+ENDS = "ends.safetensors"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cap", type=int, default=0, help="most rows of one source in an epoch, each time others [no limit]")
     parser.add_argument("--longest", type=int, default=0, help="leave out rows with a longer prompt [no limit]")
     parser.add_argument("--consistency", type=float, default=0.5, help="weight of the divergence between orders")
+    parser.add_argument("--ends", type=float, default=1.0, help="weight of ranking the states where two responses end")
     parser.add_argument("--budget", type=int, default=2048, help="tokens of one forward pass")
     training.add_arguments(parser)
     add_adapter(parser)
@@ -51,12 +55,20 @@ def run(options: argparse.Namespace) -> None:
         model = models.with_adapter(base, options.init, trainable=True)
     else:
         model = models.with_new_adapter(base, options.rank, options.alpha, options.upper, options.seed)
+    model.ends_head = new_head(base.config.hidden_size).to(models.device())
     collate = Collator(book)
     trainer = VerdictTrainer(
         model=model, args=training.arguments(options), train_dataset=packs, data_collator=collate,
-        callbacks=training.callbacks(log, options), consistency=options.consistency,
+        callbacks=training.callbacks(log, options), consistency=options.consistency, ends=options.ends,
     )  # fmt: skip
     training.train(trainer, log, options.out)
+
+
+def new_head(width: int) -> torch.nn.Linear:
+    """Says nothing at first. It teaches the layers below it, and is not exported."""
+    head = torch.nn.Linear(width, 1, bias=False)
+    torch.nn.init.zeros_(head.weight)
+    return head
 
 
 def chosen(book: Book, options: argparse.Namespace) -> list[Rendered]:
@@ -134,13 +146,17 @@ class Collator:
 
     def __call__(self, examples: list[list[Drawn]]) -> dict[str, torch.Tensor]:
         [drawn] = examples
-        pack, wanted, forks, sources = Pack(), [], [], []
+        pack, wanted, forks, sources, ends = Pack(), [], [], [], []
         for item in drawn:
             ways = []
             for prompt in item.row.prompts:
                 labels = {prompt.own(label): share for label, share in item.row.labels.items()}
                 goal = verdict(labels, prompt.own(item.label), self.book.spellings, self.book.end)
-                places = pack.add([*prompt.tokens, *goal.path])[len(prompt.tokens) - 1 :]
+                whole = pack.add([*prompt.tokens, *goal.path])
+                places = whole[len(prompt.tokens) - 1 :]
+                if prompt.ends:
+                    first, second = (whole[place] for place in prompt.ends)
+                    ends.append((first, second, item.row.labels["b" if prompt.swapped else "a"]))
                 wanted += [
                     (place, token, share, len(sources))
                     for place, next in zip(places, goal.next)
@@ -162,6 +178,8 @@ class Collator:
             "shares": torch.tensor([share for _, _, share, _ in wanted]),
             "prompts": torch.tensor([prompt for *_, prompt in wanted]),
             "sources": sources,
+            "ends": torch.tensor([two[:2] for two in ends]).reshape(-1, 2).long(),
+            "first_better": torch.tensor([share for *_, share in ends]),
             "fork_places": torch.tensor([[at[place] for place, _ in two] for two in forks]).reshape(-1, 2).long(),
             "fork_tokens": torch.tensor([[_padded(tokens, widest) for _, tokens in two] for two in forks])
             .reshape(len(forks), 2, widest)
@@ -192,18 +210,30 @@ def losses(logits: torch.Tensor, batch: dict) -> tuple[torch.Tensor, torch.Tenso
     return nll, ((p.exp() - q.exp()) * (p - q)).sum(-1).mean()
 
 
-class VerdictTrainer(training.Trainer):
-    def __init__(self, consistency: float, **more):
-        super().__init__(**more)
-        self._consistency = consistency
+def ending(head: torch.nn.Module, states: torch.Tensor, batch: dict) -> torch.Tensor:
+    """Cross entropy of σ(r₁ − r₂), where r is the head's reading of the state that a response ends in, with the share of raters
+    who prefer the first: the mean over comparisons. To name the better of two texts in one prompt is hard to learn from the
+    name alone; this teaches what makes one better where it is read."""
+    if not len(batch["ends"]):
+        return states.new_zeros(())
+    first, second = head(states[batch["ends"]].float())[..., 0].unbind(1)
+    return binary_cross_entropy_with_logits(first - second, batch["first_better"])
+
+
+class VerdictTrainer(training.HeadTrainer):
+    def __init__(self, consistency: float, ends: float, **more):
+        super().__init__("ends_head", ENDS, **more)
+        self._consistency, self._ends = consistency, ends
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         batch = dict(inputs)
         given = {name: batch.pop(name) for name in ("input_ids", "position_ids", "logits_to_keep", "runs")}
-        nll, divergence = losses(model(**given).logits[0], batch)
+        found = model(**given, output_hidden_states=True)
+        nll, divergence = losses(found.logits[0], batch)
+        ends = ending(model.ends_head, found.hidden_states[-1][0], batch)
         for source, of_prompt in zip(batch["sources"], nll):
             self.note(**{f"nll {source}": of_prompt})
         nll = nll.mean()
-        self.note(nll=nll, divergence=divergence)
-        loss = nll + self._consistency * divergence
+        self.note(nll=nll, divergence=divergence, ends=ends)
+        loss = nll + self._consistency * divergence + self._ends * ends
         return (loss, None) if return_outputs else loss

@@ -9,7 +9,7 @@ import torch
 
 from lunette_train.prompts import Book, Prompt, Rendered
 from lunette_train.targets import fork, verdict
-from lunette_train.verdict import Collator, Drawn, losses, pack_epoch
+from lunette_train.verdict import Collator, Drawn, ending, losses, pack_epoch
 
 END = 99
 SPELLINGS = {
@@ -58,6 +58,23 @@ def test_orders_that_agree_have_no_divergence_and_a_place_has_much():
     # The first place in both orders: KL of (0.8, 0.2) and (0.2, 0.8), twice.
     logits[second, 20], logits[second, 10] = math.log(0.2), math.log(0.8)
     assert losses(logits, given)[1].item() == pytest.approx(1.2 * math.log(4), rel=1e-4)
+
+
+def test_the_ends_of_responses_are_ranked_by_their_raters():
+    row = pair(1, [1, 2, 3, 4], a=0.75)
+    for prompt in row.prompts:
+        prompt.ends = [1, 2]
+    given = batch([row], ["a"])
+    # The two orders have their first three tokens in common; the share is that of the response that stands first.
+    assert given["ends"].tolist() == [[1, 2], [1, 2]] and given["first_better"].tolist() == [0.75, 0.25]
+    states = torch.zeros(8, 2)
+    states[1, 0] = math.log(3)
+    head = torch.nn.Linear(2, 1, bias=False)
+    torch.nn.init.ones_(head.weight)
+    sure = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+    other = -(0.25 * math.log(0.75) + 0.75 * math.log(0.25))
+    assert ending(head, states, given).item() == pytest.approx((sure + other) / 2, rel=1e-5)
+    assert ending(head, states, batch([pair(2, [1, 2])], ["a"])).item() == 0
 
 
 def test_the_loss_is_that_of_the_label_and_the_end():
