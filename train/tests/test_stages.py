@@ -102,7 +102,11 @@ def test_a_frozen_base_keeps_its_states(program, rows, toy, tmp_path):
 def adapted(program, tmp_path_factory):
     """The default model with a random adapter that is strong enough to change verdicts."""
     folder = tmp_path_factory.mktemp("adapter")
-    found = model.with_new_adapter(model.base(program.model), rank=4, alpha=8, upper=0.5, seed=1)
+    with pytest.MonkeyPatch.context() as patch:
+        # In float32, so that what differs between PyTorch and Lunette is no rounding of PyTorch's.
+        patch.setattr(model, "precision", lambda: torch.float32)
+        base = model.base(program.model)
+    found = model.with_new_adapter(base, rank=4, alpha=8, upper=0.5, seed=1)
     torch.manual_seed(2)
     for name, weights in found.named_parameters():
         if "lora_B" in name:
@@ -172,9 +176,8 @@ def test_lunette_rewards_as_pytorch_does(program, adapted, tmp_path):
     for text, states, theirs in zip(responses, ours, line["verdict"]["rewards"], strict=True):
         assert "".join(theirs["tokens"]) == text
         q = torch.cosine_similarity(states, goal, dim=-1)
-        assert torch.allclose(q, torch.tensor([*theirs["q"], theirs["end"]]), atol=0.02)
-        # In bfloat16 a state is not known better than this.
-        assert abs(theirs["reward"] - float(row[0] @ states[-1])) < 0.02 * float(states[-1].norm() * row.norm())
+        assert torch.allclose(q, torch.tensor([*theirs["q"], theirs["end"]]), atol=0.003)
+        assert abs(theirs["reward"] - float(row[0] @ states[-1])) < 0.003 * float(states[-1].norm() * row.norm())
 
 
 def values(found, names=None):
