@@ -49,7 +49,11 @@ def run(options: argparse.Namespace) -> None:
         print(f"{options.out} is up to date")
         return
     book = render(rows, lunette(options), options.rubric_orders, options.max_tokens, about)
-    mark_ends(book, rows, Vocabulary(options.base))
+    vocabulary = Vocabulary.of(options.base)
+    if vocabulary:
+        mark_ends(book, rows, vocabulary)
+    else:
+        print("where responses end is not known: the vocabulary is no byte-level BPE, so `verdict` cannot rank them there")
     book.save(options.out)
     lengths = [len(prompt.tokens) for row in book.rows for prompt in row.prompts]
     log.write(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import Dataset
 
@@ -56,6 +57,8 @@ def run(options: argparse.Namespace) -> None:
     else:
         model = models.with_new_adapter(base, options.rank, options.alpha, options.upper, options.seed)
     model.ends_head = new_head(base.config.hidden_size).to(models.device())
+    if options.init and (options.init / ENDS).exists():
+        model.ends_head.load_state_dict(load_file(options.init / ENDS))
     collate = Collator(book)
     trainer = VerdictTrainer(
         model=model, args=training.arguments(options), train_dataset=packs, data_collator=collate,

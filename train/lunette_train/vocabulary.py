@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import gguf
@@ -12,13 +12,21 @@ import numpy as np
 class Vocabulary:
     """Of byte-level BPE, as GPT-2's: each character of a token stands for a byte."""
 
-    def __init__(self, base: Path):
-        fields = gguf.GGUFReader(base).fields
-        kind = fields["tokenizer.ggml.model"].contents()
-        if kind != "gpt2":
-            raise ValueError(f"the vocabulary is {kind}, and only byte-level BPE (gpt2) is read here")
+    def __init__(self, tokens: Iterable[str]):
         byte = _bytes()
-        self._tokens = [bytes(byte.get(char, ord("?")) for char in token) for token in fields["tokenizer.ggml.tokens"].contents()]
+        # Names of control tokens may hold other characters; no text does.
+        self._tokens = [bytes(byte.get(char, ord("?")) for char in token) for token in tokens]
+
+    @staticmethod
+    def of(base: Path) -> Vocabulary | None:
+        """`None` for a vocabulary of another kind."""
+        fields = gguf.GGUFReader(base).fields
+        if fields["tokenizer.ggml.model"].contents() != "gpt2":
+            return None
+        return Vocabulary(fields["tokenizer.ggml.tokens"].contents())
+
+    def text(self, tokens: Sequence[int]) -> bytes:
+        return b"".join(self._tokens[token] for token in tokens)
 
     def ends(self, tokens: Sequence[int], texts: list[str]) -> list[int] | None:
         """The place of the token that each of these texts ends in, one text behind the other; `None` where one is not found."""

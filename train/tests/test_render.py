@@ -7,7 +7,8 @@ import subprocess
 import pytest
 
 from lunette_train.lunette import fields
-from lunette_train.render import render
+from lunette_train.render import mark_ends, render
+from lunette_train.vocabulary import Vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,19 @@ def test_a_pair_has_both_orders(program, rows, book):
     assert second.tokens.tolist() == shown(program, turned, "--one-order")[0]
     assert (first.own("a"), second.own("a"), second.own("b")) == ("A", "B", "A")
     assert book.rows[0].labels == {"1": 0.5, "2": 0.5, "3": 0.0, "4": 0.0, "5": 0.0}
+
+
+def test_responses_end_where_their_tokens_say(program, rows, book):
+    vocabulary, by_id = Vocabulary.of(program.model), {row.id: row for row in rows}
+    mark_ends(book, rows, vocabulary)
+    for row in (row for row in book.rows if row.task == "compare"):
+        texts = by_id[row.id].responses
+        for prompt in row.prompts:
+            for place, text in zip(prompt.ends, texts[::-1] if prompt.swapped else texts, strict=True):
+                # The token in which it ends may hold what follows.
+                assert text.encode() in vocabulary.text(prompt.tokens[: place + 1])
+                assert text.encode() not in vocabulary.text(prompt.tokens[prompt.ends[0] - 8 : place])
+    assert vocabulary.ends(book.rows[-1].prompts[0].tokens, ["not there"]) is None
 
 
 def test_labels_are_written_behind_the_marker(program, book):

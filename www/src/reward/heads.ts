@@ -26,7 +26,7 @@ export const HEADS: OwnHead[] = [
     architecture: "qwen2",
     hiddenSize: 896,
     url: "heads/math-qwen2.5-coder-0.5b.gguf",
-    bytes: 3_500_000,
+    bytes: 3_498_656,
   },
 ];
 
