@@ -1,7 +1,8 @@
-// The script of the engine's worker.
+// The script of the engine's worker, and of the threads that help it.
+import { helpIfAsked } from "./worker/browser-threads.js";
 import type { HostPort } from "./worker/host.js";
 import { serve } from "./worker/host.js";
 import { loadWasm } from "./wasm.js";
 
 // TypeScript's DOM library types every global scope as a window.
-serve(globalThis as unknown as HostPort, globalThis, loadWasm);
+if (!helpIfAsked()) serve(globalThis as unknown as HostPort, globalThis, loadWasm);

@@ -143,6 +143,10 @@ export function fakeModule(load: WasmModule["WasmEngine"]["load"], statistics: P
   };
   return {
     default: () => Promise.resolve(),
+    startThreadsBy: missing,
+    joinThreads: missing,
+    helpThreads: missing,
+    threadFailed: missing,
     WasmEngine: { load },
     WasmSha256: FakeSha256,
     WasmAdapter: { read: missing },

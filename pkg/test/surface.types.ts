@@ -153,6 +153,7 @@ expectTypeOf<lunette.LoadOptions>().toEqualTypeOf<{
   disable?: ("subgroups" | "f16" | "dp4a")[];
   contextLength?: number;
   maxBatch?: number;
+  threads?: number;
   chatTemplate?: string;
   date?: string;
   adapters?: readonly lunette.ModelSource[];

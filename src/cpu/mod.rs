@@ -11,6 +11,8 @@ mod kv;
 mod matmul;
 mod need;
 mod ops;
+#[cfg(any(target_arch = "wasm32", test))]
+mod pool;
 mod quants;
 #[cfg(target_arch = "x86_64")]
 mod quants_x86;
@@ -25,4 +27,6 @@ pub use need::CpuNeed;
 pub use ops::{CpuOps, Tensor};
 pub use runner::CpuRunner;
 pub use threads::{ONE_THREAD, Threads};
+#[cfg(target_arch = "wasm32")]
+pub use threads::{POOL, start_threads_by};
 pub use weight::{CpuStore, CpuWeight};

@@ -98,6 +98,7 @@ impl Runner for CpuRunner {
             adapter: CpuRunner::adapter(),
             capabilities: simd.or(Level::here().name()).into_iter().map(String::from).collect(),
             gpu_bytes: 0,
+            threads: Some(self.threads.count()),
         }
     }
 }

@@ -32,9 +32,7 @@ pub struct LoadOptions {
     pub chat_template: Option<String>,
     /// The day that chat templates may print, as `YYYY-MM-DD`. Where not given it is always the same, so that verdicts repeat.
     pub date: Option<String>,
-    /// Threads of the CPU backend; as many as the machine runs at once where not given. Results do not depend on them. In
-    /// WebAssembly there is one.
-    #[serde(skip)]
+    /// Threads of the CPU backend; as many as the machine runs at once where not given. Results do not depend on them.
     pub threads: Option<usize>,
     /// LoRA adapters, each of which a call may choose (see [`AdapterChoice`](super::AdapterChoice)).
     #[serde(skip)]

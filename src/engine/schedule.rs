@@ -82,6 +82,12 @@ impl Scheduler {
 
     /// What the model runs on; while a device is lost, what it ran on.
     pub fn backend(&self) -> BackendInfo {
+        // It may have got more threads.
+        if let Some(runner) = self.runner.try_lock()
+            && let Some(runner) = runner.as_ref()
+        {
+            self.backend.replace(runner.backend());
+        }
         self.backend.borrow().clone()
     }
 

@@ -362,6 +362,7 @@ impl Runner for GpuRunner {
             adapter: self.gpu.adapter_name(),
             capabilities,
             gpu_bytes: self.gpu.bytes(),
+            threads: None,
         }
     }
 }

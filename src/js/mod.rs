@@ -10,6 +10,8 @@ mod parse;
 mod reward;
 mod rows;
 mod statistics;
+mod tasks;
+mod threads;
 
 use wasm_bindgen::prelude::*;
 

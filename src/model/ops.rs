@@ -276,6 +276,9 @@ pub struct BackendInfo {
     pub capabilities: Vec<String>,
     /// Bytes of weights, KV cache and scratch on the GPU.
     pub gpu_bytes: u64,
+    /// Threads that compute on the CPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<usize>,
 }
 
 impl Step {

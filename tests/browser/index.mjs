@@ -8,6 +8,7 @@ import "./memory.test.mjs";
 import "./recovery.test.mjs";
 import "./room.test.mjs";
 import "./golden.test.mjs";
+import "./threads.test.mjs";
 import "./architectures.test.mjs";
 import "./score.test.mjs";
 import "./judge.test.mjs";

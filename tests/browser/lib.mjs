@@ -14,6 +14,12 @@ export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 export const model = process.env.LUNETTE_MODEL ?? join(root, "models/SmolLM2-135M-Instruct.Q4_1.gguf");
 const chrome = process.env.CHROME ?? "/usr/bin/chromium";
 
+/** The headers of cross-origin isolation, with which the wasm backend has threads. */
+export const isolation = {
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+};
+
 /** Where the default model is served. */
 export const modelUrl = `/models/${basename(model)}`;
 
@@ -23,9 +29,9 @@ export const example = JSON.parse(readFileSync(join(root, "tests/browser/example
 /**
  * Serves the page's build at /, the package as it is installed from its tarball at /pkg, the model's folder at /models,
  * and `files` at /files; what `routes` has a beginning of a path for is left to the handler there.
- * No header but what a plain host sends: the package must not need COOP or COEP.
+ * No header but what a plain host sends: the package must not need COOP or COEP. With `isolated` it has them, for threads.
  */
-export async function startServer() {
+export async function startServer({ isolated = false } = {}) {
   if (!existsSync(model)) throw new Error(`${model} is missing; run \`cargo xtask fetch-model\` first`);
   const files = new Map();
   const routes = new Map();
@@ -35,6 +41,7 @@ export async function startServer() {
 
   const server = createServer((request, response) => {
     const missing = () => response.writeHead(404).end("not found");
+    for (const [name, value] of Object.entries(isolated ? isolation : {})) response.setHeader(name, value);
     const path = new URL(request.url, "http://localhost").pathname;
     const [, route] = [...routes].find(([at]) => path.startsWith(at)) ?? [];
     if (route) {

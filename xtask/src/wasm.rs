@@ -6,7 +6,7 @@ use crate::stamp::{Stamp, file_hash};
 use crate::{repo, say};
 use anyhow::{Context, Result};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// How much time the build may take for a faster, smaller module.
@@ -25,13 +25,28 @@ impl Profile {
     }
 }
 
-/// What the module says of where its sources lay, in panics: nothing about the machine that it was built on. To be given to
-/// Cargo beside the flags of `.cargo/config.toml`.
+/// Threads, which .cargo/config.toml leaves out: with the published standard library such a module cannot be linked.
+const THREADS: [&str; 9] = [
+    "-Ctarget-feature=+atomics,+bulk-memory,+mutable-globals",
+    "-Clink-arg=--shared-memory",
+    "-Clink-arg=--import-memory",
+    "-Clink-arg=--initial-memory=16777216",
+    "-Clink-arg=--max-memory=4294967296",
+    "-Clink-arg=--export=__wasm_init_tls",
+    "-Clink-arg=--export=__tls_size",
+    "-Clink-arg=--export=__tls_align",
+    "-Clink-arg=--export=__tls_base",
+];
+
+/// Beside the flags of `.cargo/config.toml`, for Cargo. What the module says in panics of where its sources lay says nothing
+/// about the machine that it was built on.
 fn flags() -> Result<String> {
     let home = cargo_home().context("neither CARGO_HOME nor HOME is set")?;
-    let from = home.join("registry/src");
-    let flag = format!("--remap-path-prefix={}=crates", from.display());
-    Ok(format!("target.wasm32-unknown-unknown.rustflags = [{flag:?}]"))
+    let sources =
+        [(home.join("registry/src"), "crates"), (tools::sysroot()?.join("lib/rustlib/src/rust"), "rust")];
+    let remap = sources.map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+    let flags: Vec<_> = THREADS.into_iter().map(String::from).chain(remap).collect();
+    Ok(format!("target.wasm32-unknown-unknown.rustflags = {flags:?}"))
 }
 
 fn cargo_home() -> Option<PathBuf> {
@@ -44,14 +59,20 @@ pub fn build(profile: Profile) -> Result<()> {
     let tools = tools::wasm()?;
     let time = if profile == Profile::Release { "; the first time takes several minutes" } else { "" };
     say!("building the wasm module ({} profile{time})", profile.name());
-    let flags = flags()?;
+    // Apart from other builds: in both, build scripts would find the other's environment and run again.
+    let target = repo::target().join("wasm");
     cargo()
         .args(["build", "--package", "lunette", "--lib", "--target", "wasm32-unknown-unknown"])
-        .args(["--profile", profile.name(), "--config", &flags])
+        .args(["--profile", profile.name(), "--config", &flags()?])
+        // The standard library with threads, which takes what Cargo calls unstable.
+        .args(["-Z", "build-std=std,panic_abort"])
+        .env("RUSTC_BOOTSTRAP", "1")
+        .arg("--target-dir")
+        .arg(&target)
         .run()?;
 
     // Cargo knows whether the module changed; the steps after it do not, and take longer than looking.
-    let built = repo::target().join("wasm32-unknown-unknown").join(profile.name()).join("lunette.wasm");
+    let built = target.join("wasm32-unknown-unknown").join(profile.name()).join("lunette.wasm");
     let more = format!("{} {}", file_hash(&built)?, tools.versions);
     let stamp = Stamp::new("wasm", &[], &more)?;
     let out = repo::path("pkg/wasm");
@@ -60,24 +81,17 @@ pub fn build(profile: Profile) -> Result<()> {
     }
 
     say!("writing the module's JavaScript side");
-    let flag = match profile {
-        Profile::Release => vec!["--release"],
-        Profile::Dev => vec!["--profile", profile.name()],
-    };
-    Run::new("wasm-pack")
-        .args(["build", ".", "--target", "web", "--mode", "no-install", "--out-dir", "pkg/wasm"])
-        .args(["--no-pack", "--no-gitignore", "--no-opt"])
-        .args(flag)
-        // To Cargo, which has nothing left to build.
-        .args(["--", "--config", &flags])
-        .env("PATH", &tools.path)
+    Run::new(&tools.bindgen)
+        .arg(&built)
+        .args(["--target", "web", "--out-name", "lunette", "--out-dir"])
+        .arg(&out)
         .run()?;
 
     if profile == Profile::Release {
         // After LTO, more than -O1 takes longer and compresses worse.
         let (module, optimized) = (out.join("lunette_bg.wasm"), out.join("lunette_bg.optimized.wasm"));
         let start = Instant::now();
-        let before = fs::metadata(&module).context("wasm-pack wrote no module")?.len();
+        let before = fs::metadata(&module).context("wasm-bindgen wrote no module")?.len();
         Run::new("node")
             .arg(&tools.wasm_opt)
             // llguidance's C interface: as exports its functions would be kept, 90 KB of them.
@@ -93,5 +107,23 @@ pub fn build(profile: Profile) -> Result<()> {
         let took = start.elapsed().as_secs_f64();
         say!("wasm-opt: {:.2} MiB to {:.2} MiB in {took:.0} s", mib(before), mib(after));
     }
+    unshare(&out)?;
     stamp.set()
+}
+
+/// Lets the module take a memory of its own, and its JavaScript make one, instead of a shared one, which pages without
+/// cross-origin isolation do not have. The package undoes this where there are threads (worker/memory.ts).
+fn unshare(out: &Path) -> Result<()> {
+    let (module, script) = (out.join("lunette_bg.wasm"), out.join("lunette.js"));
+    let failed = || format!("{} is not what wasm-bindgen makes of a module with threads", out.display());
+    // The end of an import: a name with its length, the kind of a memory, and its flags.
+    const SHARED: &[u8] = b"\x06memory\x02\x03";
+    let mut bytes = fs::read(&module)?;
+    let found = bytes.windows(SHARED.len()).position(|window| window == SHARED);
+    let flags = found.with_context(failed)? + SHARED.len() - 1;
+    bytes[flags] = 1;
+    fs::write(&module, bytes)?;
+    let text = fs::read_to_string(&script)?;
+    let (before, after) = text.split_once(",shared:true}").with_context(failed)?;
+    Ok(fs::write(script, format!("{before}}}{after}"))?)
 }

@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { instantiate, once } from "../worker/instantiate.js";
+import { nodeThreads } from "./threads.js";
 
 /** Reads and compiles the engine, once for this thread. */
 export const loadWasm = once(() => {
   const url = new URL("../../wasm/lunette_bg.wasm", import.meta.url);
-  return instantiate(() => readFile(url), url, "Check that the package is installed whole.");
+  return instantiate(() => readFile(url), url, "Check that the package is installed whole.", nodeThreads);
 });

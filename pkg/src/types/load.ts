@@ -99,6 +99,12 @@ export interface LoadOptions {
   /** Maximum batch size: sequences that one forward pass computes, when calls overlap. 1 to 64. Default 16. */
   maxBatch?: number;
   /**
+   * Threads of the wasm backend, at most 256. Results do not depend on them. More than one needs, in a browser, a page with
+   * cross-origin isolation and an engine in a worker; without, there is one. Default: as many as the machine has cores, at most
+   * 16.
+   */
+  threads?: number;
+  /**
    * A Jinja chat template that replaces the file's own: many files have a broken one, or none. {@link Engine.chatPrompt} shows
    * the result.
    */
@@ -267,6 +273,8 @@ export interface ModelInfo {
   capabilities: string[];
   /** GPU memory in use, in bytes: weights, KV cache and scratch. 0 on the wasm backend. */
   gpuBytes: number;
+  /** Threads that compute, on the wasm backend. */
+  threads?: number;
   /** Licence of the model, where the file or the {@link ModelRef} names one. */
   license?: string;
 }

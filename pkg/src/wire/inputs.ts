@@ -68,6 +68,7 @@ const engineFields = {
   maxBatch: optional(count),
   chatTemplate: optional(text),
   date: optional(text),
+  threads: optional(count),
 };
 
 export const loadOptions = settings<LoadOptions>({

@@ -46,7 +46,18 @@ import type {
 
 /** The exports of the generated `wasm/lunette.js` that this package uses. */
 export interface WasmModule {
-  default(input?: { module_or_path: URL | Response | WebAssembly.Module | BufferSource }): Promise<unknown>;
+  default(input?: {
+    module_or_path: URL | Response | WebAssembly.Module | BufferSource;
+    memory?: WebAssembly.Memory;
+  }): Promise<unknown>;
+  /** `start` is called with the number of threads that a model wants, this one among them, or without for all cores. */
+  startThreadsBy(start: (wanted?: number) => void): void;
+  /** Makes known that this thread helps from now on. {@link helpThreads} must follow. */
+  joinThreads(): void;
+  /** Never returns. */
+  helpThreads(): void;
+  /** Must be called where {@link helpThreads} has thrown. */
+  threadFailed(): void;
   WasmEngine: WasmEngineClass;
   WasmSha256: WasmSha256Class;
   /** Reads headers only. */
@@ -204,6 +215,7 @@ export interface WasmLoadOptions {
   maxBatch?: number;
   chatTemplate?: string;
   date?: string;
+  threads?: number;
 }
 
 export type WasmJudgeOptions = Omit<JudgeOptions & CompareOptions, "onToken" | "signal">;

@@ -12,6 +12,7 @@ import type { CachedModel, LoadPlan, ModelInfo, Progress, Recovery, TokenPlace }
 import type { OnToken, WasmAdapter, WasmEngine, WasmLoadOptions, WasmModule } from "../wire/wasm-contract.js";
 import { openRowSource } from "./row-source.js";
 import type { OpenRows } from "./row-source.js";
+import { threadsReady } from "./threads.js";
 import { requestSubgroups } from "./webgpu.js";
 
 /** The worker's own side of its message channel, or a `MessagePort` when there is no worker. */
@@ -198,6 +199,7 @@ class Host {
     const load = () => WasmEngine.load(arrival, options, onProgress, this.#onRecovery, control, ...shared(read));
     try {
       this.#engine = await arrive(arrival, control, meter, load);
+      await threadsReady();
     } finally {
       free(read);
     }
@@ -267,7 +269,9 @@ class Host {
     if (event.phase === "lost") return;
     // Send this later: the engine is still in the middle of the recovery that it reports.
     setTimeout(() => {
-      if (this.#engine !== undefined && this.#dead === undefined) this.#reply({ type: "info", info: this.#info() });
+      void threadsReady().then(() => {
+        if (this.#engine !== undefined && this.#dead === undefined) this.#reply({ type: "info", info: this.#info() });
+      });
     });
   };
 

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { performance } from "node:perf_hooks";
 import { after, before, describe, test } from "node:test";
@@ -41,6 +42,18 @@ describe("in Node, on wasm", () => {
     const { backend, ...verdict } = JSON.parse(printed);
     assert.equal(backend, "wasm");
     isGolden(verdict);
+  });
+
+  test("no number of threads changes a bit", minutes(5), async () => {
+    const distributions = [];
+    for (const threads of [1, 3]) {
+      const judge = await lunette.Judge.load(model, { backend: "wasm", threads });
+      assert.equal(judge.info.threads, threads);
+      distributions.push((await judge.score(task, { critique: false })).distribution);
+      await judge.dispose();
+    }
+    assert.deepEqual(distributions[1], distributions[0]);
+    assert.equal(judge.info.threads, Math.min(availableParallelism(), 16));
   });
 
   test("the engine has a thread of its own", minutes(5), async () => {

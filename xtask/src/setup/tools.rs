@@ -1,16 +1,14 @@
-//! The programs that turn Rust into a wasm module: the compiler's target, wasm-bindgen, wasm-pack and wasm-opt.
+//! The programs that turn Rust into a wasm module: the compiler's target, wasm-bindgen and wasm-opt.
 
 use super::node;
-use crate::run::{Run, cargo, path_with, which};
+use crate::run::{Run, cargo, which};
 use crate::stamp::file_hash;
 use crate::{repo, say};
 use anyhow::{Context, Result};
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const TARGET: &str = "wasm32-unknown-unknown";
-const WASM_PACK: &str = "0.15.1";
 
 /// wasm-opt comes from npm, pinned: Debian 12's (binaryen 108) writes a wrong index where a module exports its second
 /// table, and wasm-bindgen's modules do.
@@ -18,8 +16,7 @@ const NPM: &str = "xtask/npm";
 
 /// The wasm tools, installed.
 pub struct Tools {
-    /// PATH, with the folders of wasm-pack and wasm-bindgen in front.
-    pub path: OsString,
+    pub bindgen: PathBuf,
     /// To be run by node.
     pub wasm_opt: PathBuf,
     /// What decides, with their input, what they put out.
@@ -30,31 +27,37 @@ pub struct Tools {
 pub fn wasm() -> Result<Tools> {
     target()?;
     let bindgen = locked_version("wasm-bindgen")?;
-    let dirs = [
-        // Its published lock file does not build everywhere; its own requirements do.
-        cargo_tool("wasm-bindgen-cli", "wasm-bindgen", &bindgen, &[], "about 3 minutes")?,
-        cargo_tool("wasm-pack", "wasm-pack", WASM_PACK, &["--locked"], "about 5 minutes")?,
-    ];
+    // Its published lock file does not build everywhere; its own requirements do.
+    let dir = cargo_tool("wasm-bindgen-cli", "wasm-bindgen", &bindgen, &[], "about 3 minutes")?;
     node::packages(NPM)?;
     let lock = file_hash(&repo::path(NPM).join("package-lock.json"))?;
     Ok(Tools {
-        path: path_with(&dirs.into_iter().flatten().collect::<Vec<_>>())?,
+        bindgen: dir.unwrap_or_default().join("wasm-bindgen"),
         wasm_opt: repo::path(NPM).join("node_modules/binaryen/bin/wasm-opt"),
-        versions: format!("wasm-bindgen {bindgen}, wasm-pack {WASM_PACK}, npm {lock}"),
+        versions: format!("wasm-bindgen {bindgen}, npm {lock}"),
     })
 }
 
-/// The standard library for wasm. rustup adds it by itself from rust-toolchain.toml in most setups.
+/// What compiles for wasm. rustup adds the target by itself from rust-toolchain.toml in most setups.
 pub fn target() -> Result<()> {
-    let sysroot = Run::new("rustc").args(["--print", "sysroot"]).output()?;
-    if !Path::new(sysroot.trim()).join("lib/rustlib").join(TARGET).is_dir() {
-        say!("adding the Rust target {TARGET}");
-        Run::new("rustup")
-            .args(["target", "add", TARGET])
-            .run()
-            .with_context(|| format!("the Rust target {TARGET} is missing, and rustup could not add it"))?;
+    let rustlib = sysroot()?.join("lib/rustlib");
+    let there = |what: &str| rustlib.join(what).is_dir();
+    rustup("target", TARGET, there(TARGET))?;
+    // The published standard library knows no threads in wasm.
+    rustup("component", "rust-src", there("src/rust/library"))
+}
+
+pub fn sysroot() -> Result<PathBuf> {
+    Ok(PathBuf::from(Run::new("rustc").args(["--print", "sysroot"]).output()?.trim()))
+}
+
+fn rustup(kind: &str, name: &str, there: bool) -> Result<()> {
+    if there {
+        return Ok(());
     }
-    Ok(())
+    say!("adding the Rust {kind} {name}");
+    let add = Run::new("rustup").args([kind, "add", name]).run();
+    add.with_context(|| format!("the Rust {kind} {name} is missing, and rustup could not add it"))
 }
 
 /// A tool that cargo builds, at one version, in its own folder. Returns that folder, or `None` where PATH has it.

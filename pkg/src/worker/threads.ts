@@ -1,0 +1,70 @@
+import * as generated from "../../wasm/lunette.js";
+import { shareable } from "./memory.js";
+import type { WasmModule } from "../wire/wasm-contract.js";
+
+/** What a thread needs: the module, and the memory that all its instances share. */
+export interface Share {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+}
+
+/** Where threads can be had. */
+export interface ThreadHost {
+  /** Threads that the machine runs at once. */
+  cores: number;
+  /** Starts a thread that runs {@link help}. Resolves once it helps. */
+  open(share: Share): Promise<void>;
+}
+
+/** What {@link help} listens to. */
+export interface ThreadPort {
+  postMessage(message: "ready"): void;
+}
+
+/** Most threads unless more are asked for: beyond, the memory is the limit. */
+const MOST_BY_ITSELF = 16;
+
+const wasm = generated as unknown as WasmModule;
+
+let started = 0;
+let arriving: Promise<unknown> = Promise.resolve();
+
+/** Instantiates the module over shared memory, so that threads can help once a model needs them. */
+export async function instantiateShared(published: Uint8Array<ArrayBuffer>, host: ThreadHost): Promise<void> {
+  const { bytes, memory } = shareable(published);
+  const share = { module: await WebAssembly.compile(bytes), memory };
+  await wasm.default({ module_or_path: share.module, memory });
+  wasm.startThreadsBy((wanted = Math.min(host.cores, MOST_BY_ITSELF)) => {
+    const missing = wanted - 1 - started;
+    if (missing <= 0) return;
+    started += missing;
+    arriving = Promise.all([arriving, ...Array.from({ length: missing }, () => open(host, share))]);
+  });
+}
+
+/** Waits for the threads that have been asked for. */
+export async function threadsReady(): Promise<void> {
+  await arriving;
+}
+
+async function open(host: ThreadHost, share: Share): Promise<void> {
+  try {
+    await host.open(share);
+  } catch (error) {
+    // The other threads do its work.
+    console.debug("Lunette: a thread could not be started.", error);
+  }
+}
+
+/** Helps the engine whose memory is shared. Never returns. */
+export async function help({ module, memory }: Share, port: ThreadPort): Promise<void> {
+  await wasm.default({ module_or_path: module, memory });
+  wasm.joinThreads();
+  port.postMessage("ready");
+  try {
+    wasm.helpThreads();
+  } catch (error) {
+    wasm.threadFailed();
+    throw error;
+  }
+}
