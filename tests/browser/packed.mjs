@@ -1,4 +1,4 @@
-// All tests of the tarball in one process: tools, Node, policies, Firefox, and every example app.
+// All tests of the tarball in one process: tools, Node, policies, Firefox, WebKit, and every example app.
 
 import "./packed/package.test.mjs";
 import "./packed/node.test.mjs";
@@ -7,5 +7,6 @@ import "./packed/overlap.test.mjs";
 import "./packed/csp.test.mjs";
 import "./packed/network.test.mjs";
 import "./packed/firefox.test.mjs";
+import "./packed/webkit.test.mjs";
 import "./packed/examples.test.mjs";
 import "./packed/extension.test.mjs";

@@ -1,7 +1,7 @@
 //! Every test there is, as a list of timed steps.
 
 use crate::run::{Run, cargo};
-use crate::setup::{browser as chrome, dawn, drivers, firefox, node};
+use crate::setup::{browser as chrome, dawn, drivers, firefox, node, webkit};
 use crate::wasm::Profile;
 use crate::{adapters, alone, browser, check, cluster, fuzz, golden, model, pkg, repo, say, suites, train};
 use anyhow::{Result, bail};
@@ -123,6 +123,7 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
             node::node()?;
             chrome::chrome()?;
             firefox::firefox()?;
+            webkit::webkit()?;
             drivers::vulkan()?;
             model::fetch()?;
             ["pkg", "www", "tests/browser"].into_iter().try_for_each(node::packages)?;
@@ -156,6 +157,7 @@ fn run(step: Step, quick: bool, count: &mut Count) -> Result<()> {
             counted(if quick { script.env("LUNETTE_QUICK", "1") } else { script }, count)
         }
         Step::Packed => {
+            webkit::webkit()?;
             let script = browser::script("packed.mjs")?.env("FIREFOX", firefox::firefox()?);
             let script = match dawn::driver()? {
                 Some(driver) => script.env("LUNETTE_DAWN_DRIVER", driver),

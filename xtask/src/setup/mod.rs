@@ -9,3 +9,4 @@ pub mod llama;
 pub mod node;
 pub mod python;
 pub mod tools;
+pub mod webkit;
