@@ -21,8 +21,16 @@ pub(super) trait Format {
     const OFFSETS: bool = false;
     /// Quants are looked up one by one, which takes much code.
     const CODED: bool = false;
+    /// Groups that are multiplied in whole numbers together (see [`super::whole`]), or 0: their factors are whole multiples of
+    /// [`Format::unit`], and their products with sixteen bits, eight a group in a lane, add up to less than 2³¹.
+    const RUN: usize = 0;
 
     fn scales<Q: Quants>(block: &[u8]) -> Scales;
+
+    /// What all factors of a block are whole multiples of, where [`Format::RUN`] is not 0.
+    fn unit<Q: Quants>(_block: &[u8]) -> f32 {
+        1.0
+    }
 
     /// The quants of a group.
     fn quants<Q: Quants>(block: &[u8], group: usize) -> Q;
@@ -160,6 +168,13 @@ impl Format for Q2K {
     const GROUPS: usize = 8;
     const HALVES: bool = true;
     const OFFSETS: bool = true;
+    // Quants times scales are at most 3 · 15.
+    const RUN: usize = 8;
+
+    #[inline(always)]
+    fn unit<Q: Quants>(block: &[u8]) -> f32 {
+        half::<Q>(block, 80)
+    }
 
     #[inline(always)]
     fn scales<Q: Quants>(block: &[u8]) -> Scales {
@@ -180,6 +195,13 @@ impl Format for Q3K {
     const BYTES: usize = 110;
     const GROUPS: usize = 8;
     const HALVES: bool = true;
+    // Quants times scales are at most 4 · 32.
+    const RUN: usize = 8;
+
+    #[inline(always)]
+    fn unit<Q: Quants>(block: &[u8]) -> f32 {
+        half::<Q>(block, 108)
+    }
 
     #[inline(always)]
     fn scales<Q: Quants>(block: &[u8]) -> Scales {
@@ -198,6 +220,13 @@ impl Format for Q4K {
     const BYTES: usize = 144;
     const GROUPS: usize = 8;
     const OFFSETS: bool = true;
+    // Quants times scales are at most 15 · 63.
+    const RUN: usize = 8;
+
+    #[inline(always)]
+    fn unit<Q: Quants>(block: &[u8]) -> f32 {
+        half::<Q>(block, 0)
+    }
 
     #[inline(always)]
     fn scales<Q: Quants>(block: &[u8]) -> Scales {
@@ -214,6 +243,13 @@ impl Format for Q5K {
     const BYTES: usize = 176;
     const GROUPS: usize = 8;
     const OFFSETS: bool = true;
+    // Quants times scales are at most 31 · 63.
+    const RUN: usize = 4;
+
+    #[inline(always)]
+    fn unit<Q: Quants>(block: &[u8]) -> f32 {
+        half::<Q>(block, 0)
+    }
 
     #[inline(always)]
     fn scales<Q: Quants>(block: &[u8]) -> Scales {
@@ -231,6 +267,13 @@ impl Format for Q6K {
     const BYTES: usize = 210;
     const GROUPS: usize = 8;
     const HALVES: bool = true;
+    // Quants times scales are at most 32 · 128.
+    const RUN: usize = 2;
+
+    #[inline(always)]
+    fn unit<Q: Quants>(block: &[u8]) -> f32 {
+        half::<Q>(block, 208)
+    }
 
     #[inline(always)]
     fn scales<Q: Quants>(block: &[u8]) -> Scales {
@@ -264,6 +307,13 @@ impl Format for Iq4Nl {
 impl Format for Iq4Xs {
     const BYTES: usize = 136;
     const GROUPS: usize = 8;
+    // Quants times scales are at most 127 · 32.
+    const RUN: usize = 2;
+
+    #[inline(always)]
+    fn unit<Q: Quants>(block: &[u8]) -> f32 {
+        half::<Q>(block, 0)
+    }
 
     #[inline(always)]
     fn scales<Q: Quants>(block: &[u8]) -> Scales {

@@ -28,24 +28,31 @@ pub(super) struct Rounded {
 
 impl Rounded {
     fn new(x: &[f32; GROUP]) -> Rounded {
-        let fours = x.as_chunks::<4>().0;
-        let most = fours.iter().fold(f32x4::ZERO, |most, four| most.max(f32x4::new(*four).abs()));
-        let most = most.as_array().iter().fold(0.0f32, |a, b| a.max(*b));
-        // `max` ignores NaN, which must not be lost.
-        let whole = x.iter().sum::<f32>().is_finite();
-        let scale = if whole { most / f32::from(i16::MAX) } else { f32::NAN };
-        let inverse = if most > 0.0 { 1.0 / scale } else { 0.0 };
-        // The inverse of the least numbers is infinite: these become 0.
-        let inverse = f32x4::splat(if inverse.is_finite() { inverse } else { 0.0 });
-        let mut rounded = [0i16; GROUP];
-        for (four, out) in fours.iter().zip(rounded.as_chunks_mut::<4>().0) {
-            *out = (f32x4::new(*four) * inverse).round_int().to_array().map(|v| v as i16);
-        }
+        let mut whole = [0i16; GROUP];
+        let scale = rounded(x, &mut whole);
         let sum = |half: &[i16]| half.iter().map(|v| i32::from(*v)).sum::<i32>() as f32 * scale;
-        let halves = [sum(&rounded[..16]), sum(&rounded[16..])];
-        let values = Values(std::array::from_fn(|i| rounded[place(i)]));
+        let halves = [sum(&whole[..16]), sum(&whole[16..])];
+        let values = Values(std::array::from_fn(|i| whole[place(i)]));
         Rounded { values, scale, sum: halves[0] + halves[1], halves }
     }
+}
+
+/// Rounds elements, a multiple of four, to sixteen bits, and returns what one of these is worth.
+#[inline(always)]
+pub(super) fn rounded(x: &[f32], out: &mut [i16]) -> f32 {
+    let fours = x.as_chunks::<4>().0;
+    let most = fours.iter().fold(f32x4::ZERO, |most, four| most.max(f32x4::new(*four).abs()));
+    let most = most.as_array().iter().fold(0.0f32, |a, b| a.max(*b));
+    // `max` ignores NaN, which must not be lost.
+    let whole = x.iter().sum::<f32>().is_finite();
+    let scale = if whole { most / f32::from(i16::MAX) } else { f32::NAN };
+    let inverse = if most > 0.0 { 1.0 / scale } else { 0.0 };
+    // The inverse of the least numbers is infinite: these become 0.
+    let inverse = f32x4::splat(if inverse.is_finite() { inverse } else { 0.0 });
+    for (four, out) in fours.iter().zip(out.as_chunks_mut::<4>().0) {
+        *out = (f32x4::new(*four) * inverse).round_int().to_array().map(|v| v as i16);
+    }
+    scale
 }
 
 /// All rows of `x`, 32 elements after 32.

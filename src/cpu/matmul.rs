@@ -1,7 +1,8 @@
 //! Quantized GEMM and GEMV: `x Wᵀ` with weights in their blocks.
 //!
-//! Many rows of `x`: a few rows of `W` are dequantized into a tile that stays in the cache and are multiplied with all of
-//! `x`, so that the cost of dequantizing is shared. Few rows: the blocks are multiplied as they are read (see [`super::fused`]).
+//! Many rows of `x`: a few rows of `W` are unpacked into a tile that stays in the cache and are multiplied with all of `x`, so that
+//! the cost of unpacking is shared; on vectors of 128 bits in whole numbers (see [`super::whole`]), on wider ones in `f32`. Few rows:
+//! the blocks are multiplied as they are read (see [`super::fused`]).
 
 use super::fused::{Product, round};
 use super::kernel::run;
@@ -9,6 +10,7 @@ use super::threads::Threads;
 use super::unpack::{Unpack, into_lanes};
 use super::vector::{Level, products};
 use super::weight::CpuWeight;
+use super::whole;
 use crate::quant::{BlockType, widen};
 use std::ops::Range;
 use wide::f32x4;
@@ -33,6 +35,11 @@ pub(super) fn matmul(threads: &Threads, w: &CpuWeight, x: &[f32], y: &mut [f32])
             share(&|wanted, y| run(level, w.block_type, Product { w, x, wanted, y }));
         }
         (true, _) => {
+            if level == Level::Base
+                && let Some(x) = &whole::Rows::new(x, w.block_type)
+            {
+                return share(&|wanted, y| run(level, w.block_type, whole::Product { w, x, wanted, y }));
+            }
             let x = &into_lanes(x);
             share(&|rows, y| {
                 let unpack = |r, out: &mut _| {

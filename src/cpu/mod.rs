@@ -21,6 +21,7 @@ mod threads;
 mod unpack;
 mod vector;
 mod weight;
+mod whole;
 
 pub use kv::KvCache;
 pub use need::CpuNeed;

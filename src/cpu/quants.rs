@@ -47,6 +47,9 @@ pub(super) trait Quants: Copy {
     /// Writes `factor · quant + offset` of each lane, with the factor and offset of the first 16 and of the last 16.
     fn store(self, factors: [f32; 2], offsets: [f32; 2], out: &mut [f32; 32]);
 
+    /// Writes each quant, those of the first 16 and of the last 16 times a whole number each.
+    fn whole(self, times: [i16; 2], out: &mut [i16; 32]);
+
     /// A number of half precision.
     fn widen(half: u16) -> f32;
 }
@@ -163,6 +166,13 @@ impl Quants for Base {
             let values = f32x8::from_i32x8(i32x8::from_i16x8(self.0[i]));
             let (factor, offset) = (f32x8::splat(factors[i / 2]), f32x8::splat(offsets[i / 2]));
             *out = (values * factor + offset).to_array();
+        }
+    }
+
+    #[inline(always)]
+    fn whole(self, times: [i16; 2], out: &mut [i16; 32]) {
+        for (i, out) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            *out = (self.0[i] * i16x8::splat(times[i / 2])).to_array();
         }
     }
 

@@ -1,0 +1,370 @@
+//! Quantized GEMM in whole numbers, on vectors of 128 bits: about half the instructions that it takes in `f32`.
+//!
+//! It is for types whose blocks have scales in whole numbers, and one number that all are multiplied with. As in [`super::fused`], `x` is
+//! rounded to sixteen bits. A few rows of `W` are unpacked into a tile that stays in the cache: their quants times the scales of their
+//! groups. Products of a *run* of groups are added up in 32 bits; only their sums become `f32`, and are multiplied with the scales of
+//! both runs. With a scale in `f32` for each group there would be nothing to gain.
+
+use super::formats::{Format, Scales};
+use super::fused::rounded;
+use super::kernel::{Kernel, run};
+use super::quants::{Quants, place};
+use super::vector::{Level, products};
+use super::weight::CpuWeight;
+use crate::quant::BlockType;
+use std::ops::Range;
+use wide::{f32x4, i16x8, i32x4};
+
+const GROUP: usize = 32;
+/// Rows of `W` unpacked together.
+const TILE: usize = 8;
+/// Rows of `x` that are multiplied together, with two of `W`: eight sums and their operands fit sixteen registers.
+const ROWS: usize = 4;
+
+/// All rows of `x`, for weights of one type.
+pub(super) struct Rows {
+    /// In the order of the lanes, see [`super::quants`].
+    values: Vec<i16>,
+    /// Of each run.
+    scales: Vec<f32>,
+    /// Of each sixteen elements, as rounded; empty for weights without offsets.
+    sums: Vec<f32>,
+}
+
+impl Rows {
+    /// `None` for types that are not multiplied so.
+    pub fn new(x: &[f32], block_type: BlockType) -> Option<Rows> {
+        let mut rows = None;
+        run(Level::Base, block_type, Round { x, rows: &mut rows });
+        rows
+    }
+}
+
+struct Round<'a> {
+    x: &'a [f32],
+    rows: &'a mut Option<Rows>,
+}
+
+impl Kernel for Round<'_> {
+    #[inline(always)]
+    fn run<F: Format, Q: Quants>(self) {
+        if F::RUN == 0 {
+            return;
+        }
+        let length = F::RUN * GROUP;
+        let mut values = vec![0; self.x.len()];
+        let mut rows =
+            Rows { values: Vec::new(), scales: Vec::with_capacity(self.x.len() / length), sums: Vec::new() };
+        for (x, out) in self.x.chunks_exact(length).zip(values.chunks_exact_mut(length)) {
+            let scale = rounded(x, out);
+            rows.scales.push(scale);
+            if F::OFFSETS {
+                let sum = |half: &[i16; 16]| half.iter().map(|v| i32::from(*v)).sum::<i32>() as f32 * scale;
+                rows.sums.extend(out.as_chunks().0.iter().map(sum));
+            }
+            for group in out.as_chunks_mut::<GROUP>().0 {
+                *group = std::array::from_fn(|lane| group[place(lane)]);
+            }
+        }
+        *self.rows = Some(Rows { values, ..rows });
+    }
+}
+
+/// `y[n, wanted] = x[n, cols] · wᵀ` for some rows of a matrix of blocks.
+pub(super) struct Product<'a> {
+    pub w: &'a CpuWeight,
+    pub x: &'a Rows,
+    pub wanted: Range<usize>,
+    pub y: &'a mut [f32],
+}
+
+impl Kernel for Product<'_> {
+    #[inline(always)]
+    fn run<F: Format, Q: Quants>(self) {
+        if F::RUN == 0 {
+            return;
+        }
+        let Product { w, x, wanted, y } = self;
+        let (k, stride) = (w.cols, wanted.len());
+        let mut tile = Tile::new(k, F::RUN);
+        for first in wanted.clone().step_by(TILE) {
+            let rows = TILE.min(wanted.end - first);
+            for row in 0..rows {
+                tile.unpack::<F, Q>(row, w.row_bytes(first + row));
+            }
+            let y = &mut y[first - wanted.start..];
+            if F::OFFSETS {
+                products(Level::Base, &x.sums, &tile.offsets[..rows * k / 16], y, k / 16, stride);
+            } else {
+                y.chunks_mut(stride).for_each(|y| y[..rows].fill(0.0));
+            }
+            tile.multiply(x, rows, y, stride);
+        }
+    }
+}
+
+/// Rows of `W`, unpacked.
+struct Tile {
+    k: usize,
+    /// Elements of a run.
+    run: usize,
+    /// Quants, in the order of the lanes.
+    values: Vec<i16>,
+    /// Of each run.
+    factors: Vec<f32>,
+    /// Of each sixteen elements.
+    offsets: Vec<f32>,
+}
+
+impl Tile {
+    fn new(k: usize, run: usize) -> Tile {
+        let of_each = |elements: usize| vec![0.0; TILE * k / elements];
+        let run = run * GROUP;
+        Tile { k, run, values: vec![0; TILE * k], factors: of_each(run), offsets: of_each(16) }
+    }
+
+    #[inline(always)]
+    fn unpack<F: Format, Q: Quants>(&mut self, row: usize, blocks: &[u8]) {
+        let groups = self.k / GROUP;
+        let values = &mut self.values.as_chunks_mut::<GROUP>().0[row * groups..][..groups];
+        let factors = &mut self.factors[row * groups / F::RUN..][..groups / F::RUN];
+        let halves = &mut self.offsets.as_chunks_mut::<2>().0[row * groups..][..groups];
+        let each = blocks.chunks_exact(F::BYTES).zip(values.chunks_exact_mut(F::GROUPS));
+        let each =
+            each.zip(factors.chunks_exact_mut(F::GROUPS / F::RUN)).zip(halves.chunks_exact_mut(F::GROUPS));
+        for (((block, values), factors), halves) in each {
+            let Scales { factors: scales, offsets } = F::scales::<Q>(block);
+            let unit = F::unit::<Q>(block);
+            factors.fill(unit);
+            // The quotient is a whole number but for its rounding. A unit of 0 makes all weights 0.
+            let times = |scale: f32| (scale / unit).round_ties_even() as i16;
+            for (g, (values, halves)) in values.iter_mut().zip(halves).enumerate() {
+                let (first, last) = if F::HALVES { (2 * g, 2 * g + 1) } else { (g, g) };
+                F::quants::<Q>(block, g).whole([times(scales[first]), times(scales[last])], values);
+                if F::OFFSETS {
+                    *halves = [offsets[first], offsets[last]];
+                }
+            }
+        }
+    }
+
+    /// Adds the products of all of `x` to `y`.
+    fn multiply(&self, x: &Rows, rows: usize, y: &mut [f32], stride: usize) {
+        let all = x.values.chunks(ROWS * self.k).zip(x.scales.chunks(ROWS * self.k / self.run));
+        for ((values, scales), y) in all.zip(y.chunks_mut(ROWS * stride)) {
+            match values.len() / self.k {
+                1 => self.few::<1>(values, scales, rows, y, stride),
+                2 => self.few::<2>(values, scales, rows, y, stride),
+                3 => self.few::<3>(values, scales, rows, y, stride),
+                _ => self.few::<4>(values, scales, rows, y, stride),
+            }
+        }
+    }
+
+    /// Not inlined: compilers of WebAssembly allot registers badly in large functions.
+    #[inline(never)]
+    fn few<const T: usize>(&self, values: &[i16], scales: &[f32], rows: usize, y: &mut [f32], stride: usize) {
+        let runs = self.k / self.run;
+        let x: [Row; T] = std::array::from_fn(|t| Row::of(values, scales, t, self.k, runs));
+        let w = |r: usize| Row::of(&self.values, &self.factors, r, self.k, runs);
+        for r in (0..rows - rows % 2).step_by(2) {
+            add(&sums(self.run, x, [w(r), w(r + 1)]), &mut y[r..], stride);
+        }
+        if rows % 2 == 1 {
+            add(&sums(self.run, x, [w(rows - 1)]), &mut y[rows - 1..], stride);
+        }
+    }
+}
+
+/// A row of whole numbers, with a scale for each of its runs.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    values: &'a [i16],
+    scales: &'a [f32],
+}
+
+impl Row<'_> {
+    #[inline(always)]
+    fn of<'a>(values: &'a [i16], scales: &'a [f32], row: usize, k: usize, runs: usize) -> Row<'a> {
+        Row { values: &values[row * k..][..k], scales: &scales[row * runs..][..runs] }
+    }
+}
+
+#[inline(always)]
+fn add<const T: usize, const R: usize>(sums: &[[f32; R]; T], y: &mut [f32], stride: usize) {
+    for (t, sums) in sums.iter().enumerate() {
+        for (r, sum) in sums.iter().enumerate() {
+            y[t * stride + r] += sum;
+        }
+    }
+}
+
+/// `T` rows of `x` with `R` rows of `W`, whose runs have so many elements. Each sum is made in the same order whatever it is computed
+/// with.
+#[inline(always)]
+fn sums<const T: usize, const R: usize>(run: usize, xs: [Row; T], ws: [Row; R]) -> [[f32; R]; T] {
+    let runs = ws[0].scales.len();
+    let fits = |row: &Row| row.scales.len() == runs && row.values.len() == runs * run;
+    assert!(run % 8 == 0 && xs.iter().all(fits) && ws.iter().all(fits));
+    let mut sums = [[f32x4::ZERO; R]; T];
+    for at in 0..runs {
+        let mut whole = [[i32x4::ZERO; R]; T];
+        for i in (at * run..(at + 1) * run).step_by(8) {
+            let mut w = [i16x8::ZERO; R];
+            for r in 0..R {
+                // SAFETY: that rows are as long was asserted; a check here would cost as much as the product.
+                w[r] = unsafe { load(ws[r].values, i) };
+            }
+            for t in 0..T {
+                let x = unsafe { load(xs[t].values, i) };
+                for r in 0..R {
+                    whole[t][r] += x.dot(w[r]);
+                }
+            }
+        }
+        for t in 0..T {
+            for r in 0..R {
+                // SAFETY: as above.
+                let scale = unsafe { xs[t].scales.get_unchecked(at) * ws[r].scales.get_unchecked(at) };
+                sums[t][r] += f32x4::from_i32x4(whole[t][r]) * f32x4::splat(scale);
+            }
+        }
+    }
+    sums.map(|sums| sums.map(f32x4::reduce_add))
+}
+
+/// Eight numbers from the `i`th on.
+///
+/// # Safety
+/// There must be so many.
+#[inline(always)]
+unsafe fn load(values: &[i16], i: usize) -> i16x8 {
+    i16x8::new(unsafe { values.as_ptr().add(i).cast::<[i16; 8]>().read_unaligned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::weight::CpuStore;
+    use super::*;
+    use crate::model::WeightStore;
+
+    fn waves(n: usize, step: f32) -> Vec<f32> {
+        (0..n).map(|i| (i as f32 * step).sin() * (1.0 + (i % 7) as f32)).collect()
+    }
+
+    fn matrices() -> impl Iterator<Item = (CpuWeight, Vec<f32>)> {
+        let types = BlockType::ALL.into_iter().filter(|t| Rows::new(&[], *t).is_some());
+        types.map(|block_type| {
+            let (rows, cols) = (11, 768);
+            let bytes = block_type.quantize(&waves(rows * cols, 0.37));
+            let mut w = CpuStore.allocate("test", block_type, rows, cols).unwrap();
+            CpuStore.write(&mut w, 0, &bytes).unwrap();
+            let mut values = vec![0.0; rows * cols];
+            block_type.dequantize(&bytes, &mut values);
+            (w, values)
+        })
+    }
+
+    fn multiply(level: Level, w: &CpuWeight, x: &[f32], wanted: Range<usize>) -> Vec<f32> {
+        let mut y = vec![f32::NAN; x.len() / w.cols * wanted.len()];
+        let rows = Rows::new(x, w.block_type).unwrap();
+        run(level, w.block_type, Product { w, x: &rows, wanted, y: &mut y });
+        y
+    }
+
+    #[test]
+    fn products_are_those_of_the_values() {
+        let mut types = 0;
+        for (w, values) in matrices() {
+            types += 1;
+            let x = waves(6 * w.cols, 0.11);
+            for level in Level::all() {
+                let y = multiply(level, &w, &x, 0..w.rows);
+                for (x, y) in x.chunks_exact(w.cols).zip(y.chunks_exact(w.rows)) {
+                    for (row, got) in values.chunks_exact(w.cols).zip(y) {
+                        let products = || row.iter().zip(x).map(|(w, x)| f64::from(*w) * f64::from(*x));
+                        let (expected, size) =
+                            (products().sum::<f64>(), products().map(f64::abs).sum::<f64>());
+                        let right = (f64::from(*got) - expected).abs() <= 6e-6 * size;
+                        assert!(right, "{:?} {level:?}: {got}, not {expected}", w.block_type);
+                    }
+                }
+            }
+        }
+        assert_eq!(types, 6);
+    }
+
+    /// The largest quants and scales, with the largest `x`: sums of a run must fit their 32 bits.
+    #[test]
+    fn nothing_overflows() {
+        for block_type in BlockType::ALL {
+            for (byte, x) in [(0xff, 1.0), (0x80, 1.0), (0x7f, 1.0), (0x80, -1.0), (0xff, -1.0), (0x00, 1.0)]
+            {
+                let cols = 512;
+                let mut bytes = vec![byte; block_type.bytes_of(cols)];
+                bytes
+                    .chunks_exact_mut(block_type.block_bytes())
+                    .for_each(|block| scale_by_one(block_type, block));
+                let x = vec![x; cols];
+                let Some(rows) = Rows::new(&x, block_type) else { continue };
+                let mut w = CpuStore.allocate("test", block_type, 1, cols).unwrap();
+                CpuStore.write(&mut w, 0, &bytes).unwrap();
+                let mut values = vec![0.0; cols];
+                block_type.dequantize(&bytes, &mut values);
+                let expected: f64 = values.iter().zip(&x).map(|(w, x)| f64::from(*w) * f64::from(*x)).sum();
+                let size: f64 = values.iter().map(|w| f64::from(w.abs())).sum();
+                let mut y = [0.0];
+                run(Level::Base, block_type, Product { w: &w, x: &rows, wanted: 0..1, y: &mut y });
+                assert!(
+                    (f64::from(y[0]) - expected).abs() <= 1e-5 * size + 1e-9,
+                    "{block_type:?} {byte}: {y:?}, not {expected}"
+                );
+            }
+        }
+    }
+
+    /// Makes the scales of a block, in half precision, 1.
+    fn scale_by_one(block_type: BlockType, block: &mut [u8]) {
+        let places: &[usize] = match block_type {
+            BlockType::Q4_1 | BlockType::Q5_1 | BlockType::Q4_K | BlockType::Q5_K => &[0, 2],
+            BlockType::Q2_K => &[80, 82],
+            BlockType::Q3_K => &[108],
+            BlockType::Q6_K => &[208],
+            _ => &[0],
+        };
+        for at in places {
+            if let Some(scale) = block.get_mut(*at..at + 2) {
+                scale.copy_from_slice(&0x3c00u16.to_le_bytes());
+            }
+        }
+        // The least quants, of which there are more than of positive ones, times the least scales.
+        if block_type == BlockType::Q6_K && block[0] == 0 {
+            block[192..208].fill(0x80);
+        }
+    }
+
+    #[test]
+    fn a_row_does_not_depend_on_its_neighbours() {
+        for (w, _) in matrices() {
+            let x = waves(7 * w.cols, 0.23);
+            let together = multiply(Level::Base, &w, &x, 0..w.rows);
+            for (x, together) in x.chunks_exact(w.cols).zip(together.chunks_exact(w.rows)) {
+                assert_eq!(multiply(Level::Base, &w, x, 0..w.rows), together, "{:?}", w.block_type);
+                assert_eq!(multiply(Level::Base, &w, x, 3..8), together[3..8], "{:?}", w.block_type);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_and_no_numbers() {
+        for (w, _) in matrices() {
+            let finite = |x: &[f32]| multiply(Level::Base, &w, x, 0..w.rows).iter().all(|y| y.is_finite());
+            assert!(multiply(Level::Base, &w, &vec![0.0; w.cols], 0..w.rows).iter().all(|y| *y == 0.0));
+            for strange in [f32::NAN, f32::INFINITY, f32::MIN_POSITIVE / 8.0] {
+                let mut x = waves(w.cols, 0.5);
+                x[40] = strange;
+                assert_eq!(finite(&x), strange.is_finite(), "{:?} {strange}", w.block_type);
+            }
+        }
+    }
+}
