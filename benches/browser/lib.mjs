@@ -22,9 +22,12 @@ export function sample(info, name, unit, value) {
   console.log(JSON.stringify({ name, backend: info.backend, adapter: info.adapter, unit, value }));
 }
 
-/** Runs `measure({ browser, origin, page })` in a browser of its own, with the package imported in `page`. */
-export async function inFreshBrowser(measure) {
-  const server = await startServer();
+/**
+ * Runs `measure({ browser, origin, page })` in a browser of its own, with the package imported in `page`. `isolated`: where the wasm
+ * backend may have threads.
+ */
+export async function inFreshBrowser(measure, isolated = false) {
+  const server = await startServer({ isolated });
   const browser = await launch();
   try {
     const page = await openPackage(browser, server.origin);

@@ -1,4 +1,4 @@
-// node model.mjs [--backend wasm|webgpu] [--prompt 512,1024] [--decode 64] [--batch 1,4,8,16] [--reps 3]
+// node model.mjs [--backend wasm|webgpu] [--threads 1] [--prompt 512,1024] [--decode 64] [--batch 1,4,8,16] [--reps 3]
 // Prefill, decode, and decode of several sequences at once, in a new browser for each repetition.
 
 import {
@@ -15,21 +15,23 @@ import {
 } from "./lib.mjs";
 import { modelUrl } from "../../tests/browser/lib.mjs";
 
-const o = options({ prompt: "", decode: "", batch: "1,4,8,16" });
+const o = options({ threads: "1", prompt: "", decode: "", batch: "1,4,8,16" });
+const threads = Number(o.threads);
 
 await main(async () => {
   for (let rep = 1; rep <= Number(o.reps); rep += 1) {
     say(`repetition ${rep}`);
-    await inFreshBrowser(repetition);
+    await inFreshBrowser(repetition, threads > 1);
   }
 });
 
 async function repetition({ page }) {
   const start = performance.now();
   const info = await page.evaluate(
-    async ([url, backend]) => (globalThis.engine = await lunette.Engine.load(url, { backend })).info,
-    [modelUrl, o.backend],
+    async ([url, backend, threads]) => (globalThis.engine = await lunette.Engine.load(url, { backend, threads })).info,
+    [modelUrl, o.backend, threads],
   );
+  if (info.threads > 1) info.backend += `, ${info.threads} threads`;
   sample(info, "load", "ms", performance.now() - start);
   say(`${info.name} on ${info.backend}, ${info.adapter}`);
 

@@ -1,6 +1,7 @@
 // All tests of the tarball in one process: tools, Node, policies, Firefox, WebKit, and every example app.
 
 import "./packed/package.test.mjs";
+import "./packed/integrity.test.mjs";
 import "./packed/node.test.mjs";
 import "./packed/llama3.test.mjs";
 import "./packed/overlap.test.mjs";

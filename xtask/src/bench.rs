@@ -34,6 +34,9 @@ pub struct Options {
     /// Sequences that decode together, with commas between [default: 1,4,8,16]
     #[arg(long)]
     batch: Option<String>,
+    /// Threads of the CPU, with commas between for one measurement each [default: natively all, else 1]
+    #[arg(long, value_delimiter = ',')]
+    pub threads: Vec<usize>,
     /// With gpu: on a software adapter, and with a tiny model in place of large ones
     #[arg(long)]
     pub software: bool,
@@ -121,10 +124,13 @@ pub fn bench(options: &Options) -> Result<()> {
         }
         for backend in backends(part, &options.backend) {
             say!("bench: {label} on {}", name(backend));
-            let added = prepare_for(backend, options).and_then(|()| measure(part, backend, options));
-            match added {
-                Ok(samples) => report.add(&label, samples),
-                Err(error) => failures.push(format!("{label} on {}: {error:#}", name(backend))),
+            for threads in threads(part, options) {
+                let added =
+                    prepare_for(backend, options).and_then(|()| measure(part, backend, threads, options));
+                match added {
+                    Ok(samples) => report.add(&label, samples),
+                    Err(error) => failures.push(format!("{label} on {}: {error:#}", name(backend))),
+                }
             }
         }
     }
@@ -150,6 +156,15 @@ fn backends(part: Part, asked: &[Backend]) -> Vec<Backend> {
     known.iter().copied().filter(|backend| asked.is_empty() || asked.contains(backend)).collect()
 }
 
+/// The numbers of threads to measure with; `None` leaves it to the program.
+fn threads(part: Part, options: &Options) -> Vec<Option<usize>> {
+    if part == Part::Model && !options.threads.is_empty() {
+        options.threads.iter().copied().map(Some).collect()
+    } else {
+        vec![None]
+    }
+}
+
 fn prepare_for(backend: Backend, options: &Options) -> Result<()> {
     if backend.in_browser() { prepare(options) } else { Ok(()) }
 }
@@ -160,7 +175,7 @@ fn prepare(options: &Options) -> Result<()> {
     node::packages("tests/browser")
 }
 
-fn measure(part: Part, backend: Backend, options: &Options) -> Result<Vec<Sample>> {
+fn measure(part: Part, backend: Backend, threads: Option<usize>, options: &Options) -> Result<Vec<Sample>> {
     let run = if backend.in_browser() {
         script(&format!("{}.mjs", name(part)), options)?
     } else {
@@ -170,6 +185,7 @@ fn measure(part: Part, backend: Backend, options: &Options) -> Result<Vec<Sample
     };
     let run = run.args(["--backend", backend.name(), "--reps", &options.reps.to_string()]);
     let run = if part == Part::Model { run.args(lengths(options)) } else { run };
+    let run = threads.into_iter().fold(run, |run, threads| run.args(["--threads", &threads.to_string()]));
     samples(&run.output()?)
 }
 

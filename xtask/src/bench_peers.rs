@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 struct Peer {
     /// What `--peers` calls it.
     key: &'static str,
+    /// In tables, with its threads behind it.
     label: &'static str,
     /// Which of ours stands beside it.
     ours: Backend,
@@ -31,24 +32,14 @@ enum Program {
 }
 
 const PEERS: [Peer; 4] = [
-    Peer {
-        key: "wllama",
-        label: "wllama wasm, 1 thread",
-        ours: Backend::Wasm,
-        program: Program::Page(&["wllama"]),
-    },
+    Peer { key: "wllama", label: "wllama wasm", ours: Backend::Wasm, program: Program::Page(&["wllama"]) },
     Peer {
         key: "onnxruntime",
-        label: "onnxruntime-web wasm int8, 1 thread",
+        label: "onnxruntime-web wasm int8",
         ours: Backend::Wasm,
         program: Program::Onnx(&["onnxruntime"], "8"),
     },
-    Peer {
-        key: "native",
-        label: "llama.cpp native, 1 thread",
-        ours: Backend::Wasm,
-        program: Program::Native,
-    },
+    Peer { key: "native", label: "llama.cpp native", ours: Backend::Wasm, program: Program::Native },
     Peer {
         key: "onnxruntime-webgpu",
         label: "onnxruntime-web WebGPU int4",
@@ -65,7 +56,9 @@ fn lengths(backend: Backend) -> [&'static str; 2] {
 /// Adds measurements and ratios; a peer that cannot be had is a failure that the others outlive.
 pub fn measure(options: &Options, report: &mut Report, failures: &mut Vec<String>) -> Result<()> {
     node::packages("benches/peers")?;
-    for backend in [Backend::Wasm, Backend::Webgpu] {
+    let threads = if options.threads.is_empty() { &[1][..] } else { &options.threads };
+    let runs = threads.iter().map(|threads| (Backend::Wasm, *threads)).chain([(Backend::Webgpu, 1)]);
+    for (backend, threads) in runs {
         for rep in 1..=options.reps {
             let mut beside =
                 PEERS.iter().filter(|peer| peer.ours == backend && options.wants(peer)).peekable();
@@ -73,7 +66,7 @@ pub fn measure(options: &Options, report: &mut Report, failures: &mut Vec<String
                 break;
             }
             say!("bench: peers of {}, repetition {rep}", backend.name());
-            let ours = match ours(backend, options) {
+            let ours = match ours(backend, threads, options) {
                 Ok(ours) => ours,
                 Err(error) => {
                     failures.push(format!("ours on {}: {error:#}", backend.name()));
@@ -82,17 +75,27 @@ pub fn measure(options: &Options, report: &mut Report, failures: &mut Vec<String
             };
             report.add("peers", ours.clone());
             for peer in beside {
-                match theirs(peer, options) {
+                match theirs(peer, threads, options) {
                     Ok(theirs) => {
                         report.add("peers", theirs.clone());
-                        report.add("peers, ratios", ratios(peer, &ours, &theirs));
+                        report.add("peers, ratios", ratios(&peer.label(threads), &ours, &theirs));
                     }
-                    Err(error) => failures.push(format!("{}: {error:#}", peer.label)),
+                    Err(error) => failures.push(format!("{}: {error:#}", peer.label(threads))),
                 }
             }
         }
     }
     Ok(())
+}
+
+impl Peer {
+    fn label(&self, threads: usize) -> String {
+        match (self.ours, threads) {
+            (Backend::Webgpu, _) => self.label.into(),
+            (_, 1) => format!("{}, 1 thread", self.label),
+            (_, n) => format!("{}, {n} threads", self.label),
+        }
+    }
 }
 
 impl Options {
@@ -102,19 +105,21 @@ impl Options {
     }
 }
 
-fn ours(backend: Backend, options: &Options) -> Result<Vec<Sample>> {
+fn ours(backend: Backend, threads: usize, options: &Options) -> Result<Vec<Sample>> {
     let [prompt, decode] = lengths(backend);
     let run =
         script("model.mjs", options)?.args(["--backend", backend.name(), "--reps", "1", "--batch", "1"]);
+    let run = run.args(["--threads", &threads.to_string()]);
     samples(&run.args(["--prompt", prompt, "--decode", decode]).output()?)
 }
 
-fn theirs(peer: &Peer, options: &Options) -> Result<Vec<Sample>> {
+fn theirs(peer: &Peer, threads: usize, options: &Options) -> Result<Vec<Sample>> {
     let [prompt, decode] = lengths(peer.ours);
+    let (label, threads) = (peer.label(threads), &threads.to_string());
     let model = options.model()?;
     let page = |arguments: &[&str]| -> Result<Run> {
         let run = Run::new("node").arg(repo::path("benches/peers/peer.mjs")).args(arguments);
-        let run = run.args(["--prompt", prompt, "--decode", decode]);
+        let run = run.args(["--threads", threads, "--prompt", prompt, "--decode", decode]);
         Ok(run.env("CHROME", chrome::chrome()?).env("LUNETTE_MODEL", &model))
     };
     let run = match peer.program {
@@ -122,19 +127,19 @@ fn theirs(peer: &Peer, options: &Options) -> Result<Vec<Sample>> {
         Program::Onnx(arguments, bits) => page(arguments)?.arg("--onnx").arg(onnx(&model, bits)?),
         Program::Native => Run::new(llama::program("benches/peers/native.cpp", &llama::CPU)?)
             .arg(&model)
-            .args(["1", prompt, decode])
+            .args([threads, prompt, decode])
             .env("LLAMA_LIBS", llama::libraries(&llama::CPU)?),
     };
-    let named = |sample: Sample| Sample { backend: peer.label.into(), adapter: String::new(), ..sample };
+    let named = |sample: Sample| Sample { backend: label.clone(), adapter: String::new(), ..sample };
     Ok(samples(&run.output()?)?.into_iter().map(named).collect())
 }
 
 /// How many times as fast, or as much, ours is.
-fn ratios(peer: &Peer, ours: &[Sample], theirs: &[Sample]) -> Vec<Sample> {
+fn ratios(label: &str, ours: &[Sample], theirs: &[Sample]) -> Vec<Sample> {
     let ratio = |their: &Sample| {
         let our = ours.iter().find(|our| (&our.name, &our.unit) == (&their.name, &their.unit))?;
         Some(Sample {
-            name: format!("{}, ours / {}", their.name, peer.label),
+            name: format!("{}, ours / {label}", their.name),
             unit: format!("× in {}", their.unit),
             value: our.value / their.value,
             ..our.clone()

@@ -76,7 +76,7 @@ pub fn build(profile: Profile) -> Result<()> {
     let more = format!("{} {}", file_hash(&built)?, tools.versions);
     let stamp = Stamp::new("wasm", &[], &more)?;
     let out = repo::path("pkg/wasm");
-    if stamp.fresh(&[out.join("lunette.js"), out.join("lunette.d.ts"), out.join("lunette_bg.wasm")]) {
+    if stamp.fresh(&[out.join("lunette.js"), out.join("hash.js"), out.join("lunette_bg.wasm")]) {
         return Ok(());
     }
 
@@ -108,6 +108,9 @@ pub fn build(profile: Profile) -> Result<()> {
         say!("wasm-opt: {:.2} MiB to {:.2} MiB in {took:.0} s", mib(before), mib(after));
     }
     unshare(&out)?;
+    // Beside the module, so that the package can tell a file of another version.
+    let hash = file_hash(&out.join("lunette_bg.wasm"))?;
+    fs::write(out.join("hash.js"), format!("export const SHA256 = \"{hash}\";\n"))?;
     stamp.set()
 }
 

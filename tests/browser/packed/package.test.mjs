@@ -37,7 +37,14 @@ test("the tarball and the wasm file are small", minutes(5), async (t) => {
 test("it holds what it should, and nothing else", minutes(2), async () => {
   const { files } = await tarball();
   const paths = files.map(({ path }) => path);
-  for (const path of ["README.md", "LICENSE-MIT", "LICENSE-APACHE", "wasm/lunette.js", "wasm/lunette_bg.wasm"]) {
+  for (const path of [
+    "README.md",
+    "LICENSE-MIT",
+    "LICENSE-APACHE",
+    "wasm/hash.js",
+    "wasm/lunette.js",
+    "wasm/lunette_bg.wasm",
+  ]) {
     assert.ok(paths.includes(path), path);
   }
   const other = paths.filter((path) => !/^(dist|src|wasm)\/|^(package\.json|README\.md|LICENSE-\w+)$/.test(path));
