@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { shareable } from "../src/worker/memory.js";
+import { afterEach, assert, expect, test, vi } from "vitest";
+import { sharedMemory } from "../src/worker/memory.js";
 
 /** A module that imports `env.memory` of 3 to 200 pages, and exports it and a function that grows it by a page. */
 const module = () =>
@@ -30,8 +30,25 @@ test("a published module has a memory of its own", async () => {
   expect(exports.memory.buffer).toBeInstanceOf(ArrayBuffer);
 });
 
-test("a module that was made shareable takes shared memory of the size that it states", async () => {
-  const { bytes, memory } = shareable(module());
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+/** A system that has at most so many pages of shared memory. */
+function withAtMost(pages: number): void {
+  const limited = new Proxy(WebAssembly.Memory, {
+    construct(Memory, [descriptor]: [WebAssembly.MemoryDescriptor]) {
+      if ((descriptor.maximum ?? 0) > pages) throw new RangeError("out of memory");
+      return new Memory(descriptor);
+    },
+  });
+  vi.stubGlobal("WebAssembly", { ...WebAssembly, Memory: limited });
+}
+
+test("a module takes shared memory of the size that it states", async () => {
+  const bytes = module();
+  const memory = sharedMemory(bytes);
+  assert(memory);
   const exports = await run(bytes, memory);
   expect(exports.grow()).toBe(3);
   expect(exports.memory.buffer).toBeInstanceOf(SharedArrayBuffer);
@@ -39,7 +56,23 @@ test("a module that was made shareable takes shared memory of the size that it s
   expect(() => memory.grow(1)).toThrow();
 });
 
+test("it takes less where there is less, and none where there is none", async () => {
+  withAtMost(60);
+  const bytes = module();
+  const memory = sharedMemory(bytes);
+  vi.unstubAllGlobals();
+  assert(memory);
+  await run(bytes, memory);
+  expect(() => memory.grow(47)).not.toThrow();
+  expect(() => memory.grow(1)).toThrow();
+
+  withAtMost(2);
+  const untouched = module();
+  expect(sharedMemory(untouched)).toBeUndefined();
+  expect(untouched).toEqual(module());
+});
+
 test("another file is refused", () => {
-  expect(() => shareable(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]))).toThrow("does not import a memory");
-  expect(() => shareable(new Uint8Array())).toThrow("does not import a memory");
+  expect(() => sharedMemory(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]))).toThrow("does not import a memory");
+  expect(() => sharedMemory(new Uint8Array())).toThrow("does not import a memory");
 });

@@ -5,15 +5,14 @@ const OWN = 1;
 const SHARED = 3;
 
 /**
- * The module as threads need it: with shared memory. As it is published it takes a memory of its own, so that it runs, and is
- * compiled while it arrives, on pages without cross-origin isolation.
+ * Makes the module one that takes shared memory, and the memory that it needs. As it is published it takes a memory of its own, so
+ * that it runs, and is compiled while it arrives, on pages without cross-origin isolation.
  *
+ * @param bytes the module, of which one byte is changed.
+ * @returns `undefined` where the system has no such memory. Then nothing is changed.
  * @throws {Error} when the bytes are no such module.
  */
-export function shareable(bytes: Uint8Array<ArrayBuffer>): {
-  bytes: Uint8Array<ArrayBuffer>;
-  memory: WebAssembly.Memory;
-} {
+export function sharedMemory(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Memory | undefined {
   const pattern = [...IMPORT, OWN];
   let at = bytes.indexOf(IMPORT[0] ?? 0);
   while (at >= 0 && !pattern.every((byte, i) => bytes[at + i] === byte)) at = bytes.indexOf(IMPORT[0] ?? 0, at + 1);
@@ -21,20 +20,21 @@ export function shareable(bytes: Uint8Array<ArrayBuffer>): {
   const flags = at + IMPORT.length;
   const [initial, next] = leb128(bytes, flags + 1);
   const [maximum] = leb128(bytes, next);
-  const memory = createMemory(initial, maximum);
-  bytes[flags] = SHARED;
-  return { bytes, memory };
+  const memory = create(initial, maximum);
+  if (memory !== undefined) bytes[flags] = SHARED;
+  return memory;
 }
 
 /** A shared memory of at most `maximum` pages. Some systems reserve them all at once, and have less. */
-function createMemory(initial: number, maximum: number): WebAssembly.Memory {
-  for (let most = maximum; ; most >>>= 1) {
+function create(initial: number, maximum: number): WebAssembly.Memory | undefined {
+  for (let most = maximum; most >= initial; most = Math.floor(most / 2)) {
     try {
       return new WebAssembly.Memory({ initial, maximum: most, shared: true });
-    } catch (error) {
-      if (most / 2 < initial) throw error;
+    } catch {
+      // Less may do.
     }
   }
+  return undefined;
 }
 
 /** Reads a number, seven bits a byte. Returns it with the place after it. */

@@ -1,5 +1,5 @@
 import * as generated from "../../wasm/lunette.js";
-import { shareable } from "./memory.js";
+import { sharedMemory } from "./memory.js";
 import type { WasmModule } from "../wire/wasm-contract.js";
 
 /** What a thread needs: the module, and the memory that all its instances share. */
@@ -23,16 +23,22 @@ export interface ThreadPort {
 
 /** Most threads unless more are asked for: beyond, the memory is the limit. */
 const MOST_BY_ITSELF = 16;
+/** How long a load waits for threads, in milliseconds. */
+const PATIENCE = 3000;
 
 const wasm = generated as unknown as WasmModule;
 
 let started = 0;
 let arriving: Promise<unknown> = Promise.resolve();
 
-/** Instantiates the module over shared memory, so that threads can help once a model needs them. */
+/** Instantiates the module over shared memory, if there is some, so that threads can help once a model needs them. */
 export async function instantiateShared(published: Uint8Array<ArrayBuffer>, host: ThreadHost): Promise<void> {
-  const { bytes, memory } = shareable(published);
-  const share = { module: await WebAssembly.compile(bytes), memory };
+  const memory = sharedMemory(published);
+  if (memory === undefined) {
+    await wasm.default({ module_or_path: published });
+    return;
+  }
+  const share = { module: await WebAssembly.compile(published), memory };
   await wasm.default({ module_or_path: share.module, memory });
   wasm.startThreadsBy((wanted = Math.min(host.cores, MOST_BY_ITSELF)) => {
     const missing = wanted - 1 - started;
@@ -42,9 +48,12 @@ export async function instantiateShared(published: Uint8Array<ArrayBuffer>, host
   });
 }
 
-/** Waits for the threads that have been asked for. */
+/** Waits a while for the threads that have been asked for: those that come later help as well. */
 export async function threadsReady(): Promise<void> {
-  await arriving;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)));
+  await Promise.race([arriving, late]);
+  clearTimeout(timer);
 }
 
 async function open(host: ThreadHost, share: Share): Promise<void> {
