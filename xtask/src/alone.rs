@@ -20,9 +20,7 @@ const NEEDED: [&str; 7] = [
 /// Each thing that holds is told to `held`.
 pub fn check(held: &mut dyn FnMut()) -> Result<()> {
     let clone = repo::target().join("alone/lunette");
-    let _ = fs::remove_dir_all(&clone);
-    fs::create_dir_all(clone.with_file_name("")).context("creating a folder for the clone")?;
-    Run::new("git").args(["clone", "--quiet", "--no-hardlinks"]).arg(repo::path("")).arg(&clone).run()?;
+    self::clone(&clone)?;
     for needed in NEEDED {
         let size = fs::metadata(clone.join(needed)).map_or(0, |file| file.len());
         ensure!(size > 0, "a clone has no {needed}: is it committed?");
@@ -33,6 +31,13 @@ pub fn check(held: &mut dyn FnMut()) -> Result<()> {
     ensure!(naming.is_empty(), "these files name a folder beside the repository: {}", naming.join(", "));
     held();
     fs::remove_dir_all(&clone).context("removing the clone")
+}
+
+/// Clones what is committed into a folder, in place of what is there.
+pub fn clone(folder: &Path) -> Result<()> {
+    let _ = fs::remove_dir_all(folder);
+    fs::create_dir_all(folder.with_file_name("")).context("creating a folder for the clone")?;
+    Run::new("git").args(["clone", "--quiet", "--no-hardlinks"]).arg(repo::path("")).arg(folder).run()
 }
 
 /// Tracked files of a clone that hold `text`.

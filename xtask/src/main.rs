@@ -19,6 +19,7 @@ mod links;
 mod model;
 mod pkg;
 mod repo;
+mod reproduce;
 mod run;
 mod screenshots;
 mod setup;
@@ -74,6 +75,8 @@ enum Task {
         #[arg(long)]
         dev: bool,
     },
+    /// Build the package from two folders, and see that both are the same to the byte
+    Reproduce,
     /// Give every reader of files inputs that are made to do harm
     Fuzz(fuzz::Options),
     /// Measure speed and memory
@@ -105,6 +108,7 @@ fn main() -> ExitCode {
         Task::Audit(options) => audit::audit(&options),
         Task::Docs => pkg::reference(),
         Task::Build { dev } => pkg::build(if dev { wasm::Profile::Dev } else { wasm::Profile::Release }),
+        Task::Reproduce => reproduce::check(),
         Task::Fuzz(options) => fuzz::fuzz(&options),
         Task::Bench(options) => bench::bench(&options),
         Task::Synth(options) => synth::synth(&options),

@@ -111,6 +111,7 @@ pub fn build(profile: Profile) -> Result<()> {
     // Beside the module, so that the package can tell a file of another version.
     let hash = file_hash(&out.join("lunette_bg.wasm"))?;
     fs::write(out.join("hash.js"), format!("export const SHA256 = \"{hash}\";\n"))?;
+    fs::write(out.join("hash.d.ts"), "export const SHA256: string;\n")?;
     stamp.set()
 }
 
