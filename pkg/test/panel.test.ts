@@ -43,7 +43,9 @@ beforeEach(() => {
 describe("Panel", () => {
   it("combines scores by vote and mean, and keeps what each judge said", async () => {
     const said = [score(2, { 1: 0.25, 2: 0.75 }), score(1, { 1: 1, 2: 0 }), score(2, { 1: 0.25, 2: 0.75 })] as const;
-    const judges = await Promise.all(said.map((answer) => judgeThatSays(answer).then(({ judge }) => judge)));
+    const judges = [];
+    // One by one: of imports at the same time, not all are given the mock.
+    for (const answer of said) judges.push((await judgeThatSays(answer)).judge);
     const combined = await Panel.of(judges).score(TASK);
     expect(combined).toMatchObject({
       score: 2,
@@ -75,7 +77,9 @@ describe("Panel", () => {
 
   it("combines preferences", async () => {
     const said = [preference("a", 0.875), preference("b", 0.375)];
-    const judges = await Promise.all(said.map((answer) => judgeThatSays(answer).then(({ judge }) => judge)));
+    const judges = [];
+    // One by one: of imports at the same time, not all are given the mock.
+    for (const answer of said) judges.push((await judgeThatSays(answer)).judge);
     expect(await Panel.of(judges).compare(PAIR, { ties: true })).toEqual({
       winner: "a",
       probabilityA: 0.625,
