@@ -55,7 +55,22 @@ export async function provideWebGpu(insist: boolean): Promise<void> {
   provided = true;
   const WorkerGlobalScope = { [Symbol.hasInstance]: (value: unknown) => value === globalThis };
   Object.assign(globalThis, dawn.globals, { WorkerGlobalScope });
+  acceptSharedMemory(dawn.globals["GPUQueue"] as { prototype: GPUQueue });
   Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true });
+}
+
+/** What of WebGPU's queue is used here. */
+interface GPUQueue {
+  writeBuffer(buffer: unknown, offset: number, data: Uint8Array, ...range: number[]): void;
+}
+
+/** Copies what lies in shared memory, as the engine's numbers do: Dawn refuses it in Node. */
+function acceptSharedMemory({ prototype }: { prototype: GPUQueue }): void {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the queue below
+  const { writeBuffer } = prototype;
+  prototype.writeBuffer = function (buffer, offset, data, ...range) {
+    writeBuffer.call(this, buffer, offset, data.buffer instanceof ArrayBuffer ? data : data.slice(), ...range);
+  };
 }
 
 /** Imports by a name that bundlers do not follow: the package is optional and has a native module. */

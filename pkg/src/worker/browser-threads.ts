@@ -9,7 +9,7 @@ interface WorkerScope extends EventTarget {
   name: string;
   location: { href: string };
   /** Undefined on a page. */
-  importScripts?: () => void;
+  importScripts?: unknown;
   postMessage(message: unknown): void;
 }
 
@@ -32,29 +32,26 @@ export function helpIfAsked(): boolean {
 }
 
 /** Kept: a browser may end a worker that nobody refers to. */
-const workers: Worker[] = [];
+const workers = new Set<Worker>();
 
+/** As a module, and else as a bundler's script without imports. A worker cannot find out which of them it is itself. */
 function open(share: Share): Promise<void> {
-  const worker = new Worker(scope.location.href, { name: NAME, type: isModule() ? "module" : "classic" });
-  workers.push(worker);
+  return start(share, "module").catch(() => start(share, "classic"));
+}
+
+function start(share: Share, type: WorkerType): Promise<void> {
+  const worker = new Worker(scope.location.href, { name: NAME, type });
+  workers.add(worker);
   return new Promise((resolve, reject) => {
     worker.onmessage = () => {
       resolve();
     };
     worker.onerror = (event) => {
       event.preventDefault();
+      worker.terminate();
+      workers.delete(worker);
       reject(new Error(event.message));
     };
     worker.postMessage(share);
   });
-}
-
-/** Whether this worker is a module, which has the function but may not call it. */
-function isModule(): boolean {
-  try {
-    scope.importScripts?.();
-    return false;
-  } catch {
-    return true;
-  }
 }
