@@ -205,7 +205,7 @@ fn add<const T: usize, const R: usize>(sums: &[[f32; R]; T], y: &mut [f32], stri
 fn sums<const T: usize, const R: usize>(run: usize, xs: [Row; T], ws: [Row; R]) -> [[f32; R]; T] {
     let runs = ws[0].scales.len();
     let fits = |row: &Row| row.scales.len() == runs && row.values.len() == runs * run;
-    assert!(run % 8 == 0 && xs.iter().all(fits) && ws.iter().all(fits));
+    assert!(run.is_multiple_of(8) && xs.iter().all(fits) && ws.iter().all(fits));
     let mut sums = [[f32x4::ZERO; R]; T];
     for at in 0..runs {
         let mut whole = [[i32x4::ZERO; R]; T];
