@@ -1,8 +1,10 @@
 // Every example app, with the package from its tarball: built, served by a plain static host, opened in a real browser.
 
 import assert from "node:assert/strict";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { isolation } from "../lib.mjs";
 import { minutes } from "../session.mjs";
 import { project, run } from "../tarball.mjs";
 import { newPage } from "./chromium.mjs";
@@ -19,9 +21,18 @@ const APPS = [
   ["next", "out", "/apps/next/"],
 ];
 
-/** Opens the app at `url`, presses its button, and waits for the verdict. */
-export async function verdictOf(url) {
+/** Opens the app at `url`, presses its button, and waits for the verdict. Returns the number of threads too. */
+async function verdictOf(url) {
   const page = await newPage();
+  await page.addInitScript(() => {
+    // What the engine's worker says of the model that it has loaded.
+    globalThis.Worker = class extends Worker {
+      constructor(...given) {
+        super(...given);
+        this.addEventListener("message", ({ data }) => (globalThis.threads ??= data.value?.threads));
+      }
+    };
+  });
   const said = [];
   page.on("console", (message) => said.push(`${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => said.push(`error: ${error.message}`));
@@ -33,7 +44,7 @@ export async function verdictOf(url) {
     const text = await output.innerText();
     assert.match(text, /^\{/, text);
     assert.deepEqual(said, [], "nothing to warn of");
-    return JSON.parse(text);
+    return { verdict: JSON.parse(text), threads: await page.evaluate(() => globalThis.threads) };
   } finally {
     await page.close();
   }
@@ -46,13 +57,20 @@ describe("example apps", { concurrency: 2 }, () => {
       const app = await project(name, name);
       const env = { BASE_PATH: base.slice(0, -1), NEXT_TELEMETRY_DISABLED: "1" };
       if (folder !== ".") await run("npm", ["run", "build"], app, env);
-      const host = await serve(join(app, folder), { base });
-      try {
-        isGolden(await verdictOf(host.url));
-        const outside = host.requests.filter((path) => !path.startsWith(base));
-        assert.deepEqual(outside, [], "everything is found below the app's own path");
-      } finally {
-        host.close();
+      for (const [headers, threads] of [
+        [{}, 1],
+        [isolation, Math.min(availableParallelism(), 16)],
+      ]) {
+        const host = await serve(join(app, folder), { base, headers });
+        try {
+          const found = await verdictOf(host.url);
+          isGolden(found.verdict);
+          assert.equal(found.threads, threads);
+          const outside = host.requests.filter((path) => !path.startsWith(base));
+          assert.deepEqual(outside, [], "everything is found below the app's own path");
+        } finally {
+          host.close();
+        }
       }
     });
   }
