@@ -1,10 +1,11 @@
 //! Values and errors between Rust and JavaScript.
 
 use crate::{Error, Result};
-use js_sys::{Object, Reflect};
+use js_sys::{Object, Promise, Reflect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::future_to_promise;
 
 /// A JavaScript `Error` with the error's `code`.
 pub(super) fn thrown(error: Error) -> JsValue {
@@ -42,4 +43,9 @@ pub(super) fn plain<T: Serialize>(value: &T) -> Result<JsValue> {
     value
         .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
         .map_err(|e| Error::Internal(format!("a result could not be passed on: {e}")))
+}
+
+/// A long call as JavaScript awaits it.
+pub(super) fn promise(work: impl Future<Output = Result<JsValue>> + 'static) -> Promise {
+    future_to_promise(async move { work.await.map_err(thrown) })
 }

@@ -1,6 +1,5 @@
-use super::convert::{argument, plain, thrown};
+use super::convert::{argument, plain, promise, thrown};
 use super::host::{HostControl, HostModel, text_callback};
-use super::tasks::promise;
 use crate::Error;
 use crate::engine::{AdapterChoice, Engine, GenerateOptions, LoadOptions, LoadPlan, OnRecovery, Prompt};
 use crate::model::Adapter;

@@ -1,9 +1,8 @@
 //! The judge's tasks, for JavaScript.
 
-use super::convert::{argument, plain};
+use super::convert::{argument, plain, promise};
 use super::engine::WasmEngine;
 use super::host::{HostControl, placed_text_callback};
-use super::tasks::promise;
 use crate::judge::{Judge, JudgeOptions};
 use crate::{Error, Result};
 use js_sys::{Function, Promise};

@@ -10,7 +10,6 @@ mod parse;
 mod reward;
 mod rows;
 mod statistics;
-mod tasks;
 mod threads;
 
 use wasm_bindgen::prelude::*;

@@ -1,9 +1,8 @@
 //! The reward model, for JavaScript.
 
-use super::convert::{argument, plain};
+use super::convert::{argument, plain, promise};
 use super::engine::WasmEngine;
 use super::host::HostControl;
-use super::tasks::promise;
 use crate::reward::{RewardOptions, RewardTask};
 use crate::{Error, Result};
 use js_sys::{Float32Array, Promise};
