@@ -127,14 +127,9 @@ fn columns<F: Format, Q: Quants, const T: usize>(blocks: &[u8], x: &[Rounded], y
 mod tests {
     use super::super::kernel::run;
     use super::super::vector::Level;
-    use super::super::weight::CpuStore;
+    use super::super::weight::{example, waves};
     use super::*;
-    use crate::model::WeightStore;
     use crate::quant::BlockType;
-
-    fn waves(n: usize, step: f32) -> Vec<f32> {
-        (0..n).map(|i| (i as f32 * step).sin() * (1.0 + (i % 7) as f32)).collect()
-    }
 
     fn multiply(level: Level, w: &CpuWeight, x: &[f32]) -> Vec<f32> {
         let mut y = vec![1.0; x.len() / w.cols * w.rows];
@@ -149,15 +144,7 @@ mod tests {
 
     fn matrices() -> impl Iterator<Item = (CpuWeight, Vec<f32>)> {
         let quantized = BlockType::ALL.into_iter().filter(|t| t.block_len() > 1);
-        quantized.map(|block_type| {
-            let (rows, cols) = (7, 768);
-            let bytes = block_type.quantize(&waves(rows * cols, 0.37));
-            let mut w = CpuStore.allocate("test", block_type, rows, cols).unwrap();
-            CpuStore.write(&mut w, 0, &bytes).unwrap();
-            let mut values = vec![0.0; rows * cols];
-            block_type.dequantize(&bytes, &mut values);
-            (w, values)
-        })
+        quantized.map(|block_type| example(block_type, 7, 768))
     }
 
     #[test]

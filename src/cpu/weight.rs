@@ -53,6 +53,23 @@ pub(super) fn data_bytes(block_type: BlockType, rows: usize, cols: usize) -> u64
     rows as u64 * row
 }
 
+/// A matrix of a type for tests, and its values.
+#[cfg(test)]
+pub(super) fn example(block_type: BlockType, rows: usize, cols: usize) -> (CpuWeight, Vec<f32>) {
+    let bytes = block_type.quantize(&waves(rows * cols, 0.37));
+    let mut w = CpuStore.allocate("test", block_type, rows, cols).unwrap();
+    CpuStore.write(&mut w, 0, &bytes).unwrap();
+    let mut values = vec![0.0; rows * cols];
+    block_type.dequantize(&bytes, &mut values);
+    (w, values)
+}
+
+/// Numbers of many sizes for tests.
+#[cfg(test)]
+pub(super) fn waves(n: usize, step: f32) -> Vec<f32> {
+    (0..n).map(|i| (i as f32 * step).sin() * (1.0 + (i % 7) as f32)).collect()
+}
+
 /// Keeps weights in memory.
 #[derive(Default)]
 pub struct CpuStore;

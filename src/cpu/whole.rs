@@ -244,25 +244,13 @@ unsafe fn load(values: &[i16], i: usize) -> i16x8 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::weight::CpuStore;
+    use super::super::weight::{CpuStore, example, waves};
     use super::*;
     use crate::model::WeightStore;
 
-    fn waves(n: usize, step: f32) -> Vec<f32> {
-        (0..n).map(|i| (i as f32 * step).sin() * (1.0 + (i % 7) as f32)).collect()
-    }
-
     fn matrices() -> impl Iterator<Item = (CpuWeight, Vec<f32>)> {
         let types = BlockType::ALL.into_iter().filter(|t| Rows::new(&[], *t).is_some());
-        types.map(|block_type| {
-            let (rows, cols) = (11, 768);
-            let bytes = block_type.quantize(&waves(rows * cols, 0.37));
-            let mut w = CpuStore.allocate("test", block_type, rows, cols).unwrap();
-            CpuStore.write(&mut w, 0, &bytes).unwrap();
-            let mut values = vec![0.0; rows * cols];
-            block_type.dequantize(&bytes, &mut values);
-            (w, values)
-        })
+        types.map(|block_type| example(block_type, 11, 768))
     }
 
     fn multiply(level: Level, w: &CpuWeight, x: &[f32], wanted: Range<usize>) -> Vec<f32> {
