@@ -6,6 +6,7 @@ const names = (...names) => Object.fromEntries(names.map((name) => [name, "reado
 const NODE = names("Buffer", "URL", "clearTimeout", "console", "process", "setTimeout");
 const PAGE = names(
   "AbortController",
+  "Blob",
   "DataTransfer",
   "File",
   "PerformanceObserver",
@@ -23,5 +24,7 @@ const PAGE = names(
   "performance",
 );
 const WEBGPU = names("GPUAdapter", "GPUBuffer", "GPUDevice", "GPUOutOfMemoryError", "GPUQueue");
+// Of pages that soak.mjs opens.
+const SOAK = names("desk", "soak", "wasmBytes");
 
-export default [js.configs.recommended, { languageOptions: { globals: { ...NODE, ...PAGE, ...WEBGPU } } }];
+export default [js.configs.recommended, { languageOptions: { globals: { ...NODE, ...PAGE, ...WEBGPU, ...SOAK } } }];

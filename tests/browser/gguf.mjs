@@ -145,10 +145,10 @@ export function tinyTensors(blocks = 1, width = WIDTH, tokens = tinyMetadata()["
 }
 
 /** A model that can judge: with room for a prompt, and norms that let signals through. `chatTemplate`: `null` for none. */
-export function tinyJudge(chatTemplate = CHAT_TEMPLATE) {
-  const metadata = { ...tinyMetadata(), "llama.context_length": u32(4096) };
+export function tinyJudge({ chatTemplate = CHAT_TEMPLATE, blocks = 1 } = {}) {
+  const metadata = { ...tinyMetadata(blocks), "llama.context_length": u32(4096) };
   if (chatTemplate !== null) metadata["tokenizer.chat_template"] = string(chatTemplate);
-  const tensors = tinyTensors().map((tensor) => (tensor.name.includes("norm") ? { ...tensor, around: 1 } : tensor));
+  const tensors = tinyTensors(blocks).map((tensor) => (tensor.name.includes("norm") ? { ...tensor, around: 1 } : tensor));
   return gguf(metadata, tensors).file;
 }
 

@@ -6,6 +6,7 @@ import "./arrival.test.mjs";
 import "./storage.test.mjs";
 import "./memory.test.mjs";
 import "./recovery.test.mjs";
+import "./soak.test.mjs";
 import "./room.test.mjs";
 import "./golden.test.mjs";
 import "./threads.test.mjs";

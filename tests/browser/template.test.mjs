@@ -36,8 +36,8 @@ async function use(source, options = {}) {
 describe("a chat template of the caller's", () => {
   before(async () => {
     const { files } = await server();
-    files.set("bare.gguf", tinyJudge(null));
-    files.set("broken.gguf", tinyJudge("{{ raise_exception('broken') }}"));
+    files.set("bare.gguf", tinyJudge({ chatTemplate: null }));
+    files.set("broken.gguf", tinyJudge({ chatTemplate: "{{ raise_exception('broken') }}" }));
     files.set("whole.gguf", tinyJudge());
   });
 

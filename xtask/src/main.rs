@@ -12,6 +12,7 @@ mod browser;
 mod check;
 mod cluster;
 mod demo;
+mod drill;
 mod fuzz;
 mod golden;
 mod gpu_kit;
@@ -23,6 +24,7 @@ mod reproduce;
 mod run;
 mod screenshots;
 mod setup;
+mod soak;
 mod stamp;
 mod suites;
 mod synth;
@@ -77,6 +79,10 @@ enum Task {
     },
     /// Build the package from two folders, and see that both are the same to the byte
     Reproduce,
+    /// Plant faults on purpose, and see that the tests notice each
+    Drill,
+    /// Judge at random among faults of all kinds, and look after each minute whether anything is left over
+    Soak(soak::Options),
     /// Give every reader of files inputs that are made to do harm
     Fuzz(fuzz::Options),
     /// Measure speed and memory
@@ -100,6 +106,8 @@ enum Task {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Demo { port, no_open } => demo::serve(port, !no_open),
+        Task::Drill => drill::drill(),
+        Task::Soak(options) => soak::soak(&options),
         Task::Verdict { backend, json } => verdict::verdict(backend, json),
         Task::Test(options) => {
             return if test::test(&options) { ExitCode::SUCCESS } else { ExitCode::FAILURE };

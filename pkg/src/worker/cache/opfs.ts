@@ -35,7 +35,7 @@ export async function openOpfs(): Promise<Storage> {
     await probe(folder);
     return { store: new OpfsStore(folder, storage, locks) };
   } catch (error) {
-    return { missing: `this browser refuses (as private windows do): ${(error as Error).message}` };
+    return { missing: `this browser refuses (as private windows do): ${(error as Error).message.replace(/\.$/u, "")}` };
   }
 }
 
