@@ -3,8 +3,9 @@
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
 use lunette::engine::{Backend, DEFAULT_BATCH};
-use lunette::judge::{JudgeOptions, Schedule, ThinkingChoice, Truncate};
-use serde::Serialize;
+use lunette::judge::{Defence, JudgeOptions, Method, Schedule, ThinkingChoice, Truncate};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -58,9 +59,8 @@ pub struct PromptArguments {
     /// Orders in which the rubric's levels or labels are listed, each with a prompt of its own
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub rubric_orders: usize,
-    /// Of a comparison: only the order given
-    #[arg(long)]
-    pub one_order: bool,
+    #[command(flatten)]
+    pub pairs: PairArguments,
     /// Text for people, with control tokens in ⟦double brackets⟧, in place of JSON lines
     #[arg(long)]
     pub plain: bool,
@@ -137,7 +137,7 @@ pub struct RankTableArguments {
 }
 
 /// How two responses are compared.
-#[derive(Args, Clone, Copy)]
+#[derive(Args, Clone, Copy, Default)]
 pub struct PairArguments {
     /// Judge only the order given: half the work, and the position of a response counts
     #[arg(long)]
@@ -145,11 +145,32 @@ pub struct PairArguments {
     /// Where the two orders disagree, call it a tie
     #[arg(long, conflicts_with = "one_order")]
     pub ties: bool,
+    /// `pairwise`: both responses in one prompt, in both orders; `pointwise`: each alone, so that none stands first [default: as
+    /// the adapter was trained, else pairwise]
+    #[arg(long, value_enum)]
+    pub method: Option<MethodName>,
 }
 
 impl PairArguments {
     pub fn set(&self, options: &mut JudgeOptions) {
         (options.both_orders, options.ties) = (!self.one_order, self.ties);
+        options.method = self.method.map(Method::from);
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MethodName {
+    Pairwise,
+    Pointwise,
+}
+
+impl From<MethodName> for Method {
+    fn from(name: MethodName) -> Method {
+        match name {
+            MethodName::Pairwise => Method::Pairwise,
+            MethodName::Pointwise => Method::Pointwise,
+        }
     }
 }
 
@@ -277,9 +298,29 @@ pub struct ReadingArguments {
     /// What the adapter adds is multiplied by this
     #[arg(long, value_name = "SCALE", default_value_t = 1.0, allow_negative_numbers = true)]
     pub adapter_scale: f32,
+    /// Against responses that are out for a better verdict: `mark` begins each of their lines with a bar, `remind` says behind them
+    /// that only the rubric counts
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_enum)]
+    pub defences: Vec<DefenceName>,
     /// What to shorten where a row is too long for the model [default: nothing, it is an error]
     #[arg(long, value_name = "FIELD")]
     pub truncate: Option<Cut>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DefenceName {
+    Mark,
+    Remind,
+}
+
+impl From<DefenceName> for Defence {
+    fn from(name: DefenceName) -> Defence {
+        match name {
+            DefenceName::Mark => Defence::Mark,
+            DefenceName::Remind => Defence::Remind,
+        }
+    }
 }
 
 #[derive(Args)]

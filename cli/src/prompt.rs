@@ -26,7 +26,8 @@ pub fn show(arguments: PromptArguments) -> Result<Exit, Stop> {
         Asked::Chat => None,
     };
     let (mut options, _) = run::options(&arguments.reading)?;
-    (options.rubric_orders, options.both_orders) = (arguments.rubric_orders, !arguments.one_order);
+    options.rubric_orders = arguments.rubric_orders;
+    arguments.pairs.set(&mut options);
     if let Some(task) = &task {
         options.check(task.kind())?;
     }

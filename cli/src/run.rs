@@ -183,8 +183,8 @@ impl Run {
         let (task, rubric, template, reading) = match &self.asked {
             Asked::Judging(judging) => {
                 let Judging { task, options, template, reading } = &**judging;
-                let JudgeOptions { rubric_orders, both_orders, ties, .. } = options;
-                let reading = json!([reading, rubric_orders, both_orders, ties, beside(load)]);
+                let JudgeOptions { rubric_orders, method, both_orders, ties, .. } = options;
+                let reading = json!([reading, rubric_orders, method, both_orders, ties, beside(load)]);
                 (task.name(), task.rubric(), &template[..], reading)
             }
             Asked::Rewarding(asked) => ("reward", Value::Null, "", json!([asked.settings(), beside(load)])),
@@ -261,6 +261,7 @@ pub fn options(reading: &ReadingArguments) -> Result<(JudgeOptions, String), Sto
         temperature: reading.temperature,
         seed: reading.seed,
         samples: reading.samples,
+        defences: reading.defences.iter().copied().map(Into::into).collect(),
         truncate: reading.truncate.map(Into::into),
         template,
         adapter: AdapterChoice::First { scale: reading.adapter_scale },

@@ -33,7 +33,17 @@ function score(value: number, distribution: Record<string, number>): ScoreVerdic
 
 function preference(winner: "a" | "b" | "tie", probabilityA: number): PreferenceVerdict {
   const { usage, timing } = verdict(1, null);
-  return { winner, probabilityA, consistent: true, orders: [], outside: 0, critique: null, usage, timing };
+  return {
+    method: "pairwise",
+    winner,
+    probabilityA,
+    consistent: true,
+    orders: [],
+    outside: 0,
+    critique: null,
+    usage,
+    timing,
+  };
 }
 
 beforeEach(() => {

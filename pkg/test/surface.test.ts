@@ -250,12 +250,14 @@ describe("the judge's other tasks", () => {
     await judge.classify({ ...subject, rubric: labels }, { ...options, rubricOrders: 2 });
     await judge.classifyMany({ ...subject, rubrics: [labels] });
     await judge.compare(pair, { ...options, bothOrders: false, ties: true });
+    await judge.compare(pair, { method: "pointwise" });
     await judge.rank({ ...pair, responses: ["a", "b"], schedule: "swiss" } as never, { ties: true });
     expect(engine.judge.mock.calls.map((call) => call.slice(0, 3))).toEqual([
       ["scoreMany", { ...subject, rubrics: [scale, scale] }, options],
       ["classify", { ...subject, rubric: labels }, { ...options, rubricOrders: 2 }],
       ["classifyMany", { ...subject, rubrics: [labels] }, {}],
       ["compare", pair, { ...options, bothOrders: false, ties: true }],
+      ["compare", pair, { method: "pointwise" }],
       ["rank", { input: "q", responses: ["a", "b"], criteria: "?", schedule: "swiss" }, { ties: true }],
     ]);
   });

@@ -182,6 +182,7 @@ expectTypeOf<lunette.JudgeOptions>().toEqualTypeOf<{
   samples?: number;
   rubricOrders?: number;
   template?: "selene" | "rubric-first" | (string & {}) | lunette.Template;
+  defences?: ("mark" | "remind")[];
   truncate?: "response" | "context";
   thinking?: "off" | "auto" | { maxTokens: number };
   onToken?: (text: string, place: { part: "thinking" | "critique"; index: number }) => void;
@@ -197,6 +198,7 @@ expectTypeOf<lunette.ScoreVerdict>().toEqualTypeOf<{
   critique: string | null;
   usage: { promptTokens: number; cachedTokens: number; completionTokens: number };
   reliability?: lunette.Reliability;
+  warnings?: ("imitates-template" | "hidden-text")[];
   truncatedTokens?: number;
   timing: { prefillMs: number; decodeMs: number; totalMs: number };
 }>();

@@ -125,6 +125,11 @@ impl Engine {
         choice.among(&self.info.lora_adapters, self.head)
     }
 
+    /// What an adapter's file says under a key of its metadata.
+    pub fn adapter_says(&self, adapter: Chosen, key: &str) -> Option<&str> {
+        self.config.adapters.metadata(adapter)?.str(key)
+    }
+
     /// Makes `sequence` hold exactly `tokens`, computing only what neither it nor the prefix tree holds already, and
     /// returns the logits `[vocab]` after the last token, with the number of tokens that were not computed again.
     /// After an error the sequence is empty.

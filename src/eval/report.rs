@@ -238,6 +238,10 @@ pub struct Effect {
     pub shift: Option<Estimate>,
     /// The share of rows whose answer is another one after the change.
     pub changed: Option<Estimate>,
+    /// Of attacks: the share of rows that have a better verdict after it, of those that could have one: a higher score, a label that
+    /// passes, a win.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raised: Option<Estimate>,
     /// Where the response was replaced by nothing: how often that passes or wins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passed: Option<Estimate>,

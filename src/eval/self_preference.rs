@@ -46,6 +46,7 @@ pub(super) fn self_preference(sample: &Sample, settings: &Settings) -> Option<Ef
         sentence: sentence(sample.task, shift.as_ref()),
         shift,
         changed: None,
+        raised: None,
         passed: None,
         preferred: None,
     })

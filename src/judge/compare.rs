@@ -2,9 +2,10 @@
 
 use super::Judge;
 use super::field;
-use super::options::Kind;
+use super::options::{Kind, Method};
 use super::reading::Reader;
 use super::serialize::is_zero;
+use super::suspicion::{Warning, warnings};
 use super::task::CompareTask;
 use super::texts::Texts;
 use super::verdict::{Reliability, Tally, sum, timing};
@@ -37,19 +38,23 @@ impl Winner {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PreferenceVerdict {
+    pub method: Method,
     pub winner: Winner,
     /// The probability that A is the better one, out of A and B: the mean over the orders.
     pub probability_a: f64,
     /// Whether both orders name the same winner; `None` where only one was judged.
     pub consistent: Option<bool>,
-    /// The order given, then the reverse.
+    /// The order given, then the reverse. Pointwise: the reading of A, then that of B, with one probability for both.
     pub orders: Vec<OrderVerdict>,
     /// The mean probability of everything that is neither.
     pub outside: f64,
-    /// Thought and critique of the first order that agrees with the winner.
+    /// Thought and critique of the first order that agrees with the winner; pointwise, those of the winner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking: Option<String>,
     pub critique: Option<String>,
+    /// What to know about the texts that were judged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// Tokens that were cut off the task's texts, where `truncate` allowed it.
     #[serde(skip_serializing_if = "is_zero")]
     pub truncated_tokens: usize,
@@ -65,6 +70,9 @@ pub struct OrderVerdict {
     pub first: Winner,
     pub winner: Winner,
     pub probability_a: f64,
+    /// Pointwise: the probability that the response is good, out of good and poor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub good: Option<f64>,
     pub outside: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking: Option<String>,
@@ -89,6 +97,9 @@ impl Judge<'_> {
     ) -> Result<PreferenceVerdict> {
         let start = Instant::now();
         check_criteria(criteria)?;
+        if self.options.method(self.engine)? == Method::Pointwise {
+            return self.compare_pointwise(texts, criteria, stream).await;
+        }
         let reader = self.reader(Kind::Compare)?;
         let given = self.in_order(&reader, texts, criteria, Some(stream));
         let swapped_texts = texts.swapped();
@@ -102,7 +113,8 @@ impl Judge<'_> {
         };
         let truncated_tokens = cut.max(second.as_ref().map_or(0, |second| second.1));
         let tallies: Vec<Tally> = [first].into_iter().chain(second.map(|second| second.0)).collect();
-        Ok(self.preference(tallies, truncated_tokens, milliseconds(start)))
+        let warnings = warnings(&reader.template, texts);
+        Ok(PreferenceVerdict { warnings, ..self.preference(tallies, truncated_tokens, milliseconds(start)) })
     }
 
     async fn in_order(
@@ -137,6 +149,7 @@ impl Judge<'_> {
                 first,
                 winner: better(a, b),
                 probability_a: a / (a + b),
+                good: None,
                 outside: tally.outside,
                 thinking: tally.thinking,
                 critique: tally.critique,
@@ -153,6 +166,7 @@ impl Judge<'_> {
         };
         let agreeing = orders.iter().find(|order| order.winner == winner).or(orders.first());
         PreferenceVerdict {
+            method: Method::Pairwise,
             winner,
             probability_a: for_a / count,
             consistent,
@@ -160,6 +174,7 @@ impl Judge<'_> {
             critique: agreeing.and_then(|order| order.critique.clone()),
             orders,
             outside,
+            warnings: Vec::new(),
             truncated_tokens,
             usage,
             timing: timing(total_ms, decode_ms),
@@ -188,7 +203,7 @@ pub(super) fn check_criteria(criteria: &str) -> Result<()> {
 }
 
 /// Whoever has more; a tie only where both have exactly the same, as two equal responses in both orders.
-fn better(a: f64, b: f64) -> Winner {
+pub(super) fn better(a: f64, b: f64) -> Winner {
     match a.total_cmp(&b) {
         std::cmp::Ordering::Greater => Winner::A,
         std::cmp::Ordering::Less => Winner::B,

@@ -1,20 +1,22 @@
 //! The judge: tasks in, verdicts with their probability distributions out.
 //!
-//! A task's texts and its rubric become the fields of a template (`field`, `template`), a reading of the rendered prompt
+//! A task's texts and its rubric become the fields of a template (`field`, `template`, `defence`), a reading of the rendered prompt
 //! gives a thought, a critique and a distribution over the labels (`thinking`, `reading`, `distribution`), and one or
-//! more readings become a verdict (`verdict`, `score`, `compare`, `rank`). `prompt` shows what the model would be given.
-//! What needs no model stands beside it: rankings (`ranking`, `bradley_terry`, `schedule`), panels of several judges
+//! more readings become a verdict (`verdict`, `score`, `compare`, `pointwise`, `rank`). `prompt` shows what the model would be given.
+//! `suspicion` names what in the texts asks for care. What needs no model stands beside it: rankings (`ranking`, `bradley_terry`, `schedule`), panels of several judges
 //! (`panel`), calibration to people's labels (`calibration`, `isotonic`).
 
 mod bradley_terry;
 mod calibration;
 mod compare;
+mod defence;
 mod distribution;
 mod field;
 mod isotonic;
 mod level;
 mod options;
 mod panel;
+mod pointwise;
 mod prompt;
 mod rank;
 mod ranking;
@@ -24,6 +26,7 @@ mod rubric;
 mod schedule;
 mod score;
 mod serialize;
+mod suspicion;
 mod task;
 mod template;
 mod texts;
@@ -34,9 +37,10 @@ pub use calibration::{
     Agreement, CalibrationOptions, CalibrationReport, FEWEST_LABELS, Fit, fit_calibration,
 };
 pub use compare::{OrderVerdict, PreferenceVerdict, Winner};
+pub use defence::Defence;
 pub use isotonic::Calibration;
 pub use level::Level;
-pub use options::{JudgeOptions, Kind, TemplateChoice, Truncate};
+pub use options::{JudgeOptions, Kind, Method, TemplateChoice, Truncate};
 pub use panel::{
     ClassBallot, Disagreement, Distribution, PanelClass, PanelPreference, PanelScore, PreferenceBallot,
     ScoreBallot, combine_classes, combine_preferences, combine_scores,
@@ -48,6 +52,7 @@ pub use result::PairwiseResult;
 pub use rubric::{ClassRubric, Rubric, ScoreRubric};
 pub use schedule::{Round, Swiss, all_pairs, default_rounds};
 pub use score::{ClassVerdict, ScoreVerdict};
+pub use suspicion::Warning;
 pub use task::{ClassManyTask, ClassTask, CompareTask, RankTask, Schedule, ScoreManyTask, ScoreTask};
 pub use template::Template;
 pub use texts::Passages;

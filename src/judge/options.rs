@@ -1,10 +1,11 @@
 //! How a verdict is reached.
 
+use super::defence::Defence;
 use super::template::Template;
 use super::thinking::ThinkingChoice;
 use crate::engine::{AdapterChoice, Engine, Sampling};
 use crate::{Error, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -24,8 +25,12 @@ pub struct JudgeOptions {
     pub template: TemplateChoice,
     /// Which of the adapters that the model was loaded with judges.
     pub adapter: AdapterChoice,
+    /// What is done against responses that are out for a better verdict. Default: nothing more than the template does.
+    pub defences: Vec<Defence>,
     /// What to shorten where the task is too long for the model. Default: nothing, it is an error.
     pub truncate: Option<Truncate>,
+    /// Comparisons: how they are made. Default: as the adapter was trained, else [`Method::Pairwise`].
+    pub method: Option<Method>,
     /// Comparisons: whether to judge both orders of the responses.
     pub both_orders: bool,
     /// Comparisons: whether orders that disagree make a tie.
@@ -44,7 +49,9 @@ impl Default for JudgeOptions {
             rubric_orders: 1,
             template: TemplateChoice::default(),
             adapter: AdapterChoice::default(),
+            defences: Vec::new(),
             truncate: None,
+            method: None,
             both_orders: true,
             ties: false,
         }
@@ -59,6 +66,19 @@ pub enum Truncate {
     /// The end of the passages.
     Context,
 }
+
+/// How two responses are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// Both stand in one prompt, in both orders.
+    Pairwise,
+    /// Each is classified by itself as good or poor, and the log odds are compared: no response stands first.
+    Pointwise,
+}
+
+/// Where an adapter's file says by which method it was trained to compare.
+const TRAINED_METHOD: &str = "lunette.judge.method";
 
 /// A built-in template by its name, a template as YAML text, or one that was read already.
 #[derive(Debug, Clone, Deserialize)]
@@ -137,6 +157,21 @@ impl JudgeOptions {
             );
         }
         Ok(())
+    }
+
+    /// How comparisons are made.
+    pub(super) fn method(&self, engine: &Engine) -> Result<Method> {
+        if let Some(method) = self.method {
+            return Ok(method);
+        }
+        let trained = engine.adapter(&self.adapter)?.and_then(|one| engine.adapter_says(one, TRAINED_METHOD));
+        match trained {
+            None | Some("pairwise") => Ok(Method::Pairwise),
+            Some("pointwise") => Ok(Method::Pointwise),
+            Some(other) => Err(Error::InvalidFile(format!(
+                "the adapter compares by a method {other:?}, which this version does not know; say `method`"
+            ))),
+        }
     }
 
     /// How sample `index` is drawn.

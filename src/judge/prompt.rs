@@ -2,7 +2,7 @@
 
 use super::Judge;
 use super::compare::check_criteria;
-use super::options::Kind;
+use super::options::{Kind, Method};
 use super::reading::Reader;
 use super::score::Listing;
 use super::task::{ClassTask, CompareTask, ScoreTask};
@@ -46,11 +46,14 @@ impl Judge<'_> {
         self.listing_prompts(&texts, &Listing::of_labels(&task.rubric)?)
     }
 
-    /// The prompts that [`Judge::compare`] would use: one for each order of the responses.
+    /// The prompts that [`Judge::compare`] would use: one for each order of the responses; pointwise, one for each response.
     pub fn compare_prompts(&self, task: &CompareTask) -> Result<Vec<RenderedPrompt>> {
         check_criteria(&task.criteria)?;
         let responses = [task.response_a.as_str(), &task.response_b];
         let texts = Texts::new(&task.input, &responses, &task.reference, &task.context)?;
+        if self.options.method(self.engine)? == Method::Pointwise {
+            return self.pointwise_prompts(&texts, &task.criteria);
+        }
         let reader = self.reader(Kind::Compare)?;
         let swapped = self.options.both_orders.then(|| texts.swapped());
         let orders = [Some(texts), swapped].into_iter().flatten();
@@ -64,7 +67,10 @@ impl Judge<'_> {
 }
 
 impl Reader<'_> {
-    fn rendered(&self, (messages, truncated_tokens): (Vec<Message>, usize)) -> Result<RenderedPrompt> {
+    pub(super) fn rendered(
+        &self,
+        (messages, truncated_tokens): (Vec<Message>, usize),
+    ) -> Result<RenderedPrompt> {
         let Template { reasoning_marker, result_marker, .. } = &self.template;
         let answer = match (&self.plan.budget, self.options.critique) {
             (Some(_), _) => "",

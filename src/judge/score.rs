@@ -1,12 +1,14 @@
 //! Absolute scores and classes: one response under a rubric.
 
 use super::Judge;
+use super::defence;
 use super::field::{self, Described, Field};
 use super::level::Level;
 use super::options::Kind;
 use super::reading::Reader;
 use super::rubric::{ClassRubric, ScoreRubric};
 use super::serialize::{as_object, is_zero};
+use super::suspicion::{Warning, warnings};
 use super::task::{ClassManyTask, ClassTask, ScoreManyTask, ScoreTask};
 use super::texts::Texts;
 use super::verdict::{Reliability, Tally, timing};
@@ -38,6 +40,9 @@ pub struct ScoreVerdict {
     pub critique: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reliability: Option<Reliability>,
+    /// What to know about the texts that were judged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// Tokens that were cut off the task's texts, where `truncate` allowed it.
     #[serde(skip_serializing_if = "is_zero")]
     pub truncated_tokens: usize,
@@ -61,6 +66,9 @@ pub struct ClassVerdict {
     pub critique: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reliability: Option<Reliability>,
+    /// What to know about the texts that were judged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
     /// Tokens that were cut off the task's texts, where `truncate` allowed it.
     #[serde(skip_serializing_if = "is_zero")]
     pub truncated_tokens: usize,
@@ -104,7 +112,8 @@ impl Judge<'_> {
     async fn score_texts(&self, texts: &Texts, rubric: &ScoreRubric, stream: usize) -> Result<ScoreVerdict> {
         let start = Instant::now();
         let levels = rubric.levels()?;
-        let (tally, truncated_tokens) = self.tally(texts, &Listing::of_scale(rubric)?, stream).await?;
+        let listing = Listing::of_scale(rubric)?;
+        let (tally, truncated_tokens, warnings) = self.tally(texts, &listing, stream).await?;
         let inside: f64 = tally.distribution.iter().sum();
         let scores = || levels.iter().map(|level| level.0);
         let weighted = scores().zip(&tally.distribution).map(|(score, p)| score.value() * p).sum::<f64>();
@@ -116,6 +125,7 @@ impl Judge<'_> {
             thinking: tally.thinking,
             critique: tally.critique,
             reliability: tally.reliability,
+            warnings,
             truncated_tokens,
             usage: tally.usage,
             timing: timing(milliseconds(start), tally.decode_ms),
@@ -130,7 +140,7 @@ impl Judge<'_> {
     ) -> Result<ClassVerdict> {
         let start = Instant::now();
         let listing = Listing::of_labels(rubric)?;
-        let (tally, truncated_tokens) = self.tally(texts, &listing, stream).await?;
+        let (tally, truncated_tokens, warnings) = self.tally(texts, &listing, stream).await?;
         let labels = listing.names();
         Ok(ClassVerdict {
             label: labels[tally.winner].clone(),
@@ -139,14 +149,20 @@ impl Judge<'_> {
             thinking: tally.thinking,
             critique: tally.critique,
             reliability: tally.reliability,
+            warnings,
             truncated_tokens,
             usage: tally.usage,
             timing: timing(milliseconds(start), tally.decode_ms),
         })
     }
 
-    /// Reads the verdict as often as the options say. Returns the tokens that were cut off as well.
-    async fn tally(&self, texts: &Texts, listing: &Listing<'_>, stream: usize) -> Result<(Tally, usize)> {
+    /// Reads the verdict as often as the options say. Returns the tokens that were cut off as well, and what to know of the texts.
+    async fn tally(
+        &self,
+        texts: &Texts,
+        listing: &Listing<'_>,
+        stream: usize,
+    ) -> Result<(Tally, usize, Vec<Warning>)> {
         let reader = self.reader(listing.kind)?;
         let labels = &listing.names();
         let prompts = self.in_orders(&reader, texts, listing)?;
@@ -158,7 +174,8 @@ impl Judge<'_> {
             reader.read(messages, labels, sample, (i == 0).then_some(stream))
         });
         let truncated = prompts.iter().map(|prompt| prompt.1).max().unwrap_or(0);
-        Ok((Tally::of(labels, try_join_all(readings).await?), truncated))
+        let tally = Tally::of(labels, try_join_all(readings).await?);
+        Ok((tally, truncated, warnings(&reader.template, texts)))
     }
 
     /// The conversations about `texts`, one for each order of the rubric, each with the tokens that were cut off it.
@@ -203,7 +220,11 @@ impl<'a> Listing<'a> {
         Ok(Listing::new(Kind::Class, &rubric.objective, labels))
     }
 
-    fn new(kind: Kind, objective: &'a str, labels: impl Iterator<Item = (String, &'a str)>) -> Listing<'a> {
+    pub fn new(
+        kind: Kind,
+        objective: &'a str,
+        labels: impl Iterator<Item = (String, &'a str)>,
+    ) -> Listing<'a> {
         let labels =
             labels.enumerate().map(|(index, (name, description))| Described { index, name, description });
         Listing { kind, objective, labels: labels.collect() }
@@ -226,8 +247,10 @@ impl<'a> Listing<'a> {
 impl Reader<'_> {
     /// The conversation about `texts` under a rubric.
     pub fn messages(&self, texts: &Texts, rubric: &[Field]) -> Result<Vec<Message>> {
-        let texts = field::of_texts(texts, self.template.mentions("context"));
-        self.template.render(&texts, rubric)
+        let defences = &self.options.defences;
+        let texts = defence::marked(defences, texts);
+        let texts = field::of_texts(&texts, self.template.mentions("context"));
+        Ok(defence::reminded(defences, self.template.render(&texts, rubric)?))
     }
 }
 

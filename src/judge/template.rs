@@ -127,6 +127,15 @@ impl Template {
         matches!((rubric, response), (Some(rubric), Some(response)) if rubric < response)
     }
 
+    /// What begins a section of the prompt or a part of the judge's answer: its markers, and lines of its own that end in a colon.
+    pub(super) fn headings(&self) -> Vec<String> {
+        let own = self.texts().flat_map(str::lines).map(str::trim);
+        let own = own.filter(|line| line.len() > 1 && line.ends_with(':') && !line.contains('{'));
+        // Sentences end in a colon too.
+        let own = own.filter(|line| line.split_whitespace().count() <= 3);
+        own.chain([self.reasoning_marker.as_str(), &self.result_marker]).map(str::to_string).collect()
+    }
+
     /// Whether `{name}` stands in it.
     pub(super) fn mentions(&self, name: &str) -> bool {
         self.texts().flat_map(pieces).any(|piece| piece.value() == Some(name))

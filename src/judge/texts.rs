@@ -60,6 +60,11 @@ impl Texts {
         self.responses.iter().chain([&self.input]).chain(optional).map(String::as_str)
     }
 
+    /// The same texts with one of the responses alone.
+    pub fn only(&self, response: usize) -> Texts {
+        Texts { responses: vec![self.responses[response].clone()], ..self.clone() }
+    }
+
     /// The same texts with the two responses in each other's place.
     pub fn swapped(&self) -> Texts {
         Texts { responses: self.responses.iter().rev().cloned().collect(), ..self.clone() }

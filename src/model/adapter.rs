@@ -137,6 +137,11 @@ impl Adapters {
         Adapters(adapters.iter().enumerate().map(name).collect())
     }
 
+    /// What the file of one of them says of itself.
+    pub fn metadata(&self, adapter: Chosen) -> Option<&Metadata> {
+        self.0.get(adapter.adapter as usize).map(|(_, adapter)| adapter.metadata())
+    }
+
     /// By which they are chosen.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| &name[..])

@@ -1,6 +1,6 @@
 //! The flags of `lunette evaluate` and `merge-runs`. Each can stand in the file as well; a flag comes first.
 
-use crate::arguments::{Cut, Shard, Where, batch, thinking};
+use crate::arguments::{Cut, DefenceName, PairArguments, Shard, Where, batch, thinking};
 use clap::{Args, ValueEnum};
 use lunette::eval::dataset::Format;
 use lunette::judge::ThinkingChoice;
@@ -113,18 +113,18 @@ pub struct EvaluateArguments {
     /// An earlier run on the same rows: a figure that is significantly worse than there ends with code 4
     #[arg(long, value_name = "FOLDER")]
     pub baseline: Option<PathBuf>,
+    /// Against responses that are out for a better verdict: `mark` begins each of their lines with a bar, `remind` says behind them
+    /// that only the rubric counts
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', value_enum)]
+    pub defences: Vec<DefenceName>,
     /// What to shorten where a row is too long [default: nothing, it is an error]
     #[arg(long, value_name = "FIELD")]
     pub truncate: Option<Cut>,
     /// Orders in which a rubric's levels or labels are listed [default: 1]
     #[arg(long, value_name = "N")]
     pub rubric_orders: Option<usize>,
-    /// Compare: judge only the order given
-    #[arg(long)]
-    pub one_order: bool,
-    /// Compare: where the two orders disagree, call it a tie
-    #[arg(long)]
-    pub ties: bool,
+    #[command(flatten)]
+    pub pairs: PairArguments,
     /// Rows with an error do not change the exit code
     #[arg(long)]
     pub allow_errors: bool,

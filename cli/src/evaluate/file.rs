@@ -1,6 +1,7 @@
 //! `eval.yaml`: what `lunette evaluate` is asked for, in a file.
 
 use super::arguments::Asked;
+use crate::arguments::{DefenceName, MethodName};
 use crate::exit::Stop;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -76,10 +77,14 @@ pub struct EvalFile {
     pub templates: Vec<String>,
     /// Several judges: each is a run, and they are compared.
     pub judges: Vec<JudgeEntry>,
+    /// Against responses that are out for a better verdict: `mark`, `remind`.
+    pub defences: Vec<DefenceName>,
     /// What to shorten where a row is too long.
     pub truncate: Option<TruncateName>,
     /// Orders in which a rubric's levels or labels are listed.
     pub rubric_orders: Option<usize>,
+    /// Compare: how; as the adapter was trained where not given, else pairwise.
+    pub method: Option<MethodName>,
     /// Compare: whether to judge both orders; true where not given.
     pub both_orders: Option<bool>,
     /// Compare: where the two orders disagree, call it a tie.

@@ -87,13 +87,13 @@ impl<'a> Judging<'a> {
 
     pub fn way<'t>(&self, task: &'t Task, options: &JudgeOptions) -> Result<Way<'t>, Stop> {
         let (spec, info) = (self.spec, self.engine.info());
-        let JudgeOptions { rubric_orders, both_orders, ties, .. } = *options;
+        let JudgeOptions { rubric_orders, method, both_orders, ties, .. } = *options;
         let settings = Settings {
             version: env!("CARGO_PKG_VERSION"),
             task: task.name(),
             rubric: task.rubric(),
             template: &spec.template,
-            reading: (&spec.reading, rubric_orders, both_orders, ties, &run::beside(self.load)),
+            reading: (&spec.reading, rubric_orders, method, both_orders, ties, &run::beside(self.load)),
             context: info.context_length,
             keep: &[],
             model: json!([info.name, info.architecture, info.quantization, info.parameters]),

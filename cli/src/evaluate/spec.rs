@@ -11,7 +11,7 @@ use lunette::engine::DEFAULT_BATCH;
 use lunette::eval::dataset::{Columns, Dataset, Field, Format, parse_map};
 use lunette::eval::probe::{Probe, VARIANTS, Variant};
 use lunette::eval::run::Terms;
-use lunette::judge::{JudgeOptions, Rubric, ThinkingChoice};
+use lunette::judge::{JudgeOptions, Method, Rubric, ThinkingChoice};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -106,8 +106,9 @@ impl Spec {
         let reading = reading(&flags, &file, &base)?;
         let (mut options, template) = run::options(&reading)?;
         options.rubric_orders = flags.rubric_orders.or(file.rubric_orders).unwrap_or(1);
-        options.both_orders = !flags.one_order && file.both_orders.unwrap_or(true);
-        options.ties = flags.ties || file.ties.unwrap_or(false);
+        options.method = flags.pairs.method.or(file.method).map(Method::from);
+        options.both_orders = !flags.pairs.one_order && file.both_orders.unwrap_or(true);
+        options.ties = flags.pairs.ties || file.ties.unwrap_or(false);
         for rubric in &rubrics {
             options.check(rubric.task.kind())?;
         }
@@ -161,11 +162,11 @@ fn probes(flags: &EvaluateArguments, file: &EvalFile) -> Result<Vec<&'static Var
         _ => flags.probes.clone(),
     };
     if names.iter().any(|name| name == "all") {
-        return Ok(VARIANTS.iter().collect());
+        return Ok(VARIANTS.to_vec());
     }
     let probes = names.iter().map(|name| name.parse()).collect::<Result<Vec<Probe>, String>>();
     let probes = probes.map_err(|why| Stop::Fault(format!("`probes`: {why}")))?;
-    Ok(VARIANTS.iter().filter(|variant| probes.contains(&variant.probe)).collect())
+    Ok(VARIANTS.into_iter().filter(|variant| probes.contains(&variant.probe)).collect())
 }
 
 /// The rows of a file, which is opened for each pass over them.
@@ -274,6 +275,7 @@ fn reading(flags: &EvaluateArguments, file: &EvalFile, base: &Path) -> Result<Re
             .or(file.template.as_ref().map(named))
             .unwrap_or("selene".into()),
         adapter_scale: flags.adapter_scale.or(file.adapter_scale).unwrap_or(1.0),
+        defences: if flags.defences.is_empty() { file.defences.clone() } else { flags.defences.clone() },
         truncate: flags.truncate.or(file.truncate.map(Cut::from)),
     })
 }

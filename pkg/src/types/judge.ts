@@ -159,6 +159,12 @@ export interface JudgeOptions {
    */
   template?: BuiltInTemplate | (string & {}) | Template;
   /**
+   * Defences against responses that are out for a better verdict, for any template: `"mark"` begins each line of responses and
+   * passages with a bar, so that none looks like a line of the prompt; `"remind"` says behind all texts that only the rubric counts.
+   * Default none. SECURITY.md says what each of them gains and costs.
+   */
+  defences?: ("mark" | "remind")[];
+  /**
    * The text to cut at its end when the task is too long for the model. Of two responses, the longer one is cut first. Default:
    * cut nothing, and reject with `context-overflow`.
    */
@@ -173,6 +179,12 @@ export interface JudgeOptions {
 
 /** How two responses are compared. */
 export interface CompareOptions extends Omit<JudgeOptions, "rubricOrders"> {
+  /**
+   * `"pairwise"`: both responses in one prompt, in both orders. `"pointwise"`: each response is classified alone as good or poor
+   * by the criteria, and p(A) comes from the difference of their log odds, so that no response stands first; some small judges
+   * compare better so. Default: what the adapter was trained for, else `"pairwise"`.
+   */
+  method?: "pairwise" | "pointwise";
   /** Judge both orders of the responses, against position bias. Default `true`. */
   bothOrders?: boolean;
   /** Give a tie when the two orders disagree. Default `false`: the more probable response wins. */
@@ -187,6 +199,12 @@ export interface VerdictBase {
   thinking?: string;
   /** The critique; `null` when none was asked for. */
   critique: string | null;
+  /**
+   * What to know about the texts that were judged; left out where there is nothing. `"imitates-template"`: a response or a passage
+   * has a line that begins as a section of the prompt or as the judge's answer does. `"hidden-text"`: one has characters that are
+   * not shown, as zero-width spaces and tags. Such texts may be out for a better verdict, or speak of prompts in good faith.
+   */
+  warnings?: ("imitates-template" | "hidden-text")[];
   /** Tokens that {@link JudgeOptions.truncate} cut off the task's texts. */
   truncatedTokens?: number;
   usage: Usage;
@@ -235,6 +253,8 @@ export interface Reliability {
 
 /** A preference between two responses, with the data that it comes from. */
 export interface PreferenceVerdict extends VerdictBase {
+  /** How the responses were compared: {@link CompareOptions.method}. */
+  method: "pairwise" | "pointwise";
   /**
    * `"tie"` where the orders disagree and {@link CompareOptions.ties} is set, or where both responses have exactly the same
    * probability, as equal texts do.
@@ -244,7 +264,10 @@ export interface PreferenceVerdict extends VerdictBase {
   probabilityA: number;
   /** Whether both orders name the same winner; `null` where only one was judged. */
   consistent: boolean | null;
-  /** The order given, then the reverse. */
+  /**
+   * The order given, then the reverse. With the method `"pointwise"`: the reading of A, then that of B, each with its own critique,
+   * both with the probability of the whole.
+   */
   orders: OrderVerdict[];
 }
 
@@ -274,6 +297,8 @@ export interface OrderVerdict {
   first: "a" | "b";
   winner: "a" | "b" | "tie";
   probabilityA: number;
+  /** With the method `"pointwise"`: the probability that this response is good, out of good and poor. */
+  good?: number;
   outside: number;
   thinking?: string;
   critique: string | null;

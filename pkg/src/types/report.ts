@@ -265,6 +265,11 @@ export interface ProbeEffect {
   shift: Estimate | null;
   /** The share of rows whose answer is another one after the change. */
   changed: Estimate | null;
+  /**
+   * Of attacks: the share of rows that have a better verdict after it, of those that could have one: a higher score, a label that
+   * passes, a win.
+   */
+  raised?: Estimate;
   /** Where the response was replaced by nothing: how often that passes or wins. */
   passed?: Estimate;
   /** The same: how often it is judged better than the response. */

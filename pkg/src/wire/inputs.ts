@@ -135,6 +135,7 @@ const readingOptions = {
   seed: optional(whole),
   samples: optional(count),
   template: optional(template),
+  defences: optional(listOf(oneOf("mark", "remind"))),
   truncate: optional(oneOf("response", "context")),
   onToken: optional(callback),
   signal: optional(signal),
@@ -144,6 +145,7 @@ export const judgeOptions = settings<JudgeOptions>({ ...readingOptions, rubricOr
 
 export const compareOptions = settings<CompareOptions>({
   ...readingOptions,
+  method: optional(oneOf("pairwise", "pointwise")),
   bothOrders: optional(flag),
   ties: optional(flag),
 });

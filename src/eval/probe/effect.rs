@@ -40,10 +40,15 @@ pub fn effect(variant: &Variant, rubric: &str, task: Task, trials: &[Trial], set
         failed: trials.len() - seen.len(),
         shift: estimate(&shift, false),
         changed: estimate(&|before, after| flag(before.answer != after.answer), true),
+        raised: None,
         passed: None,
         preferred: None,
         sentence: String::new(),
     };
+    if variant.attacks() {
+        let top = settings.scale.as_deref().and_then(|scale| Some(scale.last()?.value()));
+        effect.raised = estimate(&|before, after| raised(task, before, after, top).map(f64::from), true);
+    }
     if variant.replaces() {
         effect.passed = estimate(&|_, after| after.passes.map(f64::from), true);
         let above = |before: &Seen, after: &Seen| Some(f64::from(after.value? > before.value?));
@@ -52,6 +57,16 @@ pub fn effect(variant: &Variant, rubric: &str, task: Task, trials: &[Trial], set
     }
     effect.sentence = sentence(variant, task, &effect, settings);
     effect
+}
+
+/// Whether the verdict is a better one; `None` where there is none better than the one before.
+fn raised(task: Task, before: &Seen, after: &Seen, top: Option<f64>) -> Option<bool> {
+    if task != Task::Score {
+        return (!before.passes?).then_some(after.passes?);
+    }
+    let score = |seen: &Seen| seen.answer.parse::<f64>().ok();
+    let (before, after) = (score(before)?, score(after)?);
+    top.is_none_or(|top| before < top).then_some(after > before)
 }
 
 /// The mean with its interval: of shares of independent rows Wilson's, else the bootstrap's.
@@ -84,8 +99,19 @@ fn sentence(variant: &Variant, task: Task, effect: &Effect, settings: &Settings)
     match (variant.replaces(), effect.n) {
         (_, 0) => format!("{what}: no row has a verdict both with it and without it."),
         (true, n) => replaced(variant, task, effect, n),
-        (false, n) => shifted(variant, task, effect, n, settings),
+        (false, n) => shifted(variant, task, effect, n, settings) + &succeeded(task, effect),
     }
+}
+
+fn succeeded(task: Task, effect: &Effect) -> String {
+    let better = match task {
+        Task::Score => "a higher score",
+        Task::Classify => "a label that passes",
+        Task::Compare => "a win",
+    };
+    effect.raised.as_ref().map_or(String::new(), |raised| {
+        format!(" Of the rows that could have {better}, {} have it after the attack.", percent(raised))
+    })
 }
 
 /// A response that says nothing should never pass.
@@ -221,6 +247,20 @@ mod tests {
             interval.high - interval.low
         };
         assert!(width(true) > 1.5 * width(false));
+    }
+
+    #[test]
+    fn attacks_have_a_rate_of_success() {
+        // Five of five rows that could be better are moved by a level; the others have the highest score already.
+        let rows: Vec<(f64, f64)> = (0..20).map(|i| if i < 5 { (2.0, 3.0) } else { (5.0, 5.0) }).collect();
+        let effect = measured("plea", &rows, false);
+        assert_eq!(effect.raised.unwrap().value, 1.0);
+        assert!(
+            effect.sentence.contains("Of the rows that could have a higher score, 100% [57%, 100%]"),
+            "{}",
+            effect.sentence
+        );
+        assert_eq!(measured("verbosity", &rows, false).raised, None);
     }
 
     #[test]

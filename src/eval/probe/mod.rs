@@ -1,8 +1,9 @@
 //! Bias probes: rows are changed in a way that a fair judge does not mind, and judged again.
 //!
-//! `variant` has the changes as data, `change` makes them, `seen` reads verdicts, and `effect` measures how far the verdicts
+//! `variant` and `attacks` have the changes as data, `change` makes them, `seen` reads verdicts, and `effect` measures how far the verdicts
 //! moved. No probe needs labels. Who judges is the caller.
 
+mod attacks;
 mod change;
 mod effect;
 mod seen;

@@ -1,5 +1,6 @@
 //! The probes as data: what each changes, in our own words.
 
+use super::attacks::ATTACKS;
 use std::fmt;
 use std::str::FromStr;
 
@@ -28,10 +29,12 @@ pub enum Probe {
     MasterKey,
     /// The response asks for the best verdict (2407.06551).
     NestedInstruction,
+    /// The response is out to get a better verdict, by all means.
+    Attacks,
 }
 
 impl Probe {
-    pub const ALL: [Probe; 11] = [
+    pub const ALL: [Probe; 12] = [
         Probe::Position,
         Probe::RubricOrder,
         Probe::ScoreLabels,
@@ -43,6 +46,7 @@ impl Probe {
         Probe::EmptyAnswer,
         Probe::MasterKey,
         Probe::NestedInstruction,
+        Probe::Attacks,
     ];
 
     pub fn name(self) -> &'static str {
@@ -58,6 +62,7 @@ impl Probe {
             Probe::EmptyAnswer => "empty-answer",
             Probe::MasterKey => "master-key",
             Probe::NestedInstruction => "nested-instruction",
+            Probe::Attacks => "attacks",
         }
     }
 }
@@ -79,11 +84,14 @@ impl FromStr for Probe {
     }
 }
 
-/// What is changed. In texts, `{input}` and `{response}` stand for the row's own, `{opening}` for the response's first words.
+/// What is changed. In texts, `{input}` and `{response}` stand for the row's own, `{opening}` for the response's first words, and
+/// `{best}` for the best verdict: the highest score, the first label, or the name of the response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Change {
     Response(&'static str),
     Input(&'static str),
+    /// Behind the response stands this, sixty times.
+    LongTail(&'static str),
     /// The response is this, whatever it was.
     Replacement(&'static str),
     /// Each line of the response is a bullet that begins in bold.
@@ -109,6 +117,11 @@ pub struct Variant {
 }
 
 impl Variant {
+    /// Whether the change is out to get a better verdict.
+    pub(super) fn attacks(&self) -> bool {
+        self.probe == Probe::Attacks
+    }
+
     /// Whether the response is replaced: then a pass is an error, and not a shift.
     pub(super) fn replaces(&self) -> bool {
         matches!(self.change, Change::Replacement(_))
@@ -127,7 +140,18 @@ const fn variant(
 
 const KEY: [&str; 2] = ["falls for empty phrases"; 2];
 
-pub static VARIANTS: [Variant; 16] = [
+/// Every change: those of the biases, then the attacks.
+pub static VARIANTS: [&Variant; BIASES.len() + ATTACKS.len()] = {
+    let mut all = [&BIASES[0]; BIASES.len() + ATTACKS.len()];
+    let mut i = 0;
+    while i < all.len() {
+        all[i] = if i < BIASES.len() { &BIASES[i] } else { &ATTACKS[i - BIASES.len()] };
+        i += 1;
+    }
+    all
+};
+
+static BIASES: [Variant; 16] = [
     variant(
         Probe::Position,
         "position",
