@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--merge", action="store_true", help="the whole model in place of the adapter")
     parser.add_argument("--type", choices=TYPES, default="f16", help="of the adapter's matrices, or of the merged ones")
     parser.add_argument("--name", default="Lunette Judge")
+    parser.add_argument("--method", choices=("pairwise", "pointwise"), help="how it was trained to compare; the default of who loads it")
     parser.add_argument("--license", default="apache-2.0")
     parser.add_argument("--card", type=Path, help="a text on what it was trained on and is good for, put into the file")
 
@@ -136,6 +137,8 @@ def describe(writer: gguf.GGUFWriter, options: argparse.Namespace) -> None:
     # Whoever adds the adapter can check that it is for this file.
     writer.add_string("lunette.base.file", options.base.name)
     writer.add_string("lunette.base.sha256", digest(options.base))
+    if options.method:
+        writer.add_string("lunette.judge.method", options.method)
     if options.card:
         writer.add_string("lunette.card", options.card.read_text(encoding="utf-8"))
 

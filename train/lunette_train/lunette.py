@@ -47,14 +47,17 @@ class Lunette:
     template: str = "selene"
     # Tokens that the model holds at once: the longest prompt with its critique.
     context: int = 4096
+    # How pairs are compared, as `lunette --method` takes it.
+    method: str = "pairwise"
     # More arguments for every call, as `--backend cpu`.
     more: list[str] = field(default_factory=lambda: ["--backend", "cpu"])
 
     def prompts(self, task: str, rows: list[Row], rubric_orders: int = 1) -> list[list[list[int]]]:
-        """Of each row the tokens of its prompts, up to where the verdict stands. Of a pair two, the second one with the
-        responses swapped; of a rubric as many as the orders of its levels or labels."""
-        orders = [] if task == "compare" else ["--rubric-orders", str(rubric_orders)]
-        lines = self._call(["prompt", task, "--no-critique", "--template", self.template, *orders], map(fields, rows))
+        """Of each row the tokens of its prompts, up to where the verdict stands. Of a pair two: the second one with the
+        responses swapped, or pointwise the first about a and the second about b. Of a rubric as many as the orders of its
+        levels or labels."""
+        more = ["--method", self.method] if task == "compare" else ["--rubric-orders", str(rubric_orders)]
+        lines = self._call(["prompt", task, "--no-critique", "--template", self.template, *more], map(fields, rows))
         return [[prompt["tokens"] for prompt in _prompts(line)] for line in lines]
 
     def replies(self, texts: list[str]) -> list[list[int]]:
@@ -97,7 +100,8 @@ class Lunette:
         """The verdicts on rows, without critiques unless `more` asks for them. Those that are in `out` already are read
         from there."""
         out.parent.mkdir(parents=True, exist_ok=True)
-        command = [task, "--template", self.template, "--resume", str(out), "--allow-errors", "--progress", *more]
+        method = ["--method", self.method] if task == "compare" else []
+        command = [task, "--template", self.template, *method, "--resume", str(out), "--allow-errors", "--progress", *more]
         self._run(command, map(fields, rows), capture=False)
         with out.open(encoding="utf-8") as file:
             return [json.loads(line) for line in file]

@@ -10,6 +10,10 @@ from pathlib import Path
 import numpy as np
 
 
+# What `lunette` calls a response that is read alone, the better one first.
+POINTWISE = ("Good", "Poor")
+
+
 @dataclass
 class Prompt:
     """One reading of a row, up to where the verdict stands."""
@@ -38,6 +42,14 @@ class Rendered:
     # Every label of the rubric with its probability, zeros too.
     labels: dict[str, float]
     prompts: list[Prompt]
+    # Of a pair: whether its prompts hold one response each, a and then b, and ask for one of `POINTWISE`.
+    pointwise: bool = False
+    # The same for rows whose prompts begin alike.
+    kind: str = ""
+
+    def names(self, prompt: Prompt) -> list[str]:
+        """What this prompt calls the labels that it asks for."""
+        return list(POINTWISE) if self.pointwise else [prompt.own(label) for label in self.labels]
 
     def __len__(self) -> int:
         return sum(len(prompt.tokens) for prompt in self.prompts)
@@ -62,7 +74,7 @@ class Book:
             "about": self.about, "spellings": self.spellings, "end": self.end,
             "rows": [
                 {
-                    "id": row.id, "source": row.source, "group": row.group, "task": row.task, "labels": row.labels,
+                    "id": row.id, "source": row.source, "group": row.group, "task": row.task, "labels": row.labels, "pointwise": row.pointwise, "kind": row.kind,
                     "swapped": [prompt.swapped for prompt in row.prompts], "ends": [prompt.ends for prompt in row.prompts],
                 }
                 for row in self.rows

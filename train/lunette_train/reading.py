@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -9,7 +10,7 @@ from tqdm import tqdm
 
 from .model import log_probabilities
 from .packing import Pack
-from .prompts import Book, Rendered
+from .prompts import POINTWISE, Book, Rendered
 
 
 def read(model: torch.nn.Module, book: Book, budget: int = 2048) -> Iterator[tuple[Rendered, list[dict[str, float]]]]:
@@ -43,15 +44,15 @@ def _read(model: torch.nn.Module, book: Book, rows: list[Rendered]) -> list[tupl
     pack, ways = Pack(), []
     for row in rows:
         for number, prompt in enumerate(row.prompts):
-            for label in row.labels:
-                for path in book.spellings[prompt.own(label)]:
+            for label, name in zip(POINTWISE if row.pointwise else row.labels, row.names(prompt)):
+                for path in book.spellings[name]:
                     places = pack.add([*prompt.tokens, *path])[len(prompt.tokens) - 1 :]
                     ways.append((row, number, label, path, places))
     # The last token of a label is predicted, and nothing behind it is asked for but where one label begins another.
     keep = sorted({place for *_, places in ways for place in places})
     at = {place: i for i, place in enumerate(keep)}
     logs = log_probabilities(model, pack, keep)
-    found = {(row.id, number): dict.fromkeys(row.labels, 0.0) for row, number, *_ in ways}
+    found = {(row.id, number): dict.fromkeys(POINTWISE if row.pointwise else row.labels, 0.0) for row, number, *_ in ways}
     for row, number, label, path, places in ways:
         log = sum(float(logs[at[place], token]) for place, token in zip(places, path))
         going_on = {
@@ -61,4 +62,13 @@ def _read(model: torch.nn.Module, book: Book, rows: list[Rendered]) -> list[tupl
         }
         rest = 1.0 - sum(float(logs[at[places[-1]], token].exp()) for token in going_on)
         found[row.id, number][label] += float(torch.tensor(log, dtype=torch.float64).exp()) * max(rest, 0.0)
-    return [(row, [found[row.id, number] for number in range(len(row.prompts))]) for row in rows]
+    each = [(row, [found[row.id, number] for number in range(len(row.prompts))]) for row in rows]
+    return [(row, [of_pair(*two)] if row.pointwise else two) for row, two in each]
+
+
+def of_pair(a: dict[str, float], b: dict[str, float]) -> dict[str, float]:
+    """What two single readings say of a pair: its log odds are the difference of theirs."""
+    u, v = (math.log(x["Good"] + 1e-12) - math.log(x["Poor"] + 1e-12) for x in (a, b))
+    inside = (sum(a.values()) + sum(b.values())) / 2
+    first = 1 / (1 + math.exp(min(v - u, 500)))
+    return {"a": first * inside, "b": (1 - first) * inside}

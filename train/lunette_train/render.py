@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -30,18 +31,19 @@ def add_lunette(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lunette", type=Path, required=True, help="the program: target/release/lunette")
     parser.add_argument("--base", type=Path, required=True, help="the model's GGUF file")
     parser.add_argument("--template", default="selene", help="as `lunette --template` takes it")
+    parser.add_argument("--method", choices=("pairwise", "pointwise"), default="pairwise", help="how pairs are compared")
     parser.add_argument("--context", type=int, default=4096, help="tokens that the model holds at once")
 
 
 def lunette(options: argparse.Namespace) -> Lunette:
-    return Lunette(options.lunette, options.base, options.template, options.context)
+    return Lunette(options.lunette, options.base, options.template, options.context, options.method)
 
 
 def run(options: argparse.Namespace) -> None:
     rows = list(rows_file.read(options.rows))
     about = {
         "base": digest(options.base), "rows": digest(options.rows), "template": options.template, "ends": True,
-        "rubric_orders": options.rubric_orders, "max_tokens": options.max_tokens,
+        "rubric_orders": options.rubric_orders, "max_tokens": options.max_tokens, "method": options.method,
     }  # fmt: skip
     log = Log(options.out.with_suffix(".log"))
     # Rendering takes a minute, so it is done whole or not at all.
@@ -69,8 +71,8 @@ def render(rows: list[Row], program: Lunette, rubric_orders: int, max_tokens: in
         chosen = [row for row in rows if row.task == task]
         if chosen:
             found |= zip((row.id for row in chosen), program.prompts(task, chosen, rubric_orders))
-    rendered = [rendition(row, found[row.id]) for row in rows if fits(found[row.id], max_tokens)]
-    names = sorted({prompt.own(label) for row in rendered for prompt in row.prompts for label in row.labels})
+    rendered = [rendition(row, found[row.id], program) for row in rows if fits(found[row.id], max_tokens)]
+    names = sorted({name for row in rendered for prompt in row.prompts for name in row.names(prompt)})
     spellings, end = program.spellings(names)
     return Book(rendered, spellings, end, about)
 
@@ -79,7 +81,7 @@ def mark_ends(book: Book, rows: list[Row], vocabulary: Vocabulary) -> None:
     """Where the responses of comparisons end in their prompts."""
     by_id = {row.id: row for row in rows}
     for rendered in book.rows:
-        if rendered.task == "compare":
+        if rendered.task == "compare" and not rendered.pointwise:
             texts = by_id[rendered.id].responses
             for prompt in rendered.prompts:
                 prompt.ends = vocabulary.ends(prompt.tokens, texts[::-1] if prompt.swapped else texts)
@@ -89,11 +91,15 @@ def fits(prompts: list[list[int]], most: int) -> bool:
     return bool(prompts) and max(map(len, prompts)) <= most
 
 
-def rendition(row: Row, prompts: list[list[int]]) -> Rendered:
+def rendition(row: Row, prompts: list[list[int]], program: Lunette) -> Rendered:
     arrays = [np.array(tokens, dtype=np.int32) for tokens in prompts]
     pair = row.task == "compare"
+    pointwise = pair and program.method == "pointwise"
+    kind = "classify" if pointwise else row.task
+    if program.template == "rubric-first":
+        kind += f" {hashlib.sha256(json.dumps(row.rubric or row.criteria).encode()).hexdigest()[:16]}"
     return Rendered(
-        id=row.id, source=row.source, group=row.group, task=row.task, labels=all_labels(row),
+        id=row.id, source=row.source, group=row.group, task=row.task, labels=all_labels(row), pointwise=pointwise, kind=kind,
         prompts=[Prompt(pair and i == 1, tokens) for i, tokens in enumerate(arrays)],
     )  # fmt: skip
 

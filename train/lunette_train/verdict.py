@@ -17,8 +17,8 @@ from . import model as models
 from . import training
 from .log import Log
 from .packing import Pack
-from .prompts import Book, Rendered
-from .targets import fork, verdict
+from .prompts import POINTWISE, Book, Rendered
+from .targets import fork, usual, verdict
 
 ENDS = "ends.safetensors"
 
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sources", nargs="*", metavar="NAME", help="only these; for ablations")
     parser.add_argument("--without", nargs="*", default=[], metavar="NAME", help="all but these")
     parser.add_argument("--cap", type=int, default=0, help="most rows of one source in an epoch, each time others [no limit]")
+    parser.add_argument("--caps", nargs="*", default=[], metavar="NAME=ROWS", help="the same for single sources")
     parser.add_argument("--longest", type=int, default=0, help="leave out rows with a longer prompt [no limit]")
     parser.add_argument("--consistency", type=float, default=0.5, help="weight of the divergence between orders")
     parser.add_argument("--ends", type=float, default=1.0, help="weight of ranking the states where two responses end")
@@ -110,35 +111,42 @@ def pack_all(rows: list[Rendered], options: argparse.Namespace) -> Packs:
     return Packs([
         pack
         for epoch in range(options.epochs)
-        for pack in pack_epoch(rows, random.Random(f"{options.seed} {epoch}"), options.cap, options.budget)
+        for pack in pack_epoch(rows, random.Random(f"{options.seed} {epoch}"), caps(rows, options), options.budget)
     ])  # fmt: skip
 
 
-def pack_epoch(rows: list[Rendered], draw: random.Random, cap: int, budget: int) -> list[list[Drawn]]:
+def caps(rows: list[Rendered], options: argparse.Namespace) -> dict[str, int]:
+    """The most rows of each source."""
+    given = {name: int(most) for name, most in (cap.split("=") for cap in options.caps)}
+    return {row.source: given.get(row.source, options.cap) for row in rows}
+
+
+def pack_epoch(rows: list[Rendered], draw: random.Random, caps: dict[str, int], budget: int) -> list[list[Drawn]]:
     by_source = defaultdict(list)
     for row in rows:
         by_source[row.source].append(row)
     taken = [
         row
-        for same in by_source.values()
-        for row in (draw.sample(same, cap) if cap and len(same) > cap else same)
+        for source, same in by_source.items()
+        for row in (draw.sample(same, caps[source]) if 0 < caps[source] < len(same) else same)
     ]
     draw.shuffle(taken)
     packs: list[list[Drawn]] = []
     open_packs: dict[str, tuple[Pack, list[Drawn]]] = {}
-    # Rows of one task have most of a prompt in common.
+    # Rows of one kind have most of a prompt in common.
     for row in taken:
-        pack, inside = open_packs.setdefault(row.task, (Pack(), []))
+        kind = row.kind
+        pack, inside = open_packs.setdefault(kind, (Pack(), []))
         if inside and len(pack) + sum(pack.cost(prompt.tokens) for prompt in row.prompts) > budget:
             packs.append(inside)
-            pack, inside = open_packs[row.task] = (Pack(), [])
+            pack, inside = open_packs[kind] = (Pack(), [])
         for prompt in row.prompts:
             pack.add(prompt.tokens)
         label = draw.choices(list(row.labels), weights=list(row.labels.values()))[0]
         inside.append(Drawn(row, label))
-    last = [inside for _, inside in open_packs.values() if inside]
-    draw.shuffle(last)
-    return packs + last
+    packs += [inside for _, inside in open_packs.values() if inside]
+    draw.shuffle(packs)
+    return packs
 
 
 @dataclass
@@ -150,7 +158,13 @@ class Collator:
     def __call__(self, examples: list[list[Drawn]]) -> dict[str, torch.Tensor]:
         [drawn] = examples
         pack, wanted, forks, sources, ends = Pack(), [], [], [], []
+        singles, of_pairs = [], []
         for item in drawn:
+            if item.row.pointwise:
+                places = [pack.add(prompt.tokens)[-1] for prompt in item.row.prompts]
+                singles.append((places, item.row.labels["a"]))
+                of_pairs.append(item.row.source)
+                continue
             ways = []
             for prompt in item.row.prompts:
                 labels = {prompt.own(label): share for label, share in item.row.labels.items()}
@@ -170,17 +184,22 @@ class Collator:
                 ways.append((places[shared], tokens))
             first = ways[0]
             forks += [(first, other) for other in ways[1:] if len(set(first[1])) == len(set(other[1]))]
-        keep = sorted({place for place, *_ in wanted} | {way[0] for two in forks for way in two})
+        keep = sorted({place for place, *_ in wanted} | {way[0] for two in forks for way in two}
+                      | {place for two, _ in singles for place in two})
         at = {place: i for i, place in enumerate(keep)}
         # Sets of labels differ in size: shorter ones repeat their first token with no weight.
         widest = max((len(set(way[1])) for two in forks for way in two), default=1)
         return {
             **models.inputs(pack, keep),
-            "places": torch.tensor([at[place] for place, *_ in wanted]),
-            "tokens": torch.tensor([token for _, token, *_ in wanted]),
+            "places": torch.tensor([at[place] for place, *_ in wanted]).long(),
+            "tokens": torch.tensor([token for _, token, *_ in wanted]).long(),
             "shares": torch.tensor([share for _, _, share, _ in wanted]),
-            "prompts": torch.tensor([prompt for *_, prompt in wanted]),
+            "prompts": torch.tensor([prompt for *_, prompt in wanted]).long(),
             "sources": sources,
+            "singles": torch.tensor([[at[place] for place in two] for two, _ in singles]).reshape(-1, 2).long(),
+            "a_better": torch.tensor([share for _, share in singles]),
+            "of_pairs": of_pairs,
+            "good_and_poor": torch.tensor([usual(self.book.spellings, name)[0] for name in POINTWISE if name in self.book.spellings]),
             "ends": torch.tensor([two[:2] for two in ends]).reshape(-1, 2).long(),
             "first_better": torch.tensor([share for *_, share in ends]),
             "fork_places": torch.tensor([[at[place] for place, _ in two] for two in forks]).reshape(-1, 2).long(),
@@ -213,6 +232,15 @@ def losses(logits: torch.Tensor, batch: dict) -> tuple[torch.Tensor, torch.Tenso
     return nll, ((p.exp() - q.exp()) * (p - q)).sum(-1).mean()
 
 
+def single(logits: torch.Tensor, batch: dict) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of each pair whose responses are read one by one, the cross entropy of σ(u − v) with the share of raters who prefer a, where
+    u and v are the log odds of "Good" over "Poor" of a and of b (Bradley and Terry); and −log of what both labels have together."""
+    logs = logits.float().log_softmax(-1)[batch["singles"]][..., batch["good_and_poor"]]
+    odds = logs[..., 0] - logs[..., 1]
+    ranking = binary_cross_entropy_with_logits(odds[:, 0] - odds[:, 1], batch["a_better"], reduction="none")
+    return ranking, -logs.logsumexp(-1).mean(-1)
+
+
 def ending(head: torch.nn.Module, states: torch.Tensor, batch: dict) -> torch.Tensor:
     """Cross entropy of σ(r₁ − r₂), where r is the head's reading of the state that a response ends in, with the share of raters
     who prefer the first: the mean over comparisons. To name the better of two texts in one prompt is hard to learn from the
@@ -233,9 +261,15 @@ class VerdictTrainer(training.HeadTrainer):
         given = {name: batch.pop(name) for name in ("input_ids", "position_ids", "logits_to_keep", "runs")}
         found = model(**given, output_hidden_states=True)
         nll, divergence = losses(found.logits[0], batch)
-        ends = ending(model.ends_head, found.hidden_states[-1][0], batch)
         for source, of_prompt in zip(batch["sources"], nll):
             self.note(**{f"nll {source}": of_prompt})
+        ends = ending(model.ends_head, found.hidden_states[-1][0], batch)
+        if len(batch["singles"]):
+            ranking, outside = single(found.logits[0], batch)
+            for source, of_pair in zip(batch["of_pairs"], ranking):
+                self.note(**{f"nll {source}": of_pair})
+            self.note(outside=outside.mean())
+            nll = torch.cat([nll, ranking + outside])
         nll = nll.mean()
         self.note(nll=nll, divergence=divergence, ends=ends)
         loss = nll + self._consistency * divergence + self._ends * ends
