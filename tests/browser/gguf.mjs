@@ -148,7 +148,9 @@ export function tinyTensors(blocks = 1, width = WIDTH, tokens = tinyMetadata()["
 export function tinyJudge({ chatTemplate = CHAT_TEMPLATE, blocks = 1 } = {}) {
   const metadata = { ...tinyMetadata(blocks), "llama.context_length": u32(4096) };
   if (chatTemplate !== null) metadata["tokenizer.chat_template"] = string(chatTemplate);
-  const tensors = tinyTensors(blocks).map((tensor) => (tensor.name.includes("norm") ? { ...tensor, around: 1 } : tensor));
+  const tensors = tinyTensors(blocks).map((tensor) =>
+    tensor.name.includes("norm") ? { ...tensor, around: 1 } : tensor,
+  );
   return gguf(metadata, tensors).file;
 }
 

@@ -8,25 +8,33 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+/// The judge of our own, and the model that it stands on.
+const OWN: &str = "lunette-judge-1.5b";
+const OWN_BASE: &str = "qwen2.5-coder-1.5b";
 const FIRST_PORT: u16 = 5173;
 const PORTS_TRIED: u16 = 20;
 
 /// Serves the built page, and the default model beside it, until it is interrupted.
-pub fn serve(port: Option<u16>, open: bool) -> Result<()> {
+pub fn serve(port: Option<u16>, judge: Option<&str>, open: bool) -> Result<()> {
     pkg::build(Profile::Release)?;
     pkg::page()?;
     model::fetch()?;
+    if let Some(judge) = judge {
+        // Its adapter comes with the page.
+        model::fetch_named(if judge == OWN { OWN_BASE } else { judge })?;
+    }
 
     let port = match port {
         Some(port) => port,
         None => free_port()?,
     };
-    let url = format!("http://localhost:{port}/");
+    let query = judge.filter(|judge| *judge == OWN).map(|judge| format!("?judge={judge}")).unwrap_or_default();
+    let url = format!("http://localhost:{port}/{query}");
     // Vite itself, not `npx vite`: an interrupt reaches it without a shell between.
     let mut vite = Run::new("node")
         .arg(repo::path("www/node_modules/vite/bin/vite.js"))
         .args(["preview", "--host", "localhost", "--strictPort", "--port", &port.to_string()])
-        .args((open && has_display()).then_some("--open"))
+        .args((open && has_display()).then(|| format!("--open=/{query}")))
         .dir(repo::path("www"))
         .spawn()?;
     while TcpStream::connect(("localhost", port)).is_err() {

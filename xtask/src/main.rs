@@ -51,6 +51,9 @@ enum Task {
         /// Serve at this port [default: the first free one from 5173]
         #[arg(long)]
         port: Option<u16>,
+        /// A model to serve beside the page, which is fetched first: `lunette-judge-1.5b`, or a name that `fetch-model` takes
+        #[arg(long, value_name = "NAME")]
+        judge: Option<String>,
         /// Do not open the page in a browser
         #[arg(long)]
         no_open: bool,
@@ -105,7 +108,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
-        Task::Demo { port, no_open } => demo::serve(port, !no_open),
+        Task::Demo { port, judge, no_open } => demo::serve(port, judge.as_deref(), !no_open),
         Task::Drill => drill::drill(),
         Task::Soak(options) => soak::soak(&options),
         Task::Verdict { backend, json } => verdict::verdict(backend, json),

@@ -1,7 +1,7 @@
 // Files of two versions side by side, as caches bring them about: the engine refuses a module that is not its own.
 
 import assert from "node:assert/strict";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -39,6 +39,22 @@ test("a page refuses the module of another version", minutes(3), async () => {
     await page.close();
     host.close();
   }
+});
+
+test("a build that rewrites the module can say so", minutes(3), async () => {
+  const folder = await mixed("rewritten", "script-tag");
+  writeFileSync(join(folder, "node_modules/lunette/wasm/hash.js"), 'export const SHA256 = "";\n');
+  const host = await serve(folder);
+  const page = await newPage();
+  await page.goto(host.url);
+  const backend = await page.evaluate(async () => {
+    const { Judge } = await import("lunette");
+    const judge = await Judge.load("models/SmolLM2-135M-Instruct.Q4_1.gguf", { backend: "wasm", cache: false });
+    return judge.info.backend;
+  });
+  assert.equal(backend, "wasm");
+  await page.close();
+  host.close();
 });
 
 test("Node refuses it too", minutes(3), async () => {
