@@ -28,7 +28,8 @@ pub fn serve(port: Option<u16>, judge: Option<&str>, open: bool) -> Result<()> {
         Some(port) => port,
         None => free_port()?,
     };
-    let query = judge.filter(|judge| *judge == OWN).map(|judge| format!("?judge={judge}")).unwrap_or_default();
+    let query =
+        judge.filter(|judge| *judge == OWN).map(|judge| format!("?judge={judge}")).unwrap_or_default();
     let url = format!("http://localhost:{port}/{query}");
     // Vite itself, not `npx vite`: an interrupt reaches it without a shell between.
     let mut vite = Run::new("node")

@@ -166,7 +166,7 @@ fn lettered(rubric: &Rubric) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::variant::VARIANTS;
+    use super::super::table::VARIANTS;
     use super::*;
     use serde_json::json;
 

@@ -195,7 +195,7 @@ fn percent(share: &Estimate) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::variant::VARIANTS;
+    use super::super::table::VARIANTS;
     use super::*;
     use crate::judge::Level;
 

@@ -33,7 +33,10 @@ export function judges(): Judges {
       ...(new URLSearchParams(location.search).get("judge") === OWN && {
         url: new URL(OWN_BESIDE, document.baseURI).href,
       }),
-      adapters: own.adapters?.map((adapter) => ({ ...adapter, url: new URL(OWN_ADAPTER, document.baseURI).href })),
+      adapters: (own.adapters ?? []).map((adapter) => ({
+        ...adapter,
+        url: new URL(OWN_ADAPTER, document.baseURI).href,
+      })),
     },
     small: small && { ...small, url: new URL(BESIDE, document.baseURI).href },
     main: find(MAIN),
