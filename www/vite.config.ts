@@ -18,16 +18,16 @@ function models(): Plugin {
   return { name: "models", configureServer: serve, configurePreviewServer: serve };
 }
 
-/** Adapters of judges and heads of reward models are small enough to go with the page. Only who opens one fetches it. */
-function trained(kind: "adapters" | "heads"): Plugin {
-  const folder = beside(`../judges/${kind}`);
+/** Heads of reward models are small enough to go with the page. Only who opens one fetches it. */
+function heads(): Plugin {
+  const folder = beside("../judges/heads");
   const serve = ({ middlewares }: { middlewares: Connect.Server }) => {
-    middlewares.use(`/${kind}`, sirv(folder, { dev: true, etag: true }));
+    middlewares.use("/heads", sirv(folder, { dev: true, etag: true }));
   };
   return {
-    name: kind,
+    name: "heads",
     configureServer: serve,
-    writeBundle: ({ dir = "" }) => cpSync(folder, `${dir}/${kind}`, { recursive: true }),
+    writeBundle: ({ dir = "" }) => cpSync(folder, `${dir}/heads`, { recursive: true }),
   };
 }
 
@@ -42,7 +42,7 @@ export default defineConfig({
   base: "./",
   // A file that is not there is a 404, not the page once more.
   appType: "mpa",
-  plugins: [svelte(), models(), trained("adapters"), trained("heads"), policy(), fonts(), offline(beside("public"))],
+  plugins: [svelte(), models(), heads(), policy(), fonts(), offline(beside("public"))],
   // The package finds its worker and its wasm file by relative URLs, which bundling it ahead of time would break.
   optimizeDeps: { exclude: ["lunette"] },
   worker: { format: "es" },

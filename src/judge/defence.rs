@@ -1,5 +1,5 @@
-//! Defences against responses that are out for a better verdict. They act on any template. What each of them costs and gains is
-//! in SECURITY.md.
+//! Defences against responses that are out for a better verdict. They act on any template. What they gain and cost, the probe
+//! `attacks` measures.
 
 use super::texts::Texts;
 use crate::tokenizer::Message;

@@ -8,9 +8,6 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// The judge of our own, and the model that it stands on.
-const OWN: &str = "lunette-judge-1.5b";
-const OWN_BASE: &str = "qwen2.5-coder-1.5b";
 const FIRST_PORT: u16 = 5173;
 const PORTS_TRIED: u16 = 20;
 
@@ -20,16 +17,15 @@ pub fn serve(port: Option<u16>, judge: Option<&str>, open: bool) -> Result<()> {
     pkg::page()?;
     model::fetch()?;
     if let Some(judge) = judge {
-        // Its adapter comes with the page.
-        model::fetch_named(if judge == OWN { OWN_BASE } else { judge })?;
+        model::fetch_named(judge)?;
     }
 
     let port = match port {
         Some(port) => port,
         None => free_port()?,
     };
-    let query =
-        judge.filter(|judge| *judge == OWN).map(|judge| format!("?judge={judge}")).unwrap_or_default();
+    // The page then takes the copy beside it.
+    let query = judge.map(|judge| format!("?judge={judge}")).unwrap_or_default();
     let url = format!("http://localhost:{port}/{query}");
     // Vite itself, not `npx vite`: an interrupt reaches it without a shell between.
     let mut vite = Run::new("node")

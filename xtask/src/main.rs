@@ -51,7 +51,7 @@ enum Task {
         /// Serve at this port [default: the first free one from 5173]
         #[arg(long)]
         port: Option<u16>,
-        /// A model to serve beside the page, which is fetched first: `lunette-judge-1.5b`, or a name that `fetch-model` takes
+        /// A model to serve beside the page, which is fetched first: `qwen2.5-coder-1.5b`, or another that `fetch-model` knows
         #[arg(long, value_name = "NAME")]
         judge: Option<String>,
         /// Do not open the page in a browser

@@ -140,13 +140,15 @@ const CHAT: readonly CatalogueEntry[] = [
     ...QWEN_2_5,
     id: "qwen2.5-coder-1.5b",
     name: "Qwen2.5 Coder 1.5B Instruct",
-    description: "The same size, trained on code.",
+    description:
+      "The same size, trained on code. The smallest model that was seen to judge; it reads each response alone.",
     repository: "Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF",
     file: "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
     bytes: 1_117_320_768,
     sha256: "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
     parameters: 1_543_714_304,
     languages: ["en"],
+    method: "pointwise",
     tested: true,
   }),
   other({

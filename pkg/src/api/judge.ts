@@ -4,6 +4,7 @@ import type { JudgeTasks, RewardTasks } from "../wire/tasks.js";
 import { evaluationSpec } from "../wire/evaluation-inputs.js";
 import { evaluate, followers } from "./evaluate.js";
 import type { Bench } from "./evaluation.js";
+import { methodOf } from "./source.js";
 import { calibrationMap } from "./statistics.js";
 import type {
   BadRow,
@@ -46,8 +47,12 @@ export class Judge {
 
   readonly #calibration: CalibrationMap | undefined;
 
-  private constructor(engine: Engine, calibration?: CalibrationMap) {
+  /** How comparisons are made that do not say. */
+  readonly #method: CompareOptions["method"];
+
+  private constructor(engine: Engine, method: CompareOptions["method"], calibration?: CalibrationMap) {
     this.engine = engine;
+    this.#method = method;
     this.#calibration = calibration;
   }
 
@@ -58,7 +63,7 @@ export class Judge {
 
   /** Loads a judge. Takes the same arguments and throws the same errors as {@link Engine.load}. */
   static async load(model: ModelSource, options: LoadOptions = {}): Promise<Judge> {
-    return new Judge(await Engine.load(model, options));
+    return new Judge(await Engine.load(model, options), methodOf(model));
   }
 
   /**
@@ -202,7 +207,7 @@ export class Judge {
    * @throws {LunetteError} `invalid-argument` when the map is not valid.
    */
   withCalibration(map: CalibrationMap): Judge {
-    return new Judge(this.engine, calibrationMap(map, "map"));
+    return new Judge(this.engine, this.#method, calibrationMap(map, "map"));
   }
 
   /** Frees the model and ends its worker. Calls still running reject with code `disposed`. May be called again. */
@@ -230,7 +235,8 @@ export class Judge {
     task: JudgeTasks[K]["task"],
     options: JudgeOptions & CompareOptions,
   ): Promise<JudgeTasks[K]["verdict"]> {
-    const { onToken, signal, ...settings } = options;
+    const method = kind === "compare" || kind === "rank" ? (options.method ?? this.#method) : undefined;
+    const { onToken, signal, ...settings } = method === undefined ? options : { ...options, method };
     return clientOf(this.engine).call("judge", [kind, task, settings], { onToken, signal });
   }
 }

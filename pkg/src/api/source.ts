@@ -53,6 +53,11 @@ export async function describeBeside(
   };
 }
 
+/** How a named model or a reference compares best, where that is known. */
+export function methodOf(model: ModelSource): ModelRef["method"] {
+  return typeof model === "string" ? entryOf(model)?.method : (model as Partial<ModelRef>).method;
+}
+
 function refOf(model: OpenedSource): Partial<ModelRef> | undefined {
   return typeof model === "string" ? entryOf(model) : (model as Partial<ModelRef>);
 }

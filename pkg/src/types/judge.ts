@@ -161,7 +161,7 @@ export interface JudgeOptions {
   /**
    * Defences against responses that are out for a better verdict, for any template: `"mark"` begins each line of responses and
    * passages with a bar, so that none looks like a line of the prompt; `"remind"` says behind all texts that only the rubric counts.
-   * Default none. SECURITY.md says what each of them gains and costs.
+   * Default none. The probe `attacks` of `lunette evaluate` measures what they gain and cost.
    */
   defences?: ("mark" | "remind")[];
   /**
@@ -182,7 +182,7 @@ export interface CompareOptions extends Omit<JudgeOptions, "rubricOrders"> {
   /**
    * `"pairwise"`: both responses in one prompt, in both orders. `"pointwise"`: each response is classified alone as good or poor
    * by the criteria, and p(A) comes from the difference of their log odds, so that no response stands first; some small judges
-   * compare better so. Default: what the adapter was trained for, else `"pairwise"`.
+   * compare better so. Default: that of the {@link ModelRef}, else what the adapter was trained for, else `"pairwise"`.
    */
   method?: "pairwise" | "pointwise";
   /** Judge both orders of the responses, against position bias. Default `true`. */

@@ -24,6 +24,8 @@ export interface ModelRef {
   template?: BuiltInTemplate;
   /** A Jinja chat template that replaces the file's own. {@link LoadOptions.chatTemplate} takes precedence. */
   chatTemplate?: string;
+  /** How the model compares best: the default of {@link CompareOptions.method}. */
+  method?: "pairwise" | "pointwise";
   /** LoRA adapters that make the model what the name says. {@link LoadOptions.adapters} takes precedence. */
   adapters?: ModelRef[];
 }

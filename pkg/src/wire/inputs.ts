@@ -301,6 +301,7 @@ const refFields = {
   name: optional(text),
   template: optional(oneOf("selene", "rubric-first")),
   chatTemplate: optional(text),
+  method: optional(oneOf("pairwise", "pointwise")),
   adapters: optional<ModelRef[]>((value, where) => listOf(modelRef)(value, where)),
 };
 

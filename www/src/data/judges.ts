@@ -5,16 +5,15 @@ import type { CatalogueEntry } from "lunette";
 const SMALL = "smollm2-135m";
 const BESIDE = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
-/** The judge of our own: a base model, which the page may have its own copy of, and an adapter, which comes with the page. */
-const OWN = "lunette-judge-1.5b";
-const OWN_BESIDE = "models/Qwen2.5-Coder-1.5B-Instruct.Q4_K_M.gguf";
-const OWN_ADAPTER = "adapters/lunette-judge-1.5b.gguf";
+/** The smallest model that can judge. The page may have its own copy of it. */
+const MIDDLE = "qwen2.5-coder-1.5b";
+const MIDDLE_BESIDE = "models/Qwen2.5-Coder-1.5B-Instruct.Q4_K_M.gguf";
 
 /** The main judge. */
 const MAIN = "selene-1-mini";
 
 export interface Judges {
-  own: CatalogueEntry | undefined;
+  middle: CatalogueEntry | undefined;
   small: CatalogueEntry | undefined;
   main: CatalogueEntry | undefined;
   others: CatalogueEntry[];
@@ -25,22 +24,18 @@ export function judges(): Judges {
   const all = Models.catalogue();
   const find = (id: string) => all.find((entry) => entry.id === id);
   const small = find(SMALL);
-  const own = find(OWN);
+  const middle = find(MIDDLE);
   return {
-    own: own && {
-      ...own,
-      // `cargo xtask demo --judge` puts the base beside the page, and says so.
-      ...(new URLSearchParams(location.search).get("judge") === OWN && {
-        url: new URL(OWN_BESIDE, document.baseURI).href,
+    middle: middle && {
+      ...middle,
+      // `cargo xtask demo --judge` puts it beside the page, and says so.
+      ...(new URLSearchParams(location.search).get("judge") === MIDDLE && {
+        url: new URL(MIDDLE_BESIDE, document.baseURI).href,
       }),
-      adapters: (own.adapters ?? []).map((adapter) => ({
-        ...adapter,
-        url: new URL(OWN_ADAPTER, document.baseURI).href,
-      })),
     },
     small: small && { ...small, url: new URL(BESIDE, document.baseURI).href },
     main: find(MAIN),
-    others: all.filter(({ id }) => ![SMALL, OWN, MAIN].includes(id)),
+    others: all.filter(({ id }) => ![SMALL, MIDDLE, MAIN].includes(id)),
   };
 }
 
