@@ -46,7 +46,8 @@ fn every_probe_is_measured() {
         run.stdout
     );
     let found = effects(&place, "out");
-    assert_eq!(found.len(), 15);
+    assert_eq!(found.len(), 26);
+    assert_eq!(found.iter().filter(|effect| effect["probe"] == "attacks").count(), 11);
     for effect in &found {
         // The template has no place for labels, so letters are an error of each row, which is counted.
         let judged = if effect["variant"] == "score-labels" { 0 } else { 6 };
