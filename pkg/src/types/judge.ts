@@ -182,7 +182,7 @@ export interface CompareOptions extends Omit<JudgeOptions, "rubricOrders"> {
   /**
    * `"pairwise"`: both responses in one prompt, in both orders. `"pointwise"`: each response is classified alone as good or poor
    * by the criteria, and p(A) comes from the difference of their log odds, so that no response stands first; some small judges
-   * compare better so. Default: that of the {@link ModelRef}, else what the adapter was trained for, else `"pairwise"`.
+   * compare better so. Default: what its entry in the catalogue names, else what the adapter was trained for, else `"pairwise"`.
    */
   method?: "pairwise" | "pointwise";
   /** Judge both orders of the responses, against position bias. Default `true`. */
