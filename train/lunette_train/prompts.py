@@ -74,7 +74,8 @@ class Book:
             "about": self.about, "spellings": self.spellings, "end": self.end,
             "rows": [
                 {
-                    "id": row.id, "source": row.source, "group": row.group, "task": row.task, "labels": row.labels, "pointwise": row.pointwise, "kind": row.kind,
+                    "id": row.id, "source": row.source, "group": row.group, "task": row.task, "labels": row.labels,
+                    "pointwise": row.pointwise, "kind": row.kind,
                     "swapped": [prompt.swapped for prompt in row.prompts], "ends": [prompt.ends for prompt in row.prompts],
                 }
                 for row in self.rows

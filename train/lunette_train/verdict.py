@@ -135,11 +135,10 @@ def pack_epoch(rows: list[Rendered], draw: random.Random, caps: dict[str, int], 
     open_packs: dict[str, tuple[Pack, list[Drawn]]] = {}
     # Rows of one kind have most of a prompt in common.
     for row in taken:
-        kind = row.kind
-        pack, inside = open_packs.setdefault(kind, (Pack(), []))
+        pack, inside = open_packs.setdefault(row.kind, (Pack(), []))
         if inside and len(pack) + sum(pack.cost(prompt.tokens) for prompt in row.prompts) > budget:
             packs.append(inside)
-            pack, inside = open_packs[kind] = (Pack(), [])
+            pack, inside = open_packs[row.kind] = (Pack(), [])
         for prompt in row.prompts:
             pack.add(prompt.tokens)
         label = draw.choices(list(row.labels), weights=list(row.labels.values()))[0]
@@ -184,8 +183,8 @@ class Collator:
                 ways.append((places[shared], tokens))
             first = ways[0]
             forks += [(first, other) for other in ways[1:] if len(set(first[1])) == len(set(other[1]))]
-        keep = sorted({place for place, *_ in wanted} | {way[0] for two in forks for way in two}
-                      | {place for two, _ in singles for place in two})
+        read_alone = {place for two, _ in singles for place in two}
+        keep = sorted({place for place, *_ in wanted} | {way[0] for two in forks for way in two} | read_alone)
         at = {place: i for i, place in enumerate(keep)}
         # Sets of labels differ in size: shorter ones repeat their first token with no weight.
         widest = max((len(set(way[1])) for two in forks for way in two), default=1)
@@ -199,7 +198,7 @@ class Collator:
             "singles": torch.tensor([[at[place] for place in two] for two, _ in singles]).reshape(-1, 2).long(),
             "a_better": torch.tensor([share for _, share in singles]),
             "of_pairs": of_pairs,
-            "good_and_poor": torch.tensor([usual(self.book.spellings, name)[0] for name in POINTWISE if name in self.book.spellings]),
+            "good_and_poor": torch.tensor([usual(self.book.spellings, name)[0] for name in POINTWISE] if singles else []).long(),
             "ends": torch.tensor([two[:2] for two in ends]).reshape(-1, 2).long(),
             "first_better": torch.tensor([share for *_, share in ends]),
             "fork_places": torch.tensor([[at[place] for place, _ in two] for two in forks]).reshape(-1, 2).long(),

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from lunette_train.prompts import Book, Prompt, Rendered
+from lunette_train.reading import of_pair
 from lunette_train.targets import fork, verdict
-from lunette_train.verdict import Collator, Drawn, ending, losses, pack_epoch
+from lunette_train.verdict import Collator, Drawn, ending, losses, pack_epoch, single
 
 END = 99
 SPELLINGS = {
@@ -86,14 +87,14 @@ def test_the_loss_is_that_of_the_label_and_the_end():
 
 def test_packs_hold_every_row_once_and_keep_to_their_budget():
     rows = [pair(n, [1, 2, 3, 4, 100 + n, 5]) for n in range(30)]
-    packs = pack_epoch(rows, random.Random(1), cap=0, budget=20)
+    packs = pack_epoch(rows, random.Random(1), caps={"x": 0}, budget=20)
     assert sorted(drawn.row.id for pack in packs for drawn in pack) == sorted(row.id for row in rows)
     for pack in packs:
         seen = {tuple(prompt.tokens[:i]) for drawn in pack for prompt in drawn.row.prompts for i in range(1, 7)}
         assert len(seen) <= 20
-    again = pack_epoch(rows, random.Random(1), cap=0, budget=20)
+    again = pack_epoch(rows, random.Random(1), caps={"x": 0}, budget=20)
     assert [[drawn.row.id for drawn in pack] for pack in packs] == [[drawn.row.id for drawn in pack] for pack in again]
-    assert sum(map(len, pack_epoch(rows, random.Random(1), cap=8, budget=20))) == 8
+    assert sum(map(len, pack_epoch(rows, random.Random(1), caps={"x": 8}, budget=20))) == 8
 
 
 def test_rows_survive_the_file(tmp_path):
@@ -105,3 +106,20 @@ def test_rows_survive_the_file(tmp_path):
         assert (one.id, one.labels) == (other.id, other.labels)
         for a, b in zip(one.prompts, other.prompts, strict=True):
             assert a.swapped == b.swapped and a.tokens.tolist() == b.tokens.tolist()
+
+
+def test_pairs_that_are_read_one_by_one():
+    good = torch.tensor([0.6, 0.3, 0.1])
+    poor = torch.tensor([0.2, 0.6, 0.2])
+    batch = {
+        "singles": torch.tensor([[0, 1]]),
+        "a_better": torch.tensor([1.0]),
+        "good_and_poor": torch.tensor([0, 1]),
+    }
+    ranking, outside = single(torch.stack([good, poor]).log(), batch)
+    # Log odds of 2 to 1 and of 1 to 3: 6 to 1 for a.
+    assert ranking.item() == pytest.approx(-math.log(6 / 7), abs=1e-6)
+    assert outside.item() == pytest.approx(-(math.log(0.9) + math.log(0.8)) / 2, abs=1e-6)
+    read = of_pair({"Good": 0.6, "Poor": 0.3}, {"Good": 0.2, "Poor": 0.6})
+    assert read["a"] / read["b"] == pytest.approx(6)
+    assert sum(read.values()) == pytest.approx(0.85)

@@ -25,10 +25,10 @@ const FAULTS: [Fault; 5] = [
         tests: "memory.test.mjs",
     },
     Fault {
-        name: "the lock on a deleted model is kept",
-        file: "pkg/src/worker/cache/library.ts",
-        right: "      release();\n    }\n    return undefined;\n",
-        wrong: "    }\n    return undefined;\n",
+        name: "a lock file in Node is kept",
+        file: "pkg/src/node/store.ts",
+        right: "        fs.rmSync(path, { force: true });\n",
+        wrong: "",
         tests: "soak.test.mjs",
     },
     Fault {
