@@ -243,6 +243,23 @@ describe("the judge's other tasks", () => {
   const labels = { objective: "?", labels: { Yes: "y", No: "n" } };
   const pair = { input: "q", responseA: "a", responseB: "b", criteria: "?" };
 
+  it("compare as the reference of their model says, unless the call does", async () => {
+    vi.stubGlobal("fetch", () => Promise.resolve(new Response("GGUF")));
+    const judge = await Judge.load({ url: "https://models.example/m.gguf", method: "pointwise" }, { worker: false });
+    vi.unstubAllGlobals();
+    await judge.compare(pair);
+    await judge.compare(pair, { method: "pairwise" });
+    await judge.rank({ input: "q", responses: ["a", "b"], criteria: "?" });
+    await judge.score(TASK);
+    const asked = engine.judge.mock.calls.map(([kind, , options]) => [kind, options]);
+    expect(asked).toEqual([
+      ["compare", { method: "pointwise" }],
+      ["compare", { method: "pairwise" }],
+      ["rank", { method: "pointwise" }],
+      ["score", {}],
+    ]);
+  });
+
   it("reach the engine under their own names", async () => {
     const judge = await loadJudge();
     const options = { critique: false, template: "rubric-first", samples: 2, truncate: "context" as const };

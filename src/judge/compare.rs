@@ -126,9 +126,7 @@ impl Judge<'_> {
     ) -> Result<(Tally, usize)> {
         let labels = LABELS.map(String::from);
         let (messages, cut) = reader.comparison(texts, criteria)?;
-        let samples = (0..self.options.samples)
-            .map(|sample| reader.read(&messages, &labels, sample, stream.filter(|_| sample == 0)));
-        Ok((Tally::of(&labels, try_join_all(samples).await?), cut))
+        Ok((reader.sampled(&messages, &labels, stream).await?, cut))
     }
 
     /// `tallies` hold the order given and, where it was judged, the reverse.
@@ -186,6 +184,18 @@ impl Judge<'_> {
 const LABELS: [&str; 2] = ["A", "B"];
 
 impl Reader<'_> {
+    /// Reads one prompt as often as there are samples. The text of the first can be heard.
+    pub async fn sampled(
+        &self,
+        messages: &[Message],
+        labels: &[String],
+        stream: Option<usize>,
+    ) -> Result<Tally> {
+        let samples = (0..self.options.samples)
+            .map(|sample| self.read(messages, labels, sample, stream.filter(|_| sample == 0)));
+        Ok(Tally::of(labels, try_join_all(samples).await?))
+    }
+
     /// The conversation about two responses in the order of `texts`, with the tokens that were cut off it.
     pub fn comparison(&self, texts: &Texts, criteria: &str) -> Result<(Vec<Message>, usize)> {
         let rubric = field::of_objective(criteria);

@@ -15,7 +15,7 @@ use super::texts::Texts;
 use super::verdict::{Tally, sum, timing};
 use crate::Result;
 use crate::engine::milliseconds;
-use futures::future::{try_join, try_join_all};
+use futures::future::try_join;
 use web_time::Instant;
 
 /// What a response may be called, with the description of each.
@@ -84,9 +84,7 @@ impl Judge<'_> {
         let listing = listing(criteria);
         let labels = listing.names();
         let (messages, cut) = self.in_orders(reader, texts, &listing)?.remove(0);
-        let samples = (0..self.options.samples)
-            .map(|sample| reader.read(&messages, &labels, sample, stream.filter(|_| sample == 0)));
-        Ok((Tally::of(&labels, try_join_all(samples).await?), cut))
+        Ok((reader.sampled(&messages, &labels, stream).await?, cut))
     }
 
     /// The prompts about A and about B.

@@ -24,7 +24,7 @@ const PAGE = names(
   "performance",
 );
 const WEBGPU = names("GPUAdapter", "GPUBuffer", "GPUDevice", "GPUOutOfMemoryError", "GPUQueue");
-// Of pages that soak.mjs opens.
+// Of pages that soak.mjs and watched.mjs open.
 const SOAK = names("desk", "soak", "wasmBytes");
 
 export default [js.configs.recommended, { languageOptions: { globals: { ...NODE, ...PAGE, ...WEBGPU, ...SOAK } } }];

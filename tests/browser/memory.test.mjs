@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { tinyJudge } from "./gguf.mjs";
-import { openPackage } from "./lib.mjs";
 import { browser, minutes, server } from "./session.mjs";
+import { watchedPage } from "./watched.mjs";
 
 const CYCLES = 50;
 /** Warm-up cycles, after which everything that is created only once exists. */
@@ -17,60 +17,6 @@ const task = {
   rubric: { objective: "Is it right?", scale: { 1: "no", 2: "in part", 3: "yes" } },
 };
 
-/** A page that counts its GPU buffers, devices, workers and the memory of its wasm modules. */
-async function countingPage() {
-  const page = await openPackage(await browser(), (await server()).origin);
-  await page.evaluate(() => {
-    const counts = (globalThis.counts = { buffers: 0, devices: 0, workers: 0 });
-    const memories = (globalThis.memories = new Set());
-    const wrap = (prototype, name, around) => {
-      const original = prototype[name];
-      prototype[name] = function (...given) {
-        return around.call(this, (...changed) => original.apply(this, changed), ...given);
-      };
-    };
-    const alive = new WeakSet();
-    const begin = (thing, kind) => {
-      alive.add(thing);
-      counts[kind] += 1;
-      return thing;
-    };
-    const end = (thing, kind) => {
-      if (alive.delete(thing)) counts[kind] -= 1;
-    };
-    wrap(GPUAdapter.prototype, "requestDevice", async (request, ...options) =>
-      begin(await request(...options), "devices"),
-    );
-    wrap(GPUDevice.prototype, "createBuffer", (create, ...options) => begin(create(...options), "buffers"));
-    wrap(GPUDevice.prototype, "destroy", function (destroy) {
-      end(this, "devices");
-      destroy();
-    });
-    wrap(GPUBuffer.prototype, "destroy", function (destroy) {
-      end(this, "buffers");
-      destroy();
-    });
-    wrap(Worker.prototype, "terminate", function (terminate) {
-      end(this, "workers");
-      terminate();
-    });
-    globalThis.Worker = class extends Worker {
-      constructor(...given) {
-        super(...given);
-        begin(this, "workers");
-      }
-    };
-    for (const name of ["instantiate", "instantiateStreaming"]) {
-      wrap(WebAssembly, name, async (instantiate, ...given) => {
-        const made = await instantiate(...given);
-        memories.add((made.instance ?? made).exports.memory);
-        return made;
-      });
-    }
-  });
-  return page;
-}
-
 /**
  * Bytes that all judges together may add to the wasm heap: the memory of one, because a fragmented heap may once lack a large
  * enough hole. tests/memory.rs measures the same exactly, with an allocator.
@@ -82,7 +28,7 @@ describe("fifty judges, one after the other", () => {
 
   before(async () => {
     (await server()).files.set("tiny-judge.gguf", tinyJudge());
-    page = await countingPage();
+    page = await watchedPage(await browser(), (await server()).origin);
     session = await page.context().newCDPSession(page);
   });
 
@@ -108,7 +54,7 @@ describe("fifty judges, one after the other", () => {
     const { usedSize } = await session.send("Runtime.getHeapUsage");
     const counted = await page.evaluate(() => ({
       ...globalThis.counts,
-      wasm: [...globalThis.memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0),
+      wasm: wasmBytes(),
     }));
     return { heap: usedSize, ...counted };
   }

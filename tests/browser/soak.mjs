@@ -11,9 +11,9 @@ import { gguf, tinyJudge, tinyMetadata, tinyTensors } from "./gguf.mjs";
 import { launchWithProfile, startServer } from "./lib.mjs";
 import { DEEDS, pick } from "./soak/deeds.mjs";
 import { random } from "./soak/judging.mjs";
-import { watchedPage } from "./soak/page.mjs";
 import { installed, temporary } from "./tarball.mjs";
 import { UnrulyServer } from "./unruly-server.mjs";
+import { watchedPage } from "./watched.mjs";
 
 const here = (name) => fileURLToPath(new URL(`soak/${name}`, import.meta.url));
 const MIB = 1 << 20;

@@ -181,7 +181,9 @@ export class Judge {
   ): AsyncGenerator<RowVerdict, void, undefined> {
     const checked = evaluationSpec(spec, "spec");
     const check = checked.task === "compare" ? inputs.compareOptions : inputs.judgeOptions;
-    const { signal, onToken, ...settings } = check(options, "options");
+    // The journal knows verdicts by their settings, so a default stands among them.
+    const asked = checked.task === "compare" && this.#method ? { method: this.#method, ...options } : options;
+    const { signal, onToken, ...settings } = check(asked, "options");
     // Rows that are under way end with the iteration.
     const own = new AbortController();
     const ended = AbortSignal.any(signal === undefined ? [own.signal] : [signal, own.signal]);

@@ -1,6 +1,6 @@
-// Pages of a soak: what they hold is counted, and their devices can be lost.
+// Pages of which is counted what they hold, and whose devices can be lost.
 
-import { openPackage } from "../lib.mjs";
+import { openPackage } from "./lib.mjs";
 
 /** Opens a page with the package whose GPU buffers, devices, workers and wasm memories are counted in `globalThis.counts`. */
 export async function watchedPage(browser, origin) {
@@ -32,11 +32,7 @@ function watch() {
   wrap(GPUAdapter.prototype, "requestDevice", async (request, ...options) =>
     begin(await request(...options), "devices"),
   );
-  wrap(GPUDevice.prototype, "createBuffer", function (create, ...options) {
-    const buffer = begin(create(...options), "buffers");
-    buffer.deviceOf = this;
-    return buffer;
-  });
+  wrap(GPUDevice.prototype, "createBuffer", (create, ...options) => begin(create(...options), "buffers"));
   wrap(GPUDevice.prototype, "destroy", function (destroy) {
     end(this);
     destroy();
