@@ -4,11 +4,11 @@ use crate::file::File;
 use crate::limits::within;
 use crate::load::load;
 use lunette::Uninterrupted;
-use lunette::engine::{Constraint, Engine, GenerateOptions, Prompt};
+use lunette::engine::{Constraint, Engine, GenerateOptions, LoadOptions, Prompt};
 use pollster::block_on;
 
 thread_local! {
-    static ENGINE: Engine = load(File::sound().bytes(&[])).expect("the file is sound");
+    static ENGINE: Engine = load(File::sound().bytes(&[]), LoadOptions::default()).expect("the file is sound");
 }
 
 pub fn run(data: &[u8]) {

@@ -1,4 +1,4 @@
-//! A model file as data: a small one that is right, and lies to tell in it.
+//! A model file, or an adapter's, as data: a small one that is right, and lies to tell in it.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use lunette::gguf::Value;
@@ -48,7 +48,7 @@ impl File {
             ("llama.feed_forward_length", MLP),
             ("llama.attention.head_count", HEADS),
             ("llama.attention.head_count_kv", 1),
-            ("llama.context_length", 256),
+            ("llama.context_length", 4096),
         ] {
             set(&mut keys, name, Value::Unsigned(value));
         }
@@ -79,6 +79,41 @@ impl File {
             Tensor { name: name.into(), dims, type_id: kind.ggml(), offset: None }
         });
         File { architecture: "llama", keys, tensors: tensors.into() }
+    }
+
+    /// A reward model's head of two layers and one goal, with a LoRA adapter, for [`File::sound`].
+    pub fn head() -> File {
+        let text = |text: &str| Value::String(text.into());
+        let keys = [
+            ("general.architecture", text("llama")),
+            ("general.type", text("adapter")),
+            ("adapter.type", text("lora")),
+            ("general.name", text("head")),
+            ("adapter.lora.alpha", Value::Float(8.0)),
+            ("lunette.reward.layers", Value::Unsigned(2)),
+        ];
+        const RANK: u64 = 4;
+        const HIDDEN: u64 = 8;
+        let tensors = [
+            ("blk.0.attn_q.weight.lora_a", vec![WIDTH, RANK]),
+            ("blk.0.attn_q.weight.lora_b", vec![RANK, WIDTH]),
+            ("blk.0.ffn_down.weight.lora_a", vec![MLP, RANK]),
+            ("blk.0.ffn_down.weight.lora_b", vec![RANK, WIDTH]),
+            ("reward.0.weight", vec![WIDTH, HIDDEN]),
+            ("reward.1.weight", vec![HIDDEN, 1]),
+            ("goal.good", vec![WIDTH, 1]),
+        ];
+        let tensors = tensors.map(|(name, dims)| Tensor {
+            name: name.into(),
+            dims,
+            type_id: BlockType::F32.ggml(),
+            offset: None,
+        });
+        File {
+            architecture: "llama",
+            keys: keys.map(|(key, value)| (key.to_string(), value)).into(),
+            tensors: tensors.into(),
+        }
     }
 
     pub fn tell(&mut self, lie: Lie) {
@@ -183,7 +218,7 @@ fn set(keys: &mut Vec<(String, Value)>, name: &str, value: Value) {
 }
 
 /// Keys that a file may have and the sound one lacks.
-const OTHER_KEYS: [&str; 26] = [
+const OTHER_KEYS: [&str; 27] = [
     "general.alignment",
     "llama.attention.key_length",
     "llama.attention.value_length",
@@ -210,6 +245,7 @@ const OTHER_KEYS: [&str; 26] = [
     "general.name",
     "split.count",
     "general.file_type",
+    "adapter.alora.invocation_tokens",
 ];
 
 /// A number as liars like them.
@@ -251,11 +287,10 @@ pub enum Lie {
     Twice { tensor: u8 },
 }
 
-/// The sound file with some lies in it, few enough that most of it can be believed; the rest of the bytes.
-pub fn lying(data: &[u8]) -> Result<(File, &[u8])> {
+/// A sound file with some lies in it, few enough that most of it can be believed; the rest of the bytes.
+pub fn lying(mut file: File, data: &[u8]) -> Result<(File, &[u8])> {
     const MOST: usize = 8;
     let mut input = Unstructured::new(data);
-    let mut file = File::sound();
     for _ in 0..input.int_in_range(0..=MOST)? {
         file.tell(input.arbitrary()?);
     }

@@ -3,6 +3,7 @@
 //!
 //! `cargo xtask fuzz` looks for such bytes; `tests/replay.rs` gives the targets all that were found, and the seeds.
 
+pub mod adapter;
 pub mod chat;
 pub mod config;
 pub mod constraint;
@@ -12,16 +13,19 @@ mod file;
 pub mod judge;
 mod limits;
 pub mod load;
+#[path = "../../tests/common/texts.rs"]
+mod texts;
 #[allow(dead_code)]
 #[path = "../../tests/common/tiny.rs"]
 mod tiny;
 pub mod tokenizer;
+pub mod verdict;
 
 /// A target's name, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 10] = [
     ("container", container::run),
     ("config", config::run),
     ("tokenizer", tokenizer::run),
@@ -30,4 +34,6 @@ pub const TARGETS: [Target; 8] = [
     ("judge", judge::run),
     ("constraint", constraint::run),
     ("dataset", dataset::run),
+    ("adapter", adapter::run),
+    ("verdict", verdict::run),
 ];

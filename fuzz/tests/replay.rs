@@ -35,4 +35,4 @@ macro_rules! replays {
     };
 }
 
-replays!(container config tokenizer chat load judge constraint dataset);
+replays!(container config tokenizer chat load judge constraint dataset adapter verdict);

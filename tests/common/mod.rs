@@ -9,6 +9,7 @@ pub mod heads;
 pub mod hollow;
 pub mod peers;
 pub mod split;
+pub mod texts;
 pub mod thinking;
 pub mod tiny;
 

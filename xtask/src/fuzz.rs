@@ -4,10 +4,11 @@
 use crate::run::{Run, cargo, which};
 use crate::setup::apt;
 use crate::{repo, say};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 #[derive(Args)]
 pub struct Options {
@@ -16,6 +17,9 @@ pub struct Options {
     /// For each target
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// Executions of each target after which it ends earlier [default: no limit]
+    #[arg(long)]
+    runs: Option<u64>,
 }
 
 /// Seconds for each target where all are tests among others: about a minute in all.
@@ -41,7 +45,8 @@ pub fn fuzz(options: &Options) -> Result<()> {
         bail!("there is no target {unknown}; there are {}", known.join(", "));
     }
     let chosen = if options.targets.is_empty() { &known } else { &options.targets };
-    each(chosen, options.seconds, &[], &mut |_| ())
+    let runs = options.runs.map(|runs| format!("-runs={runs}"));
+    each(chosen, options.seconds, &runs.as_deref().into_iter().collect::<Vec<_>>(), &mut |_| ())
 }
 
 /// All targets for a short time; whether each held is told to `held`.
@@ -115,14 +120,14 @@ fn run(program: &Path, target: &str, seconds: u64, more: &[&str]) -> Result<()> 
         fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
     }
     let mut command = Run::new("sh")
-        .args(["-c", &format!("ulimit -s {STACK} && exec \"$0\" \"$@\"")])
+        .args(["-c", &format!("ulimit -s {STACK} && exec \"$0\" \"$@\" 2>&1")])
         .arg(program)
         .arg(format!("-max_total_time={seconds}"))
         .arg(format!("-timeout={TIMEOUT}"))
         .arg(format!("-rss_limit_mb={MAX_MIB}"))
         .arg(format!("-max_len={MAX_INPUT}"))
         .arg(format!("-artifact_prefix={}/{target}-", artifacts.display()))
-        .args(["-verbosity=0", "-print_funcs=0", "-print_final_stats=1"])
+        .arg("-print_funcs=0")
         .args(more);
     let words = repo::path("fuzz/dict").join(format!("{target}.dict"));
     if words.is_file() {
@@ -130,5 +135,36 @@ fn run(program: &Path, target: &str, seconds: u64, more: &[&str]) -> Result<()> 
     }
     // What it finds goes to the first folder.
     let kept = ["corpus", "regressions"].map(|kind| repo::path("fuzz").join(kind).join(target));
-    command.arg(corpus).args(kept.iter().filter(|folder| folder.is_dir())).run()
+    let (start, mut last) = (Instant::now(), String::new());
+    let sound = command.arg(corpus).args(kept.iter().filter(|folder| folder.is_dir())).filtered(|line| {
+        let progress = line.starts_with('#') || line.starts_with("INFO: ");
+        if line.starts_with('#') && line.contains("cov: ") {
+            last = line.into();
+        }
+        !progress
+    })?;
+    ensure!(sound, "{target} is broken");
+    say!("fuzz: {target}: {} in {} s", figures(&last).unwrap_or(last), start.elapsed().as_secs());
+    Ok(())
+}
+
+/// What the engine's last line of progress says.
+fn figures(line: &str) -> Option<String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let behind = |name: &str| words.iter().position(|word| *word == name).and_then(|at| words.get(at + 1));
+    let (count, branches, corpus) = (words.first()?.strip_prefix('#')?, behind("cov:")?, behind("corp:")?);
+    let inputs = corpus.split('/').next()?;
+    Some(format!("{count} executions, {branches} branches reached, {inputs} inputs kept"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_is_read() {
+        let line = "#1716\tDONE   cov: 4012 ft: 9000 corp: 321/88Kb lim: 16384 exec/s: 572 rss: 90Mb";
+        assert_eq!(figures(line).unwrap(), "1716 executions, 4012 branches reached, 321 inputs kept");
+        assert_eq!(figures("INFO: nothing"), None);
+    }
 }

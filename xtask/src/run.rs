@@ -69,15 +69,24 @@ impl Run {
     }
 
     /// Runs to the end; every line of stdout is shown and handed to `each`. Returns whether it exited with 0.
-    pub fn lines(mut self, mut each: impl FnMut(&str)) -> Result<bool> {
+    pub fn lines(self, mut each: impl FnMut(&str)) -> Result<bool> {
+        self.filtered(|line| {
+            each(line);
+            true
+        })
+    }
+
+    /// The same, but shows only the lines that `each` wants shown.
+    pub fn filtered(mut self, mut each: impl FnMut(&str) -> bool) -> Result<bool> {
         self.command.stdout(Stdio::piped());
         let mut child = self.command.spawn().with_context(|| format!("could not start `{}`", self.line))?;
         let stdout = child.stdout.take().context("stdout was not piped")?;
         for line in BufReader::new(stdout).split(b'\n') {
             let line = line.with_context(|| format!("reading the output of `{}`", self.line))?;
             let line = String::from_utf8_lossy(&line);
-            eprintln!("{line}");
-            each(&line);
+            if each(&line) {
+                eprintln!("{line}");
+            }
         }
         Ok(child.wait()?.success())
     }
