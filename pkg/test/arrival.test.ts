@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { modelKey } from "../src/worker/cache/address.js";
@@ -118,6 +118,15 @@ describe("two loads of the same model", () => {
     const { url } = await serve();
     // No process has this ID: it is above the limit of every system.
     await writeFile(join(folder, `${await modelKey(url)}.lock`), "999999999");
+    equal((await load(url)).data);
+  });
+
+  it("are not held up by a lock without an owner that the clock says is of tomorrow", async () => {
+    const { url } = await serve();
+    const lock = join(folder, `${await modelKey(url)}.lock`);
+    await writeFile(lock, "");
+    const tomorrow = Date.now() / 1000 + 86_400;
+    await utimes(lock, tomorrow, tomorrow);
     equal((await load(url)).data);
   });
 });

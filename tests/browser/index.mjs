@@ -4,6 +4,7 @@ import "./faults.test.mjs";
 import "./template.test.mjs";
 import "./arrival.test.mjs";
 import "./storage.test.mjs";
+import "./machines.test.mjs";
 import "./memory.test.mjs";
 import "./recovery.test.mjs";
 import "./soak.test.mjs";

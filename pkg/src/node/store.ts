@@ -126,8 +126,8 @@ class FolderStore implements Store {
 async function isHeld(path: string): Promise<boolean> {
   try {
     const owner = Number(await readFile(path, "utf8"));
-    // The file was just created, and its process ID is not written yet.
-    if (owner === 0) return Date.now() - (await stat(path)).mtimeMs < 5000;
+    // The file was just created, and its process ID is not written yet. A clock that was set back makes it one of the future.
+    if (owner === 0) return Math.abs(Date.now() - (await stat(path)).mtimeMs) < 5000;
     process.kill(owner, 0);
     return true;
   } catch (error) {
