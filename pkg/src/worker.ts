@@ -2,7 +2,10 @@
 import { helpIfAsked } from "./worker/browser-threads.js";
 import type { HostPort } from "./worker/host.js";
 import { serve } from "./worker/host.js";
+import { endThreads } from "./worker/threads.js";
 import { loadWasm } from "./wasm.js";
 
 // TypeScript's DOM library types every global scope as a window.
-if (!helpIfAsked()) serve(globalThis as unknown as HostPort, globalThis, loadWasm);
+if (!helpIfAsked()) {
+  serve(globalThis as unknown as HostPort, loadWasm, { scope: globalThis, onDisposed: endThreads });
+}

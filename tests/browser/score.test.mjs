@@ -1,8 +1,10 @@
 // The judge in an app, on both backends.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
-import { example, modelUrl } from "./lib.mjs";
+import { example, modelUrl, root } from "./lib.mjs";
 import { BACKENDS, judgeOn, minutes, packagePage } from "./session.mjs";
 
 // A step on SwiftShader takes up to a few seconds, and aborts are checked between steps.
@@ -107,6 +109,24 @@ test("both backends reach the same verdict", () => {
     assert.ok(Math.abs(webgpu.distribution[score] - p) <= 0.02, `p(${score}): ${p} and ${webgpu.distribution[score]}`);
   }
   assert.ok(Math.abs(webgpu.outside - wasm.outside) <= 0.02);
+});
+
+test("verdicts are llama.cpp's", minutes(3), async () => {
+  const read = (name) => JSON.parse(readFileSync(join(root, "tests/verdicts", name), "utf8"));
+  const golden = read("golden.json");
+  const { page } = await judgeOn("wasm");
+  for (const kind of ["score", "classify"]) {
+    const { name, template, task } = read("tasks.json").find((each) => each.kind === kind);
+    const [{ distribution, outside }] = golden[name];
+    const verdict = await page.evaluate(
+      ([kind, task, template]) => judge[kind](task, { critique: false, template }),
+      [kind, task, template],
+    );
+    for (const [label, p] of Object.entries({ ...distribution, outside })) {
+      const ours = label === "outside" ? verdict.outside : verdict.distribution[label];
+      assert.ok(Math.abs(ours - p) <= 0.01, `${name}, p(${label}): ${ours} and ${p}`);
+    }
+  }
 });
 
 test("an abort while loading", minutes(2), async () => {

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { HostPort } from "../worker/host.js";
 import { serve } from "../worker/host.js";
+import { endThreads } from "../worker/threads.js";
 import { prepare } from "./prepare.js";
 import { seeRedirects } from "./redirects.js";
 import { openRows } from "./row-source.js";
@@ -17,4 +18,9 @@ export interface ThreadData {
 seeRedirects();
 setDawnFlags((workerData as ThreadData).dawnFlags);
 // An error that no call catches ends the thread. The caller's side reports it.
-serve(parentPort as unknown as HostPort, undefined, loadWasm, prepare, () => openFolder(), openRows);
+serve(parentPort as unknown as HostPort, loadWasm, {
+  prepare,
+  openStorage: () => openFolder(),
+  openRows,
+  onDisposed: endThreads,
+});

@@ -3,10 +3,14 @@ import { Worker } from "node:worker_threads";
 import type { Share, ThreadHost } from "../worker/threads.js";
 
 /** Node: every thread may wait for another one. */
-export const nodeThreads: ThreadHost = { cores: availableParallelism(), open };
+export const nodeThreads: ThreadHost = { cores: availableParallelism(), open, close };
 
 /** Kept: a thread must outlive the call that starts it. */
 const workers: Worker[] = [];
+
+async function close(): Promise<void> {
+  await Promise.all(workers.splice(0).map((worker) => worker.terminate()));
+}
 
 function open(share: Share): Promise<void> {
   const worker = new Worker(new URL("./helper.js", import.meta.url), {

@@ -37,7 +37,8 @@ export function openWorker(make?: () => globalThis.Worker): Transport {
 export function openHere(): Promise<Transport> {
   const { port1, port2 } = new MessageChannel();
   seeRedirects();
-  serve(port2 as unknown as HostPort, undefined, loadWasm, prepareHere, () => openFolder(), openRows);
+  const place = { prepare: prepareHere, openStorage: () => openFolder(), openRows };
+  serve(port2 as unknown as HostPort, loadWasm, place);
   // Only the caller's end of the channel keeps the process alive.
   port2.unref();
   return Promise.resolve(new Channel(port1, () => port1.close()));

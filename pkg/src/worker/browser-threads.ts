@@ -20,7 +20,7 @@ export function workersOfBrowser(): ThreadHost | undefined {
   // WebKitGTK calls a page isolated, and has no shared memory.
   const isolated = globalThis.crossOriginIsolated && typeof SharedArrayBuffer !== "undefined";
   if (!isolated || typeof Worker === "undefined" || scope.importScripts === undefined) return;
-  return { cores: navigator.hardwareConcurrency, open };
+  return { cores: navigator.hardwareConcurrency, open, close };
 }
 
 /** Helps, if this worker was started for that. */
@@ -33,6 +33,12 @@ export function helpIfAsked(): boolean {
 
 /** Kept: a browser may end a worker that nobody refers to. */
 const workers = new Set<Worker>();
+
+function close(): Promise<void> {
+  for (const worker of workers) worker.terminate();
+  workers.clear();
+  return Promise.resolve();
+}
 
 /** As a module, and else as a bundler's script without imports. A worker cannot find out which of them it is itself. */
 function open(share: Share): Promise<void> {

@@ -24,22 +24,23 @@ export interface HostPort {
 /** Prepares the platform for a load, and returns the source to load from. */
 export type Prepare = (source: WireSource, options: WasmLoadOptions) => Promise<WireSource>;
 
-/**
- * Answers the page's calls with the engine that it owns.
- *
- * @param openStorage opens the place where models are cached. Default: the browser's file system.
- * @param openRows opens files of rows. Default: `Blob`s and addresses.
- * @param scope receives the `error` events of faults that no call can catch, such as a trap inside a future.
- */
-export function serve(
-  port: HostPort,
-  scope: EventTarget | undefined,
-  loadWasm: () => Promise<WasmModule>,
-  prepare?: Prepare,
-  openStorage: () => Promise<Storage> = openOpfs,
-  openRows: OpenRows = openRowSource,
-): void {
-  const host = new Host(port, loadWasm, openStorage, new Desk(loadWasm, openRows), prepare);
+/** What a host finds where it runs. */
+export interface Place {
+  /** Receives the `error` events of faults that no call can catch, such as a trap inside a future. */
+  scope?: EventTarget | undefined;
+  prepare?: Prepare;
+  /** Opens the place where models are cached. Default: the browser's file system. */
+  openStorage?: () => Promise<Storage>;
+  /** Opens files of rows. Default: `Blob`s and addresses. */
+  openRows?: OpenRows;
+  /** Called when the engine is gone, by a host whose thread ends with it. */
+  onDisposed?: () => Promise<void>;
+}
+
+/** Answers the page's calls with the engine that it owns. */
+export function serve(port: HostPort, loadWasm: () => Promise<WasmModule>, place: Place = {}): void {
+  const { scope } = place;
+  const host = new Host(port, loadWasm, place);
   port.addEventListener("message", (event) => host.receive(event.data));
   scope?.addEventListener("error", (event) => host.fault(event));
   port.postMessage({ type: "hello" }, []);
@@ -57,14 +58,17 @@ class Host {
   #warned = false;
   /** Set once the wasm instance has trapped. Its memory can no longer be trusted, so it is not called again. */
   #dead: LunetteError | undefined;
+  private readonly desk: Desk;
+  private readonly prepare: Prepare;
 
   constructor(
     private readonly port: HostPort,
     private readonly loadWasm: () => Promise<WasmModule>,
-    private readonly openStorage: () => Promise<Storage>,
-    private readonly desk: Desk,
-    private readonly prepare: Prepare = (source) => Promise.resolve(source),
-  ) {}
+    private readonly place: Place,
+  ) {
+    this.desk = new Desk(loadWasm, place.openRows ?? openRowSource);
+    this.prepare = place.prepare ?? ((source) => Promise.resolve(source));
+  }
 
   receive(request: Request): void {
     if (request.type === "abort") {
@@ -297,7 +301,7 @@ class Host {
   }
 
   #openStorage(): Promise<Storage> {
-    this.#opened ??= this.openStorage();
+    this.#opened ??= (this.place.openStorage ?? openOpfs)();
     return this.#opened;
   }
 
@@ -311,6 +315,7 @@ class Host {
     await this.#arrival?.dispose();
     this.#arrival = undefined;
     this.desk.close();
+    await this.place.onDisposed?.();
     return undefined;
   }
 

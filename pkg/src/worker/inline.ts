@@ -14,7 +14,7 @@ export function openInline(loadWasm: () => Promise<WasmModule>): Transport {
         onReply(event.data);
       });
       port1.start();
-      serve(port2, scope, loadWasm);
+      serve(port2, loadWasm, { scope });
       port2.start();
     },
     close: () => port1.close(),

@@ -14,6 +14,8 @@ export interface ThreadHost {
   cores: number;
   /** Starts a thread that runs {@link help}. Resolves once it helps. */
   open(share: Share): Promise<void>;
+  /** Ends all that were started. */
+  close(): Promise<void>;
 }
 
 /** What {@link help} listens to. */
@@ -28,11 +30,12 @@ const PATIENCE = 3000;
 
 const wasm = generated as unknown as WasmModule;
 
+let host: ThreadHost | undefined;
 let started = 0;
 let arriving: Promise<unknown> = Promise.resolve();
 
 /** Instantiates the module over shared memory, if there is some, so that threads can help once a model needs them. */
-export async function instantiateShared(published: Uint8Array<ArrayBuffer>, host: ThreadHost): Promise<void> {
+export async function instantiateShared(published: Uint8Array<ArrayBuffer>, from: ThreadHost): Promise<void> {
   const memory = sharedMemory(published);
   if (memory === undefined) {
     await wasm.default({ module_or_path: published });
@@ -40,11 +43,12 @@ export async function instantiateShared(published: Uint8Array<ArrayBuffer>, host
   }
   const share = { module: await WebAssembly.compile(published), memory };
   await wasm.default({ module_or_path: share.module, memory });
-  wasm.startThreadsBy((wanted = Math.min(host.cores, MOST_BY_ITSELF)) => {
+  host = from;
+  wasm.startThreadsBy((wanted = Math.min(from.cores, MOST_BY_ITSELF)) => {
     const missing = wanted - 1 - started;
     if (missing <= 0) return;
     started += missing;
-    arriving = Promise.all([arriving, ...Array.from({ length: missing }, () => open(host, share))]);
+    arriving = Promise.all([arriving, ...Array.from({ length: missing }, () => open(from, share))]);
   });
 }
 
@@ -54,6 +58,12 @@ export async function threadsReady(): Promise<void> {
   const late = new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)));
   await Promise.race([arriving, late]);
   clearTimeout(timer);
+}
+
+/** Ends the threads of an engine that is not used any more. Those that are ended with their owner live on for seconds in Chromium,
+ * and Node never frees all that it keeps of them. */
+export async function endThreads(): Promise<void> {
+  await host?.close();
 }
 
 async function open(host: ThreadHost, share: Share): Promise<void> {
