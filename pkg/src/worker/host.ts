@@ -40,9 +40,17 @@ export interface Place {
 /** Answers the page's calls with the engine that it owns. */
 export function serve(port: HostPort, loadWasm: () => Promise<WasmModule>, place: Place = {}): void {
   const { scope } = place;
-  const host = new Host(port, loadWasm, place);
+  const fault = (event: Event) => host.fault(event);
+  const host = new Host(port, loadWasm, {
+    ...place,
+    onDisposed: async () => {
+      // On a page, this would keep the host for as long as the page is open.
+      scope?.removeEventListener("error", fault);
+      await place.onDisposed?.();
+    },
+  });
   port.addEventListener("message", (event) => host.receive(event.data));
-  scope?.addEventListener("error", (event) => host.fault(event));
+  scope?.addEventListener("error", fault);
   port.postMessage({ type: "hello" }, []);
 }
 
