@@ -14,14 +14,17 @@ pub fn run(data: &[u8]) {
     for cut in cuts {
         let parse = || Header::parse(&data[..cut]).map_err(|error| error.to_string());
         let now = within((1 << 20) + cut * BYTES_PER_BYTE, 1.0, parse);
-        // Once a prefix is understood or refused, no byte behind it changes that.
+        // Once a prefix is understood or refused, no byte behind it changes that; what a file is that is no GGUF shows later.
         let now = match now {
             Ok(None) => None,
             Ok(Some(header)) => Some(Ok(header)),
             Err(why) => Some(Err(why)),
         };
         match (&answer, &now) {
-            (Some(before), Some(after)) => assert!(same(before, after), "{before:?} became {after:?}"),
+            (Some(before), Some(after)) => assert!(
+                same(before, after) || (both_refused(before, after) && !data.starts_with(b"GGUF")),
+                "{before:?} became {after:?}"
+            ),
             (Some(before), None) => panic!("{before:?} was forgotten"),
             (None, _) => {}
         }
@@ -30,6 +33,10 @@ pub fn run(data: &[u8]) {
     if let Some(Ok(header)) = answer {
         read(&header, data.len());
     }
+}
+
+fn both_refused(a: &Result<Header, String>, b: &Result<Header, String>) -> bool {
+    a.is_err() && b.is_err()
 }
 
 fn same(a: &Result<Header, String>, b: &Result<Header, String>) -> bool {

@@ -43,7 +43,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// Parses the start of a file. `Ok(None)`: the prefix is too short to tell, give more bytes.
+    /// Parses the start of a file. `Ok(None)`: the prefix is too short to tell, give more bytes. What a file is that is no GGUF is
+    /// told best from its first 512 bytes.
     pub fn parse(prefix: &[u8]) -> Result<Option<Header>> {
         if !prefix.starts_with(b"GGUF")
             && let Some(what) = foreign::describe(prefix)
