@@ -60,53 +60,12 @@ describe("a server's headers", () => {
 });
 
 /** Names that the objects of callers have, so that what is generated is near to what is expected. */
-const NAMES = [
-  "input",
-  "response",
-  "responseA",
-  "responseB",
-  "responses",
-  "reference",
-  "context",
-  "rubric",
-  "rubrics",
-  "criteria",
-  "objective",
-  "scale",
-  "labels",
-  "name",
-  "weight",
-  "threshold",
-  "minimum",
-  "task",
-  "id",
-  "group",
-  "slice",
-  "systems",
-  "line",
-  "url",
-  "bytes",
-  "sha256",
-  "parts",
-  "role",
-  "content",
-  "regex",
-  "grammar",
-  "schema",
-  "maxTokens",
-  "seed",
-  "samples",
-  "method",
-  "constructor",
-  "__proto__",
-  "toString",
-  "length",
-  "1",
-  "2",
-  "10",
-  "Yes",
-  "No",
-];
+const NAMES = (
+  "input response responseA responseB responses reference context rubric rubrics criteria objective scale labels name " +
+  "weight threshold minimum task id group slice systems line url bytes sha256 parts role " +
+  "content regex grammar schema maxTokens seed samples method constructor __proto__ toString length 1 2 " +
+  "10 Yes No"
+).split(" ");
 const text = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.constantFrom("", "score", "classify", "compare", "user", "1", "Yes", "a".repeat(9999)),

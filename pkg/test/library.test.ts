@@ -1,4 +1,5 @@
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Library } from "../src/worker/cache/library.js";
 import { describeSource } from "../src/api/source.js";
@@ -30,6 +31,19 @@ describe("the library", () => {
     }
     await library().delete("not there");
     await expect(library().export("not there")).rejects.toMatchObject({ code: "invalid-argument" });
+  });
+
+  it("removes the bytes of a load that ended before it had a record, but not of one that is on its way", async () => {
+    const { url } = await serve();
+    await writeFile(join(folder, `${"0".repeat(32)}-0.gguf`), "torn");
+    await load(url, {
+      async work(model) {
+        await library().list();
+        return readAll(model);
+      },
+    });
+    const [kept] = await library().list();
+    expect((await readdir(folder)).filter((name) => name.endsWith(".gguf"))).toEqual([`${kept?.id ?? ""}-0.gguf`]);
   });
 
   it("does not delete what is being loaded", async () => {

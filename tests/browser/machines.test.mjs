@@ -50,13 +50,23 @@ describe("small machines", () => {
         response: "It scatters blue light. ".repeat(20),
         rubric: { objective: "Is it right?", scale: { 1: "No.", 2: "Partly.", 3: "Yes." } },
       };
-      globalThis.score = () => judge.score({ ...task, maxTokens: 400 }).then(({ score, distribution, critique }) => ({ score, distribution, critique }));
+      globalThis.tokens = 0;
+      globalThis.score = async () => {
+        const onToken = () => (tokens += 1);
+        const { score, distribution, critique } = await judge.score(task, { maxTokens: 600, onToken });
+        return { score, distribution, critique };
+      };
     });
     const awake = await page.evaluate(() => score());
-    await page.evaluate(() => void (globalThis.coming = score()));
+    await page.evaluate(() => {
+      globalThis.tokens = 0;
+      globalThis.coming = score().finally(() => (globalThis.there = true));
+    });
+    while ((await page.evaluate(() => tokens)) === 0) await after(5);
     const wake = await asleep(page);
     await after(3000);
     await wake();
+    assert.notEqual(await page.evaluate(() => globalThis.there), true, "it was asleep in the middle");
     assert.deepEqual(await page.evaluate(() => coming), awake);
   });
 

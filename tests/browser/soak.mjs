@@ -175,6 +175,8 @@ function within(ms, promise, what) {
 async function heldByPage({ page, devtools }) {
   const held = await page.evaluate(async () => {
     await desk.dispose();
+    // An aborted load rejects at once, and its worker ends a moment later.
+    for (let waited = 0; counts.workers > 0 && waited < 10_000; waited += 100) await new Promise((done) => setTimeout(done, 100));
     for (const { id } of await lunette.Models.list()) await lunette.Models.delete(id);
     const folder = await navigator.storage
       .getDirectory()
@@ -214,7 +216,7 @@ function leftOver({ page, node }, first) {
   grown("the page's JS heap", page.heap, first.page.heap, MOST.heap);
   grown("the page's wasm memory", page.wasm, first.page.wasm, MOST.wasm);
   grown("Node's JS heap", node.heap, first.node.heap, MOST.nodeHeap);
-  grown("the number of Node's open files", node.files, first.node.files, MOST.files);
+  grown(`the number of Node's open files (${node.opened.join(", ")})`, node.files, first.node.files, MOST.files);
   return found;
 }
 

@@ -23,7 +23,7 @@ pub struct Options {
 }
 
 /// Seconds for each target where all are tests among others: about a minute in all.
-const SMOKE: u64 = 8;
+const SMOKE: u64 = 6;
 /// Seconds that one input may take on a busy machine. The targets themselves count the processor's time.
 const TIMEOUT: u64 = 60;
 const MAX_MIB: u64 = 3072;

@@ -57,6 +57,10 @@ class FolderStore implements Store {
     return Slots.names(await readdir(this.folder));
   }
 
+  async strays(): Promise<string[]> {
+    return Slots.strays(await readdir(this.folder), DATA);
+  }
+
   readRecord(name: string): Promise<unknown> {
     return this.#slots.read(name);
   }

@@ -6,7 +6,7 @@ import type { WasmSha256Class } from "../../wire/wasm-contract.js";
 import { CACHE_SCHEME, modelKey, plainUrl } from "./address.js";
 import { GrowingFile } from "./chunks.js";
 import { allModels } from "./lookup.js";
-import { bytesOf, fileKey } from "./record.js";
+import { bytesOf, fileKey, modelOf } from "./record.js";
 import type { FileRecord } from "./record.js";
 import { requireRoom, tooLittle } from "./room.js";
 import { isFull } from "./store.js";
@@ -29,6 +29,7 @@ export class Library {
   }
 
   async list(): Promise<CachedModel[]> {
+    await this.#sweep();
     const models = [...(await allModels(this.store)).values()].map(describe);
     return models.sort((a, b) => b.lastUsed - a.lastUsed);
   }
@@ -141,6 +142,23 @@ export class Library {
     } finally {
       growing.close();
       if (failed) await this.store.remove(key);
+    }
+  }
+
+  /** Removes what a load has left that ended before its first record was written, as in a tab that is closed: nobody would find it. */
+  async #sweep(): Promise<void> {
+    for (const key of await this.store.strays()) {
+      const release = await this.store.tryLock(modelOf(key), "exclusive");
+      // It is being loaded.
+      if (release === undefined) continue;
+      try {
+        // The load may have ended just now.
+        if ((await this.store.readRecord(key)) === undefined) await this.store.remove(key);
+      } catch {
+        // A tab that closes may have the file open still. The next call finds it again.
+      } finally {
+        release();
+      }
     }
   }
 

@@ -108,11 +108,11 @@ class OpfsStore implements Store {
   }
 
   async names(): Promise<string[]> {
-    const files: string[] = [];
-    await ask(this.folder.keys(), async (keys) => {
-      for await (const name of keys) files.push(name);
-    });
-    return Slots.names(files);
+    return Slots.names(await this.#files());
+  }
+
+  async strays(): Promise<string[]> {
+    return Slots.strays(await this.#files(), DATA);
   }
 
   readRecord(name: string): Promise<unknown> {
@@ -182,6 +182,14 @@ class OpfsStore implements Store {
     } catch {
       return undefined;
     }
+  }
+
+  async #files(): Promise<string[]> {
+    const files: string[] = [];
+    await ask(this.folder.keys(), async (keys) => {
+      for await (const name of keys) files.push(name);
+    });
+    return files;
   }
 
   async #existing(name: string): Promise<FileSystemFileHandle | undefined> {

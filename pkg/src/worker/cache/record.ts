@@ -29,6 +29,9 @@ export interface FileRecord extends Found {
 /** The name of a part's file in the cache. */
 export const fileKey = (model: string, part: number) => `${model}-${part}`;
 
+/** The model of such a name. */
+export const modelOf = (key: string) => key.replace(/-\d+$/u, "");
+
 /** Number of bytes that a record says are present. */
 export function bytesOf(record: FileRecord): number {
   const { complete, size = 0, chunks, tail } = record;

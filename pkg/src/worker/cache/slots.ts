@@ -27,6 +27,13 @@ export class Slots {
     return [...new Set(names)];
   }
 
+  /** The names of files of data, which end in `suffix`, that have no record. */
+  static strays(files: readonly string[], suffix: string): string[] {
+    const recorded = new Set(Slots.names(files));
+    const data = files.filter((file) => file.endsWith(suffix)).map((file) => file.slice(0, -suffix.length));
+    return data.filter((name) => !recorded.has(name));
+  }
+
   async read(name: string): Promise<unknown> {
     const found = await Promise.all(SUFFIXES.map((suffix) => this.#readSlot(name + suffix)));
     const [newest] = found.filter((slot) => slot !== undefined).sort((a, b) => b.version - a.version);

@@ -2,6 +2,8 @@
 export interface Store {
   /** The names of all files that have a record. */
   names(): Promise<string[]>;
+  /** The names of all files that have no record. */
+  strays(): Promise<string[]>;
   /** The newest readable record of a file, not validated; `undefined` where there is none. */
   readRecord(name: string): Promise<unknown>;
   /** Atomic: a crash leaves the record before. */
