@@ -9,6 +9,7 @@ const PAGE = names(
   "Blob",
   "DataTransfer",
   "File",
+  "Navigator",
   "PerformanceObserver",
   "WebAssembly",
   "Worker",
@@ -25,6 +26,6 @@ const PAGE = names(
 );
 const WEBGPU = names("GPUAdapter", "GPUBuffer", "GPUDevice", "GPUOutOfMemoryError", "GPUQueue");
 // Of pages that soak.mjs and watched.mjs open.
-const SOAK = names("desk", "soak", "wasmBytes");
+const SOAK = names("counts", "desk", "soak", "wasmBytes");
 
 export default [js.configs.recommended, { languageOptions: { globals: { ...NODE, ...PAGE, ...WEBGPU, ...SOAK } } }];

@@ -9,11 +9,14 @@ import { launchVisitor } from "./lib.mjs";
 import { minutes } from "./session.mjs";
 import { judge, load as loadDefault, part, visit as openPage } from "./visitor.mjs";
 
-/** What a browser does with a tab that nobody looks at, and what it does when somebody comes back. */
-async function asleep(page) {
-  const devtools = await page.context().newCDPSession(page);
-  await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
-  return () => devtools.send("Page.setWebLifecycleState", { state: "active" });
+/** Stops the pages, their workers and the network, as a machine does that sleeps. Chromium's own word for a frozen page does nothing to one that
+ * it thinks is seen, as all are without a screen. Returns what wakes them. */
+async function asleep() {
+  const devtools = await context.browser().newBrowserCDPSession();
+  const { processInfo } = await devtools.send("SystemInfo.getProcessInfo");
+  const sleepers = processInfo.filter(({ type }) => type !== "browser").map(({ id }) => id);
+  for (const id of sleepers) process.kill(id, "SIGSTOP");
+  return () => sleepers.forEach((id) => process.kill(id, "SIGCONT"));
 }
 
 /** What a browser does with a site that was not visited for long, on a full disk. */
@@ -32,10 +35,10 @@ describe("small machines", () => {
     const loading = load(page, "/unruly/slept.gguf");
     const second = await visit();
     while (((await models(second))[0]?.bytes ?? 0) === 0) await after(50);
-    const wake = await asleep(page);
+    const wake = await asleep();
     // Longer than a connection may be silent.
     await after(4000);
-    await wake();
+    wake();
     isRight(await loading);
     fetchedOnce("slept.gguf", t);
   });
@@ -50,24 +53,28 @@ describe("small machines", () => {
         response: "It scatters blue light. ".repeat(20),
         rubric: { objective: "Is it right?", scale: { 1: "No.", 2: "Partly.", 3: "Yes." } },
       };
-      globalThis.tokens = 0;
       globalThis.score = async () => {
-        const onToken = () => (tokens += 1);
-        const { score, distribution, critique } = await judge.score(task, { maxTokens: 600, onToken });
+        // When something of the verdict came.
+        const times = (globalThis.times = []);
+        const onToken = () => times.push(performance.now());
+        const { score, distribution, critique } = await judge.score(globalThis.task, { maxTokens: 600, onToken });
+        times.push(performance.now());
         return { score, distribution, critique };
       };
     });
-    const awake = await page.evaluate(() => score());
-    await page.evaluate(() => {
-      globalThis.tokens = 0;
-      globalThis.coming = score().finally(() => (globalThis.there = true));
-    });
-    while ((await page.evaluate(() => tokens)) === 0) await after(5);
-    const wake = await asleep(page);
+    const awake = await page.evaluate(() => globalThis.score());
+    await page.evaluate(() => void (globalThis.coming = globalThis.score()));
+    while ((await page.evaluate(() => globalThis.times.length)) === 0) await after(5);
+    const wake = await asleep();
     await after(3000);
-    await wake();
-    assert.notEqual(await page.evaluate(() => globalThis.there), true, "it was asleep in the middle");
-    assert.deepEqual(await page.evaluate(() => coming), awake);
+    wake();
+    assert.deepEqual(await page.evaluate(() => globalThis.coming), awake);
+    const times = await page.evaluate(() => globalThis.times);
+    const pauses = times.slice(1).map((time, i) => time - times[i]);
+    assert.ok(
+      Math.max(...pauses) > 2500,
+      `it slept in the middle: at most ${Math.max(...pauses)} ms passed without a word`,
+    );
   });
 
   test("a model that was evicted between two visits is fetched again", minutes(3), async () => {
@@ -138,7 +145,11 @@ describe("small machines", () => {
     const elsewhere = await launchVisitor({ locale: "ar-EG", timezoneId: "Africa/Cairo" });
     try {
       const { page, troubles } = await openPage({ context: elsewhere });
-      assert.equal(await page.evaluate(() => new Intl.NumberFormat().format(12)), "١٢", "the browser is as it should be");
+      assert.equal(
+        await page.evaluate(() => new Intl.NumberFormat().format(12)),
+        "١٢",
+        "the browser is as it should be",
+      );
       await loadDefault(page);
       await judge(page);
       const text = await page.locator("body").innerText();

@@ -176,7 +176,8 @@ async function heldByPage({ page, devtools }) {
   const held = await page.evaluate(async () => {
     await desk.dispose();
     // An aborted load rejects at once, and its worker ends a moment later.
-    for (let waited = 0; counts.workers > 0 && waited < 10_000; waited += 100) await new Promise((done) => setTimeout(done, 100));
+    for (let waited = 0; counts.workers > 0 && waited < 10_000; waited += 100)
+      await new Promise((done) => setTimeout(done, 100));
     for (const { id } of await lunette.Models.list()) await lunette.Models.delete(id);
     const folder = await navigator.storage
       .getDirectory()
