@@ -1,7 +1,8 @@
 //! Block types as [`super::fused`] reads them: 32 weights at a time.
 
-use super::quants::Quants;
-use crate::quant::{Coded, scales_3, scales_iq4};
+use super::quants::{Bits, Quants, spread, spread_signed};
+use crate::quant::Coded;
+use wide::i16x8;
 
 /// A weight is `factor · quant + offset`.
 pub(super) struct Scales {
@@ -9,6 +10,24 @@ pub(super) struct Scales {
     pub factors: [f32; 16],
     /// Zeros where [`Format::OFFSETS`] is false.
     pub offsets: [f32; 16],
+}
+
+/// Scales in whole numbers: a weight is `units[0] · factor · quant + units[1] · offset`.
+pub(super) struct Steps {
+    pub units: [f32; 2],
+    /// Of each 32 weights of a block, of each 16 with [`Format::HALVES`].
+    pub factors: [i16x8; 2],
+    /// Zeros where [`Format::OFFSETS`] is false.
+    pub offsets: [i16x8; 2],
+}
+
+impl Steps {
+    /// The factors of the first and the last 16 weights of a group.
+    #[inline(always)]
+    pub fn of_group<F: Format>(&self, group: usize) -> [i16x8; 2] {
+        let factor = |at: usize| i16x8::splat(self.factors[at / 8].to_array()[at % 8]);
+        if F::HALVES { [factor(2 * group), factor(2 * group + 1)] } else { [factor(group); 2] }
+    }
 }
 
 pub(super) trait Format {
@@ -21,25 +40,63 @@ pub(super) trait Format {
     const OFFSETS: bool = false;
     /// Quants are looked up one by one, which takes much code.
     const CODED: bool = false;
-    /// Groups that are multiplied in whole numbers together (see [`super::whole`]), or 0: their factors are whole multiples of
-    /// [`Format::unit`], and their products with sixteen bits, eight a group in a lane, add up to less than 2³¹.
+    /// Groups that are multiplied in whole numbers together (see [`super::whole`]), or 0 where there are no [`Format::steps`]. Their
+    /// products with sixteen bits, eight a group in a lane, add up to less than 2³¹.
     const RUN: usize = 0;
 
-    fn scales<Q: Quants>(block: &[u8]) -> Scales;
+    /// The scales of a block, where [`Format::RUN`] is not 0.
+    fn steps<Q: Quants>(_block: &[u8]) -> Steps {
+        Steps { units: [0.0; 2], factors: NONE, offsets: NONE }
+    }
 
-    /// What all factors of a block are whole multiples of, where [`Format::RUN`] is not 0.
-    fn unit<Q: Quants>(_block: &[u8]) -> f32 {
-        1.0
+    /// The factor and offset of a block of one group, in half precision.
+    #[inline(always)]
+    fn halves(_block: &[u8]) -> [u16; 2] {
+        [0; 2]
+    }
+
+    #[inline(always)]
+    fn scales<Q: Quants>(block: &[u8]) -> Scales {
+        if Self::GROUPS == 1 {
+            let [factor, offset] = Self::halves(block).map(Q::widen);
+            let mut scales = Scales { factors: [0.0; 16], offsets: [0.0; 16] };
+            (scales.factors[0], scales.offsets[0]) = (factor, offset);
+            return scales;
+        }
+        let Steps { units, factors, offsets } = Self::steps::<Q>(block);
+        Scales {
+            factors: bytemuck::cast::<_, [i16; 16]>(factors).map(|factor| units[0] * f32::from(factor)),
+            offsets: bytemuck::cast::<_, [i16; 16]>(offsets).map(|offset| units[1] * f32::from(offset)),
+        }
     }
 
     /// The quants of a group.
     fn quants<Q: Quants>(block: &[u8], group: usize) -> Q;
 }
 
+/// A number of half precision.
 #[inline(always)]
-fn half<Q: Quants>(block: &[u8], at: usize) -> f32 {
-    Q::widen(u16::from_le_bytes([block[at], block[at + 1]]))
+fn half(block: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes(*bytes(block, at))
 }
+
+#[inline(always)]
+fn bytes<const N: usize>(block: &[u8], at: usize) -> &[u8; N] {
+    block[at..].first_chunk().expect("blocks are as long as their type says")
+}
+
+#[inline(always)]
+fn word(block: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(*bytes(block, at))
+}
+
+/// Moves halves of a number apart, again and again: each time by so many bits, and what is kept of both.
+#[inline(always)]
+fn apart(bits: u64, steps: [(u32, u64); 3]) -> u64 {
+    steps.into_iter().fold(bits, |bits, (shift, kept)| (bits | bits << shift) & kept)
+}
+
+const NONE: [i16x8; 2] = [i16x8::ZERO; 2];
 
 /// As `std::array::from_fn`, which is not always inlined.
 #[inline(always)]
@@ -51,26 +108,19 @@ fn each(value: impl Fn(usize) -> f32) -> [f32; 16] {
     out
 }
 
+/// The 6-bit scales and minima of Q4_K and Q5_K: four of each in a word, and the last four's upper bits above those of the first.
 #[inline(always)]
-fn only(factor: f32, offset: f32) -> Scales {
-    let mut scales = Scales { factors: [0.0; 16], offsets: [0.0; 16] };
-    (scales.factors[0], scales.offsets[0]) = (factor, offset);
-    scales
-}
-
-/// `d q + m` with the 6-bit scales of Q4_K and Q5_K.
-#[inline(always)]
-fn scales_k<Q: Quants>(block: &[u8]) -> Scales {
-    let (d, dmin, packed) = (half::<Q>(block, 0), half::<Q>(block, 2), &block[4..16]);
-    let mut scales = Scales { factors: [0.0; 16], offsets: [0.0; 16] };
-    for j in 0..4 {
-        let (s, m, rest) = (packed[j], packed[j + 4], packed[j + 8]);
-        scales.factors[j] = d * f32::from(s & 63);
-        scales.offsets[j] = -dmin * f32::from(m & 63);
-        scales.factors[j + 4] = d * f32::from((rest & 15) | (s >> 6) << 4);
-        scales.offsets[j + 4] = -dmin * f32::from((rest >> 4) | (m >> 6) << 4);
+fn steps_k<Q: Quants>(block: &[u8]) -> Steps {
+    let [s, m, rest] = [4, 8, 12].map(|at| u32::from_le_bytes(*bytes(block, at)));
+    let scales = |low: u32, high: u32| {
+        let all = u64::from(low & 0x3f3f_3f3f) | u64::from(high & 0x0f0f_0f0f | low >> 2 & 0x3030_3030) << 32;
+        [spread(all.to_le_bytes()), i16x8::ZERO]
+    };
+    Steps {
+        units: [Q::widen(half(block, 0)), -Q::widen(half(block, 2))],
+        factors: scales(s, rest),
+        offsets: scales(m, rest >> 4),
     }
-    scales
 }
 
 pub(super) struct Q4_0;
@@ -91,8 +141,8 @@ impl Format for Q4_0 {
     const GROUPS: usize = 1;
 
     #[inline(always)]
-    fn scales<Q: Quants>(block: &[u8]) -> Scales {
-        only(half::<Q>(block, 0), 0.0)
+    fn halves(block: &[u8]) -> [u16; 2] {
+        [half(block, 0), 0]
     }
 
     #[inline(always)]
@@ -107,8 +157,8 @@ impl Format for Q4_1 {
     const OFFSETS: bool = true;
 
     #[inline(always)]
-    fn scales<Q: Quants>(block: &[u8]) -> Scales {
-        only(half::<Q>(block, 0), half::<Q>(block, 2))
+    fn halves(block: &[u8]) -> [u16; 2] {
+        [half(block, 0), half(block, 2)]
     }
 
     #[inline(always)]
@@ -122,13 +172,13 @@ impl Format for Q5_0 {
     const GROUPS: usize = 1;
 
     #[inline(always)]
-    fn scales<Q: Quants>(block: &[u8]) -> Scales {
-        only(half::<Q>(block, 0), 0.0)
+    fn halves(block: &[u8]) -> [u16; 2] {
+        [half(block, 0), 0]
     }
 
     #[inline(always)]
     fn quants<Q: Quants>(block: &[u8], _: usize) -> Q {
-        Q::nibbles(&block[6..22]).or(Q::single_bits(&block[2..6]), 4).less(16)
+        Q::fives::<true>(&block[6..22], &block[2..6])
     }
 }
 
@@ -138,13 +188,13 @@ impl Format for Q5_1 {
     const OFFSETS: bool = true;
 
     #[inline(always)]
-    fn scales<Q: Quants>(block: &[u8]) -> Scales {
-        only(half::<Q>(block, 0), half::<Q>(block, 2))
+    fn halves(block: &[u8]) -> [u16; 2] {
+        [half(block, 0), half(block, 2)]
     }
 
     #[inline(always)]
     fn quants<Q: Quants>(block: &[u8], _: usize) -> Q {
-        Q::nibbles(&block[8..24]).or(Q::single_bits(&block[4..8]), 4)
+        Q::fives::<false>(&block[8..24], &block[4..8])
     }
 }
 
@@ -153,8 +203,8 @@ impl Format for Q8_0 {
     const GROUPS: usize = 1;
 
     #[inline(always)]
-    fn scales<Q: Quants>(block: &[u8]) -> Scales {
-        only(half::<Q>(block, 0), 0.0)
+    fn halves(block: &[u8]) -> [u16; 2] {
+        [half(block, 0), 0]
     }
 
     #[inline(always)]
@@ -172,16 +222,14 @@ impl Format for Q2K {
     const RUN: usize = 8;
 
     #[inline(always)]
-    fn unit<Q: Quants>(block: &[u8]) -> f32 {
-        half::<Q>(block, 80)
-    }
-
-    #[inline(always)]
-    fn scales<Q: Quants>(block: &[u8]) -> Scales {
-        let (d, dmin) = (half::<Q>(block, 80), half::<Q>(block, 82));
-        Scales {
-            factors: each(|i| d * f32::from(block[i] & 15)),
-            offsets: each(|i| -dmin * f32::from(block[i] >> 4)),
+    fn steps<Q: Quants>(block: &[u8]) -> Steps {
+        let words = [word(block, 0), word(block, 8)];
+        let scales =
+            |shift: u32| words.map(|word| spread((word >> shift & 0x0f0f_0f0f_0f0f_0f0f).to_le_bytes()));
+        Steps {
+            units: [Q::widen(half(block, 80)), -Q::widen(half(block, 82))],
+            factors: scales(0),
+            offsets: scales(4),
         }
     }
 
@@ -199,20 +247,21 @@ impl Format for Q3K {
     const RUN: usize = 8;
 
     #[inline(always)]
-    fn unit<Q: Quants>(block: &[u8]) -> f32 {
-        half::<Q>(block, 108)
-    }
-
-    #[inline(always)]
-    fn scales<Q: Quants>(block: &[u8]) -> Scales {
-        let d = half::<Q>(block, 108);
-        Scales { factors: scales_3(&block[96..108]).map(|s| d * f32::from(s)), offsets: [0.0; 16] }
+    fn steps<Q: Quants>(block: &[u8]) -> Steps {
+        // Lower four bits: the first eight in the lower halves of eight bytes. Upper two: in each byte one of every fourth.
+        let (low, high) = (word(block, 96), u64::from(u32::from_le_bytes(*bytes(block, 104))));
+        let scales = |low: u64, high: u64| {
+            let high = (high | high << 30) & 0x0303_0303_0303_0303;
+            spread((low & 0x0f0f_0f0f_0f0f_0f0f | high << 4).to_le_bytes()) - i16x8::splat(32)
+        };
+        let factors = [scales(low, high), scales(low >> 4, high >> 4)];
+        Steps { units: [Q::widen(half(block, 108)), 0.0], factors, offsets: NONE }
     }
 
     #[inline(always)]
     fn quants<Q: Quants>(block: &[u8], group: usize) -> Q {
-        let low: Q = Q::bits(&block[32 + group / 4 * 32..][..32], 2 * (group % 4) as u32, 3);
-        low.or(Q::bits(&block[..32], group as u32, 1), 2).less(4)
+        let low = Bits { bytes: &block[32 + group / 4 * 32..][..32], shift: 2 * (group % 4) as u32, mask: 3 };
+        Q::joined(low, Bits { bytes: &block[..32], shift: group as u32, mask: 1 }, 4)
     }
 }
 
@@ -224,13 +273,8 @@ impl Format for Q4K {
     const RUN: usize = 8;
 
     #[inline(always)]
-    fn unit<Q: Quants>(block: &[u8]) -> f32 {
-        half::<Q>(block, 0)
-    }
-
-    #[inline(always)]
-    fn scales<Q: Quants>(block: &[u8]) -> Scales {
-        scales_k::<Q>(block)
+    fn steps<Q: Quants>(block: &[u8]) -> Steps {
+        steps_k::<Q>(block)
     }
 
     #[inline(always)]
@@ -247,19 +291,15 @@ impl Format for Q5K {
     const RUN: usize = 4;
 
     #[inline(always)]
-    fn unit<Q: Quants>(block: &[u8]) -> f32 {
-        half::<Q>(block, 0)
-    }
-
-    #[inline(always)]
-    fn scales<Q: Quants>(block: &[u8]) -> Scales {
-        scales_k::<Q>(block)
+    fn steps<Q: Quants>(block: &[u8]) -> Steps {
+        steps_k::<Q>(block)
     }
 
     #[inline(always)]
     fn quants<Q: Quants>(block: &[u8], group: usize) -> Q {
-        let low: Q = Q::bits(&block[48 + group / 2 * 32..][..32], 4 * (group % 2) as u32, 15);
-        low.or(Q::bits(&block[16..48], group as u32, 1), 4)
+        let low =
+            Bits { bytes: &block[48 + group / 2 * 32..][..32], shift: 4 * (group % 2) as u32, mask: 15 };
+        Q::joined(low, Bits { bytes: &block[16..48], shift: group as u32, mask: 1 }, 0)
     }
 }
 
@@ -271,21 +311,17 @@ impl Format for Q6K {
     const RUN: usize = 2;
 
     #[inline(always)]
-    fn unit<Q: Quants>(block: &[u8]) -> f32 {
-        half::<Q>(block, 208)
-    }
-
-    #[inline(always)]
-    fn scales<Q: Quants>(block: &[u8]) -> Scales {
-        let d = half::<Q>(block, 208);
-        Scales { factors: each(|i| d * f32::from(block[192 + i] as i8)), offsets: [0.0; 16] }
+    fn steps<Q: Quants>(block: &[u8]) -> Steps {
+        let factors = spread_signed(*bytes(block, 192));
+        Steps { units: [Q::widen(half(block, 208)), 0.0], factors, offsets: NONE }
     }
 
     #[inline(always)]
     fn quants<Q: Quants>(block: &[u8], group: usize) -> Q {
         let (part, run) = (group / 4, group % 4);
-        let low: Q = Q::bits(&block[64 * part + 32 * (run % 2)..][..32], 4 * (run / 2) as u32, 15);
-        low.or(Q::bits(&block[128 + 32 * part..][..32], 2 * run as u32, 3), 4).less(32)
+        let low =
+            Bits { bytes: &block[64 * part + 32 * (run % 2)..][..32], shift: 4 * (run / 2) as u32, mask: 15 };
+        Q::joined(low, Bits { bytes: &block[128 + 32 * part..][..32], shift: 2 * run as u32, mask: 3 }, 32)
     }
 }
 
@@ -294,8 +330,8 @@ impl Format for Iq4Nl {
     const GROUPS: usize = 1;
 
     #[inline(always)]
-    fn scales<Q: Quants>(block: &[u8]) -> Scales {
-        only(half::<Q>(block, 0), 0.0)
+    fn halves(block: &[u8]) -> [u16; 2] {
+        [half(block, 0), 0]
     }
 
     #[inline(always)]
@@ -311,14 +347,19 @@ impl Format for Iq4Xs {
     const RUN: usize = 2;
 
     #[inline(always)]
-    fn unit<Q: Quants>(block: &[u8]) -> f32 {
-        half::<Q>(block, 0)
-    }
-
-    #[inline(always)]
-    fn scales<Q: Quants>(block: &[u8]) -> Scales {
-        let (d, scales) = (half::<Q>(block, 0), scales_iq4(&block[2..8]));
-        Scales { factors: each(|i| if i < 8 { d * f32::from(scales[i]) } else { 0.0 }), offsets: [0.0; 16] }
+    fn steps<Q: Quants>(block: &[u8]) -> Steps {
+        // Each half byte, and each two bits above, into a byte of its own.
+        let (low, high) = (u32::from_le_bytes(*bytes(block, 4)), half(block, 2));
+        let low = apart(
+            u64::from(low),
+            [(16, 0x0000_ffff_0000_ffff), (8, 0x00ff_00ff_00ff_00ff), (4, 0x0f0f_0f0f_0f0f_0f0f)],
+        );
+        let high = apart(
+            u64::from(high),
+            [(24, 0x0000_00ff_0000_00ff), (12, 0x000f_000f_000f_000f), (6, 0x0303_0303_0303_0303)],
+        );
+        let factors = [spread((low | high << 4).to_le_bytes()) - i16x8::splat(32), i16x8::ZERO];
+        Steps { units: [Q::widen(half(block, 0)), 0.0], factors, offsets: NONE }
     }
 
     #[inline(always)]

@@ -41,6 +41,8 @@ pub(super) fn run(level: Level, block_type: BlockType, kernel: impl Kernel) {
     }
 }
 
+/// Not inlined: compilers of WebAssembly allot registers badly in large functions.
+#[inline(never)]
 fn on<F: Format>(level: Level, kernel: impl Kernel) {
     match level {
         Level::Base => kernel.run::<F, Base>(),

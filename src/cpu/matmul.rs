@@ -2,9 +2,10 @@
 //!
 //! Many rows of `x`: a few rows of `W` are unpacked into a tile that stays in the cache and are multiplied with all of `x`, so that
 //! the cost of unpacking is shared; on vectors of 128 bits in whole numbers (see [`super::whole`]), on wider ones in `f32`. Few rows:
-//! the blocks are multiplied as they are read (see [`super::fused`]).
+//! the blocks are multiplied as they are read (see [`super::fused`], and [`super::fused_whole`] for vectors of 128 bits).
 
 use super::fused::{Product, round};
+use super::fused_whole;
 use super::kernel::run;
 use super::threads::Threads;
 use super::unpack::{Unpack, into_lanes};
@@ -31,12 +32,19 @@ pub(super) fn matmul(threads: &Threads, w: &CpuWeight, x: &[f32], y: &mut [f32])
     };
     match (blocks, n) {
         (true, ..TILED_FROM) => {
+            if level == Level::Base
+                && let Some(x) = &whole::Rows::for_few(x, w.block_type)
+            {
+                return share(&|wanted, y| {
+                    run(level, w.block_type, fused_whole::Product { w, x, wanted, y })
+                });
+            }
             let x = &round(x);
             share(&|wanted, y| run(level, w.block_type, Product { w, x, wanted, y }));
         }
         (true, _) => {
             if level == Level::Base
-                && let Some(x) = &whole::Rows::new(x, w.block_type)
+                && let Some(x) = &whole::Rows::for_many(x, w.block_type)
             {
                 return share(&|wanted, y| run(level, w.block_type, whole::Product { w, x, wanted, y }));
             }

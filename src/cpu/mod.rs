@@ -6,6 +6,7 @@
 mod attention;
 mod formats;
 mod fused;
+mod fused_whole;
 mod kernel;
 mod kv;
 mod matmul;

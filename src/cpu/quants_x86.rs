@@ -184,16 +184,6 @@ impl Quants for Avx2 {
     }
 
     #[inline(always)]
-    fn whole(self, times: [i16; 2], out: &mut [i16; 32]) {
-        unsafe {
-            for (i, times) in times.into_iter().enumerate() {
-                let values = _mm256_mullo_epi16(self.0[i], _mm256_set1_epi16(times));
-                _mm256_storeu_si256(out.as_mut_ptr().add(16 * i).cast(), values);
-            }
-        }
-    }
-
-    #[inline(always)]
     fn widen(half: u16) -> f32 {
         widen(half)
     }
@@ -335,15 +325,6 @@ impl Quants for Avx512 {
                 let values = _mm512_fmadd_ps(values, _mm512_set1_ps(factors[i]), _mm512_set1_ps(offsets[i]));
                 _mm512_storeu_ps(out.as_mut_ptr().add(16 * i), values);
             }
-        }
-    }
-
-    #[inline(always)]
-    fn whole(self, times: [i16; 2], out: &mut [i16; 32]) {
-        unsafe {
-            let first = _mm512_castsi256_si512(_mm256_set1_epi16(times[0]));
-            let times = _mm512_inserti64x4(first, _mm256_set1_epi16(times[1]), 1);
-            _mm512_storeu_si512(out.as_mut_ptr().cast(), _mm512_mullo_epi16(self.0, times));
         }
     }
 
