@@ -9,6 +9,9 @@ import type { FileRecord } from "./record.js";
 import { isFull } from "./store.js";
 import type { ReadableFile, Store } from "./store.js";
 
+/** Time between two records of a download. Each waits for the disk; a crash costs what came since the last. */
+const RECORD_MS = 1000;
+
 /** Where a part of a model is cached, and what is known of it. */
 export interface Place {
   store: Store;
@@ -220,6 +223,7 @@ export class CachedPart implements Part {
   }
 
   async #receive(download: Download, growing: GrowingFile, signal: AbortSignal): Promise<void> {
+    let recorded = -Infinity;
     for (;;) {
       while (growing.position - this.#read > this.place.leash) {
         // Check before the wait: the one wake-up of a stop may have come while bytes came.
@@ -230,7 +234,10 @@ export class CachedPart implements Part {
       if (bytes === null) return;
       try {
         growing.append(bytes);
-        if (growing.ahead) await growing.checkpoint();
+        if (growing.ahead && performance.now() - recorded >= RECORD_MS) {
+          await growing.checkpoint();
+          recorded = performance.now();
+        }
       } catch (error) {
         throw this.#unkept(error as Error);
       }
