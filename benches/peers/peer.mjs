@@ -60,8 +60,7 @@ await main(async () => {
     await page.waitForFunction(() => window.peer);
 
     const start = performance.now();
-    // In some vocabularies the words of wllama's prompt are two tokens each.
-    const info = await call("load", { ...settings, context: 2 * prompt + decode + 64 });
+    const info = await call("load", { ...settings, context: prompt + decode + 128 });
     sample(info, "load", "ms", performance.now() - start);
     say(`${engine} on ${info.backend}, ${info.adapter}`);
     const done = await call("generate", { prompt, decode });

@@ -9,7 +9,7 @@ use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct Options {
     /// What to measure
     part: Part,
@@ -22,9 +22,9 @@ pub struct Options {
     /// Write the measurements to this file as well
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Another model than the default one
+    /// Another model than the default one; with peers, than those of three types
     #[arg(long)]
-    model: Option<PathBuf>,
+    pub model: Option<PathBuf>,
     /// With a wasm module without link-time optimization
     #[arg(long)]
     dev: bool,
@@ -34,7 +34,7 @@ pub struct Options {
     /// Sequences that decode together, with commas between [default: 1,4,8,16]
     #[arg(long)]
     batch: Option<String>,
-    /// Threads of the CPU, with commas between for one measurement each [default: natively all, else 1]
+    /// Threads of the CPU, with commas between for one measurement each [default: natively all; with peers one and all; else 1]
     #[arg(long, value_delimiter = ',')]
     pub threads: Vec<usize>,
     /// With gpu: on a software adapter, and with a tiny model in place of large ones

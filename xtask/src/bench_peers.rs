@@ -6,6 +6,7 @@ use crate::bench::{Backend, Options, samples, script};
 use crate::bench_report::{Report, Sample};
 use crate::run::Run;
 use crate::setup::{browser as chrome, llama, node, python};
+use crate::synth::{self, Quant, Shape};
 use crate::{repo, say, stamp};
 use anyhow::{Context, Result};
 use std::fs;
@@ -53,10 +54,32 @@ fn lengths(backend: Backend) -> [&'static str; 2] {
     if matches!(backend, Backend::Webgpu) { ["64", "4"] } else { ["512", "64"] }
 }
 
-/// Adds measurements and ratios; a peer that cannot be had is a failure that the others outlive.
+/// Adds measurements and ratios, on the model that is asked for or on those that people run, of three types.
 pub fn measure(options: &Options, report: &mut Report, failures: &mut Vec<String>) -> Result<()> {
     node::packages("benches/peers")?;
-    let threads = if options.threads.is_empty() { &[1][..] } else { &options.threads };
+    if options.model.is_some() {
+        return on(options, report, failures);
+    }
+    let usual = [
+        synth::at_hand(Shape::Llama32, Quant::Q4KM)?,
+        synth::at_hand(Shape::Smol, Quant::Q8_0)?,
+        options.model()?,
+    ];
+    for model in usual {
+        let mut options = options.clone();
+        options.model = Some(model);
+        on(&options, report, failures)?;
+    }
+    Ok(())
+}
+
+/// One model. A peer that cannot be had is a failure that the others outlive.
+fn on(options: &Options, report: &mut Report, failures: &mut Vec<String>) -> Result<()> {
+    let model = options.model()?;
+    let model = model.file_stem().unwrap_or_default().to_string_lossy();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let usual = if cores > 1 { vec![1, cores] } else { vec![1] };
+    let threads = if options.threads.is_empty() { &usual } else { &options.threads };
     let runs = threads.iter().map(|threads| (Backend::Wasm, *threads)).chain([(Backend::Webgpu, 1)]);
     for (backend, threads) in runs {
         for rep in 1..=options.reps {
@@ -65,7 +88,7 @@ pub fn measure(options: &Options, report: &mut Report, failures: &mut Vec<String
             if beside.peek().is_none() {
                 break;
             }
-            say!("bench: peers of {}, repetition {rep}", backend.name());
+            say!("bench: peers of {} on {model}, repetition {rep}", backend.name());
             let ours = match ours(backend, threads, options) {
                 Ok(ours) => ours,
                 Err(error) => {
@@ -73,12 +96,15 @@ pub fn measure(options: &Options, report: &mut Report, failures: &mut Vec<String
                     break;
                 }
             };
-            report.add("peers", ours.clone());
+            report.add(&format!("peers, {model}"), ours.clone());
             for peer in beside {
                 match theirs(peer, threads, options) {
                     Ok(theirs) => {
-                        report.add("peers", theirs.clone());
-                        report.add("peers, ratios", ratios(&peer.label(threads), &ours, &theirs));
+                        report.add(&format!("peers, {model}"), theirs.clone());
+                        report.add(
+                            &format!("peers, {model}, ratios"),
+                            ratios(&peer.label(threads), &ours, &theirs),
+                        );
                     }
                     Err(error) => failures.push(format!("{}: {error:#}", peer.label(threads))),
                 }
