@@ -48,7 +48,7 @@ pub(super) trait Quants: Copy {
         let quants = lowest.or(Self::bits(high.bytes, high.shift, high.mask), low.mask.count_ones());
         if less == 0 { quants } else { quants.less(less) }
     }
-    /// 16 bytes as in [`Quants::nibbles`], and a fifth bit of each quant; `LESS` 16.
+    /// 16 bytes as in [`Quants::nibbles`], and a fifth bit of each quant; with `LESS`, less 16.
     #[inline(always)]
     fn fives<const LESS: bool>(nibbles: &[u8], bits: &[u8]) -> Self {
         let quants = Self::nibbles(nibbles).or(Self::single_bits(bits), 4);
@@ -291,5 +291,20 @@ impl Quants for Base {
     #[inline(always)]
     fn widen(half: u16) -> f32 {
         widen(half)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_are_widened_as_one_is() {
+        for bits in (0..=u16::MAX).step_by(4) {
+            let halves = [0, 1, 2, 3].map(|i| bits + i);
+            for (half, got) in halves.into_iter().zip(widen_four(halves).to_array()) {
+                assert_eq!(got.to_bits(), widen(half).to_bits(), "{half:#x}");
+            }
+        }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! It is for types whose blocks have scales in whole numbers, and one number that all are multiplied with. As in [`super::fused`], `x` is
 //! rounded to sixteen bits. A few rows of `W` are unpacked into a tile that stays in the cache: their quants times the scales of their
-//! groups. (For few rows of `x` there is [`super::fused_whole`].) Products of a *run* of groups are added up in 32 bits; only their sums become `f32`, and are multiplied with the scales of
-//! both runs. With a scale in `f32` for each group there would be nothing to gain.
+//! groups. Products of a *run* of groups are added up in 32 bits; only their sums become `f32`, and are multiplied with the scales of
+//! both runs. With a scale in `f32` for each group there would be nothing to gain. For few rows of `x` there is [`super::fused_whole`].
 
 use super::formats::Format;
 use super::fused::rounded;

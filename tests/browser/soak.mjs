@@ -174,10 +174,13 @@ function within(ms, promise, what) {
 /** Empties the page, and says what is in it still. */
 async function heldByPage({ page, devtools }) {
   const held = await page.evaluate(async () => {
+    // An aborted load rejects at once, and its worker ends a moment later; so does the worker of a call of `Models`.
+    const workersEnd = async () => {
+      for (let waited = 0; counts.workers > 0 && waited < 10_000; waited += 100)
+        await new Promise((done) => setTimeout(done, 100));
+    };
     await desk.dispose();
-    // An aborted load rejects at once, and its worker ends a moment later.
-    for (let waited = 0; counts.workers > 0 && waited < 10_000; waited += 100)
-      await new Promise((done) => setTimeout(done, 100));
+    await workersEnd();
     for (const { id } of await lunette.Models.list()) await lunette.Models.delete(id);
     const folder = await navigator.storage
       .getDirectory()
@@ -187,6 +190,7 @@ async function heldByPage({ page, devtools }) {
     for await (const name of folder.keys()) files.push(name);
     const { held, pending } = await navigator.locks.query();
     const locks = [...held, ...pending].map(({ name }) => name);
+    await workersEnd();
     return {
       ...globalThis.counts,
       verdicts: desk.counts,

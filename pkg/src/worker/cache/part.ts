@@ -230,14 +230,22 @@ export class CachedPart implements Part {
         signal.throwIfAborted();
         await this.#more();
       }
-      const bytes = await download.next();
-      if (bytes === null) return;
+      const next = download.next();
+      // It may fail before it is awaited.
+      next.catch(() => undefined);
       try {
-        growing.append(bytes);
-        if (growing.ahead && performance.now() - recorded >= RECORD_MS) {
+        // A connection may fall silent: what has come by then is recorded all the same.
+        if (growing.ahead && !(await settles(next, recorded + RECORD_MS - performance.now()))) {
           await growing.checkpoint();
           recorded = performance.now();
         }
+      } catch (error) {
+        throw this.#unkept(error as Error);
+      }
+      const bytes = await next;
+      if (bytes === null) return;
+      try {
+        growing.append(bytes);
       } catch (error) {
         throw this.#unkept(error as Error);
       }
@@ -304,4 +312,17 @@ export class CachedPart implements Part {
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
+}
+
+/** Whether something ends within so many milliseconds. */
+async function settles(work: Promise<unknown>, ms: number): Promise<boolean> {
+  if (ms <= 0) return false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  const ended = () => true;
+  const first = await Promise.race([work.then(ended, ended), late]);
+  clearTimeout(timer);
+  return first;
 }
